@@ -1,0 +1,4 @@
+//! The `fdscope` program: wiring only.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,75 @@
+//! A handle: what a process holds, and by which association.
+
+use crate::fault::Fault;
+use crate::id::{FdNumber, FileId, InodeId, Pid, ProcessId, TableId, Tid};
+use crate::kind::HandleKind;
+use crate::name::Name;
+
+/// How a process holds a handle.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Association {
+    /// By a number in its descriptor table.
+    Fd(FdNumber),
+    /// As working directory.
+    Cwd,
+    /// As root directory.
+    Root,
+    /// As the running program.
+    Exe,
+    /// By a mapping that starts at this address.
+    Mapping(u64),
+}
+
+/// The identity by which a ledger pairs a birth with a death. Unique among the handles alive at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum HandleKey {
+    /// A descriptor in a table.
+    Descriptor(TableId, FdNumber),
+    /// A thread.
+    Thread(Tid),
+    /// A child process of `0`.
+    Child(Pid, Pid),
+    /// A POSIX timer of a process, by the id that the kernel gave.
+    Timer(Pid, u32),
+    /// An inotify watch: table, inotify descriptor, watch descriptor.
+    Watch(TableId, FdNumber, u32),
+    /// A registration: table, epoll descriptor, registered descriptor.
+    Registration(TableId, FdNumber, FdNumber),
+    /// A mapping of a process, by its start address.
+    Mapping(Pid, u64),
+}
+
+impl HandleKey {
+    /// The descriptor number, for keys that are one.
+    pub fn fd(self) -> Option<FdNumber> {
+        match self {
+            HandleKey::Descriptor(_, fd) => Some(fd),
+            _ => None,
+        }
+    }
+}
+
+/// A handle as read from the kernel at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handle {
+    /// Who holds it.
+    pub owner: ProcessId,
+    /// How.
+    pub via: Association,
+    /// What it is.
+    pub kind: HandleKind,
+    /// The open file description, where the source can tell (BPF).
+    pub file: Option<FileId>,
+    /// The inode, where known.
+    pub inode: Option<InodeId>,
+    /// `st_mode`, where known without touching the file system.
+    pub mode: Option<u32>,
+    /// Flags as in fdinfo: open(2)'s, with `O_CLOEXEC` for the descriptor flag.
+    pub flags: Option<u32>,
+    /// File offset in bytes.
+    pub offset: Option<u64>,
+    /// The link text: a path, `socket:[N]`, `anon_inode:[…]`. Empty if not read.
+    pub name: Name,
+    /// What could not be read of it.
+    pub fault: Option<Fault>,
+}

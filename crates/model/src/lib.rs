@@ -1,0 +1,33 @@
+//! The nouns of fdscope: handles, processes, events, stacks and verdicts.
+//!
+//! Pure data and pure functions over it, with no dependency: nothing here reads the kernel, the clock or a file.
+//! Parsers of /proc live in `fdscope-proc`, the fold that turns events into verdicts in `fdscope-analyze`.
+#![forbid(unsafe_code)]
+
+pub mod event;
+pub mod fault;
+pub mod handle;
+pub mod id;
+pub mod kind;
+pub mod limit;
+pub mod name;
+pub mod port;
+pub mod process;
+pub mod sight;
+pub mod stack;
+pub mod verdict;
+
+pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
+pub use fault::Fault;
+pub use handle::{Association, Handle, HandleKey};
+pub use id::{
+    DeviceId, FdNumber, FileId, InodeId, Monotonic, Pid, ProcessId, SiteId, StackId, TableId, Tid,
+};
+pub use kind::HandleKind;
+pub use limit::{Limit, LimitName};
+pub use name::Name;
+pub use port::{EventSource, Progress, SnapshotSource, Symbolized, Symbolizer};
+pub use process::{Process, Snapshot};
+pub use sight::{Blind, Sight, SourceName};
+pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
+pub use verdict::{Level, Verdict};

@@ -1,0 +1,5 @@
+//! Safe wrappers over the system calls that rustix lacks. The only crate of fdscope with `unsafe`.
+//!
+//! One file per family of calls. Each unsafe block is one operation, with the sentence that says why it is sound.
+
+pub mod clock;
