@@ -1,2 +1,16 @@
-//! To be written.
+//! What system calls do to handles: tables, and decoders of their arguments.
+//!
+//! Pure: numbers and bytes in, values out. Nothing here reads another process; the tracers (`fdscope-bpf`,
+//! `fdscope-ptrace`) fetch the bytes. Start at [`handles`], the one table that drives both.
 #![forbid(unsafe_code)]
+
+pub mod arch;
+pub mod effect;
+pub mod handles;
+pub mod ioctls;
+pub mod options;
+pub mod ring;
+
+pub use arch::Arch;
+pub use effect::{Cloexec, Effect, When};
+pub use handles::HandleCall;

@@ -1,0 +1,70 @@
+//! The numbers in the table against the authorities: the libc crate, and the system's headers where installed.
+
+use std::collections::HashMap;
+
+use fdscope_syscall::Arch;
+use fdscope_syscall::handles::{CALLS, by_name};
+
+/// Names in the table that differ from the headers': i386's first mmap is `mmap` there.
+const RENAMED: &[(&str, &str)] = &[("old_mmap", "mmap")];
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn numbers_equal_those_of_the_libc_crate() {
+    macro_rules! sys {
+        ($($name:ident)*) => { vec![$((stringify!($name), libc::$name)),*] };
+    }
+    let known = sys! {
+        SYS_open SYS_openat SYS_openat2 SYS_creat SYS_open_by_handle_at SYS_socket
+        SYS_socketpair SYS_accept SYS_accept4 SYS_pipe SYS_pipe2 SYS_dup SYS_dup2 SYS_dup3
+        SYS_fcntl SYS_eventfd SYS_eventfd2 SYS_timerfd_create SYS_signalfd SYS_signalfd4
+        SYS_epoll_create SYS_epoll_create1 SYS_inotify_init SYS_inotify_init1
+        SYS_fanotify_init SYS_memfd_create SYS_memfd_secret SYS_userfaultfd
+        SYS_perf_event_open SYS_bpf SYS_io_uring_setup SYS_pidfd_open SYS_pidfd_getfd
+        SYS_mq_open SYS_open_tree SYS_fsopen SYS_fsmount SYS_fspick
+        SYS_landlock_create_ruleset SYS_seccomp SYS_ioctl SYS_getsockopt SYS_recvmsg
+        SYS_recvmmsg SYS_close SYS_close_range SYS_unshare SYS_clone SYS_clone3 SYS_fork
+        SYS_vfork SYS_wait4 SYS_waitid SYS_timer_create SYS_timer_delete
+        SYS_inotify_add_watch SYS_inotify_rm_watch SYS_epoll_ctl SYS_mmap SYS_munmap
+        SYS_mremap
+    };
+    for (name, number) in known {
+        let call = by_name(&name["SYS_".len()..]).expect("the list names rows of the table");
+        assert_eq!(call.numbers.x86_64.map(libc::c_long::from), Some(number), "{name}");
+    }
+}
+
+#[test]
+fn numbers_equal_those_of_the_headers() {
+    check_header(Arch::X86_64, "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "__NR_");
+    check_header(Arch::I386, "/usr/include/x86_64-linux-gnu/asm/unistd_32.h", "__NR_");
+    check_header(Arch::Aarch64, "/usr/include/asm-generic/unistd.h", "__NR_");
+    check_header(Arch::Aarch64, "/usr/include/asm-generic/unistd.h", "__NR3264_");
+}
+
+/// Every number that both the header and the table give must be the same, and at least ten must be found.
+fn check_header(arch: Arch, path: &str, prefix: &str) {
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: needs {path}");
+        return;
+    };
+    let numbers: HashMap<&str, u16> =
+        text.lines().filter_map(|line| define(line, prefix)).collect();
+    let mut compared = 0;
+    for call in CALLS {
+        let Some(number) = call.numbers.of(arch) else { continue };
+        let name = RENAMED.iter().find(|(ours, _)| *ours == call.name).map_or(call.name, |r| r.1);
+        if let Some(&theirs) = numbers.get(name) {
+            assert_eq!(number, theirs, "{name} in {path}");
+            compared += 1;
+        }
+    }
+    let least = if prefix == "__NR3264_" { 2 } else { 40 };
+    assert!(compared >= least, "{path}: only {compared} compared");
+}
+
+fn define<'a>(line: &'a str, prefix: &str) -> Option<(&'a str, u16)> {
+    let mut words = line.strip_prefix("#define ")?.split_whitespace();
+    let name = words.next()?.strip_prefix(prefix)?;
+    Some((name, words.next()?.parse().ok()?))
+}
