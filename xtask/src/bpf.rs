@@ -63,29 +63,35 @@ fn rebuild() -> Result<()> {
     Ok(())
 }
 
-fn check() -> Result<()> {
+/// Why the tree's sources and objects are not those of the MANIFEST, if they are not.
+pub fn manifest_complaint() -> Option<anyhow::Error> {
+    pinned().err()
+}
+
+/// The clang of the MANIFEST, once its hashes are seen to agree with the tree.
+fn pinned() -> Result<String> {
     let written = std::fs::read_to_string(manifest_path())
         .with_context(|| format!("failed to read {}", manifest_path().display()))?;
     let pinned = field(&written, "clang").context("the MANIFEST names no clang")?;
     ensure!(
         written == manifest(pinned)?,
-        "the sources or objects are not those of the MANIFEST; run `cargo xtask bpf`"
+        "the BPF sources or objects are not those of the MANIFEST; run `cargo xtask bpf`"
     );
+    Ok(pinned.to_owned())
+}
+
+fn check() -> Result<()> {
+    let pinned = pinned()?;
     match compiler() {
-        Ok(present) if present == pinned => compare(pinned),
-        Ok(present) => {
-            println!(
-                "skipped: needs {pinned} to rebuild the BPF objects, found {present}; hashes agree"
-            );
-            Ok(())
-        }
-        Err(_) => {
-            println!(
-                "skipped: needs {pinned} to rebuild the BPF objects, found no clang; hashes agree"
-            );
-            Ok(())
-        }
+        Ok(present) if present == pinned => compare(&pinned),
+        Ok(present) => unchecked(&pinned, &present),
+        Err(_) => unchecked(&pinned, "none"),
     }
+}
+
+fn unchecked(pinned: &str, present: &str) -> Result<()> {
+    println!("skipped: needs {pinned} to rebuild the BPF objects, found {present}; hashes agree");
+    Ok(())
 }
 
 fn compare(pinned: &str) -> Result<()> {

@@ -4,9 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod bpf;
+mod tidy;
 mod tree;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::process::ExitCode;
 
 /// One chore: its name, its line of help, and what runs it with the arguments behind the name.
@@ -16,11 +17,19 @@ struct Chore {
     run: fn(&[String]) -> Result<()>,
 }
 
-const CHORES: &[Chore] = &[Chore {
-    name: "bpf",
-    help: "rebuild crates/bpf/obj from crates/bpf/bpf with clang; --check: compare instead of writing",
-    run: bpf::run,
-}];
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "bpf",
+        help: "rebuild crates/bpf/obj from crates/bpf/bpf with clang; --check: compare, write nothing",
+        run: bpf::run,
+    },
+    Chore { name: "ci", help: "all that must hold before a change goes in: .ci/run", run: ci },
+    Chore {
+        name: "tidy",
+        help: "the promises of ARCHITECTURE.md that no compiler checks",
+        run: tidy::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,5 +58,12 @@ fn help() -> Result<()> {
     for chore in CHORES {
         println!("  {:<7}{}", chore.name, chore.help);
     }
+    Ok(())
+}
+
+fn ci(arguments: &[String]) -> Result<()> {
+    ensure!(arguments.is_empty(), "usage: cargo xtask ci");
+    let status = std::process::Command::new(tree::root().join(".ci/run")).status()?;
+    ensure!(status.success(), ".ci/run: {status}");
     Ok(())
 }
