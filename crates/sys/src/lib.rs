@@ -3,3 +3,6 @@
 //! One file per family of calls. Each unsafe block is one operation, with the sentence that says why it is sound.
 
 pub mod clock;
+pub mod ptrace;
+pub mod spawn;
+pub mod vm;
