@@ -1,2 +1,23 @@
-//! To be written.
+//! What /proc knows about processes and their handles: text to values (`parse`), and the one reader (the rest).
+//!
+//! Nothing here opens, stats or touches the files that a process holds, so nothing hangs on a dead mount and no
+//! target notices. What that costs in knowledge is said at [`descriptors::Detail`].
 #![forbid(unsafe_code)]
+
+mod cgroup;
+pub mod descriptors;
+pub mod error;
+pub mod find;
+pub mod limits;
+mod mounts;
+pub mod parse;
+pub mod process;
+pub mod root;
+mod table;
+mod users;
+
+pub use descriptors::{DescriptorSource, Detail};
+pub use error::ProcError;
+pub use limits::Reach;
+pub use process::{Child, Thread};
+pub use root::{PidDir, ProcRoot};

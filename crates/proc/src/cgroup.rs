@@ -1,0 +1,57 @@
+//! The cgroup limit on threads: pids.max, in version 1, version 2 and the hybrid of both.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use fdscope_model::{Limit, LimitName, Pid};
+
+use crate::parse::{CgroupEntry, Mount, parse_cgroup, parse_mountinfo, parse_single};
+use crate::root::{PidDir, ProcRoot};
+
+/// The pids.max with the least room above the process: every ancestor's binds. `None` if none is set or visible.
+pub(crate) fn tightest_pids_limit(root: &ProcRoot, dir: &PidDir) -> Option<Limit> {
+    let bytes = dir.read("cgroup", "read cgroup").ok()?;
+    let entries = parse_cgroup(&bytes);
+    let entry = entries
+        .iter()
+        .find(|entry| entry.has(b"pids"))
+        .or_else(|| entries.iter().find(|entry| entry.is_unified()))?;
+    let mount = find_mount(root, dir, entry)?;
+    let leaf = place(&mount, entry)?;
+    let point = Path::new(OsStr::from_bytes(mount.point.bytes()));
+    leaf.ancestors()
+        .take_while(|path| path.starts_with(point))
+        .filter_map(|path| {
+            let number = |file| parse_single(&root.read_outside(&path.join(file)).ok()?).ok();
+            let value = number("pids.max").filter(|&value| value != u64::MAX)?;
+            Some(Limit { name: LimitName::CgroupPids, value, used: number("pids.current")? })
+        })
+        .min_by_key(|limit| limit.value.saturating_sub(limit.used))
+}
+
+/// The mount of the hierarchy, as fdscope sees it (as the process does, for a captured tree).
+fn find_mount(root: &ProcRoot, dir: &PidDir, entry: &CgroupEntry<'_>) -> Option<Mount> {
+    let own = root.is_live().then(|| root.pid_dir(Pid(std::process::id())).ok()).flatten();
+    let bytes = own.as_ref().unwrap_or(dir).read("mountinfo", "read mountinfo").ok()?;
+    let mut found = None;
+    parse_mountinfo(&bytes, |mount| {
+        let is_it = match (mount.kind.bytes(), entry.is_unified()) {
+            (b"cgroup2", true) => true,
+            (b"cgroup", false) => mount.options.bytes().split(|&b| b == b',').any(|o| o == b"pids"),
+            _ => false,
+        };
+        if is_it && found.is_none() {
+            found = Some(mount);
+        }
+    });
+    found
+}
+
+/// The directory of the cgroup; `None` if it is outside what is mounted (another cgroup namespace).
+fn place(mount: &Mount, entry: &CgroupEntry<'_>) -> Option<PathBuf> {
+    let path = Path::new(OsStr::from_bytes(entry.path));
+    let below = path.strip_prefix(OsStr::from_bytes(mount.root.bytes())).ok()?;
+    let climbs = below.components().any(|part| part == std::path::Component::ParentDir);
+    (!climbs).then(|| Path::new(OsStr::from_bytes(mount.point.bytes())).join(below))
+}

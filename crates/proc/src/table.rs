@@ -1,0 +1,285 @@
+//! One process's descriptor table, held open: what can be known of a descriptor without touching its file.
+//!
+//! Links and fdinfo are the kernel's own memory. The type of a file with a path stands in neither: see `ask`.
+
+use std::collections::HashMap;
+
+use fdscope_model::kind::classify;
+use fdscope_model::{
+    Association, DeviceId, Fault, FdNumber, Handle, HandleKind, InodeId, Name, Pid, ProcessId,
+};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
+use rustix::io::Errno;
+use rustix::path::DecInt;
+
+use crate::descriptors::Detail;
+use crate::error::ProcError;
+use crate::mounts::{MountFacts, MountTable};
+use crate::parse::{FdInfo, Link, parse_link};
+use crate::root::{PidDir, ProcRoot, each_line, open_file, read_fd_link};
+
+/// `O_PATH`; the same on every processor that fdscope knows.
+const O_PATH: u32 = 0o10_000_000;
+
+/// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
+const MQUEUE_SIZE: u64 = 80;
+
+/// Devices of the kernel's internal file systems, by the word before the colon of a link. Learnt once each, for they
+/// are fixed while the machine is up.
+#[derive(Debug, Default)]
+pub(crate) struct InternalDevices(HashMap<Box<[u8]>, Option<DeviceId>>);
+
+impl InternalDevices {
+    /// More words than the kernel has; a hostile tree ends here.
+    const MOST: usize = 64;
+
+    fn get(&mut self, word: &[u8], learn: impl FnOnce() -> Option<DeviceId>) -> Option<DeviceId> {
+        if let Some(&device) = self.0.get(word) {
+            return device;
+        }
+        let device = learn();
+        if self.0.len() < Self::MOST {
+            self.0.insert(word.into(), device);
+        }
+        device
+    }
+}
+
+/// The open directories of one process's table.
+#[derive(Debug)]
+pub(crate) struct OpenTable {
+    owner: ProcessId,
+    process: PidDir,
+    /// `fd`, and the path of it below the process's directory.
+    links: OwnedFd,
+    path: String,
+    infos: Option<OwnedFd>,
+    mounts: Option<MountTable>,
+    own: Option<PidDir>,
+    own_mounts: Option<MountTable>,
+    buffer: Vec<u8>,
+    lines: Vec<u8>,
+}
+
+impl OpenTable {
+    pub fn open(root: &ProcRoot, pid: Pid, detail: Detail) -> Result<Self, ProcError> {
+        let process = root.pid_dir(pid)?;
+        let stat = process.process_stat()?;
+        let mut place = String::new();
+        if stat.state.is_zombie() && stat.threads > 1 {
+            // The first thread has exited and let go of the table; the others still hold it.
+            place = other_thread(&process, pid)?;
+        }
+        let path = format!("{place}fd");
+        let links = process.open_dir(&path, "list descriptors")?;
+        // Absent permission shows as a fault of each row.
+        let infos = process.open_dir(&format!("{place}fdinfo"), "open fdinfo");
+        let infos = (detail >= Detail::Kind).then_some(infos.ok()).flatten();
+        let owner = ProcessId { pid, start_ticks: stat.start_ticks };
+        let own = root.pid_dir(Pid(std::process::id())).ok().filter(|_| root.is_live());
+        Ok(OpenTable {
+            owner,
+            process,
+            links,
+            path,
+            infos,
+            mounts: None,
+            own,
+            own_mounts: None,
+            buffer: vec![0; 4096],
+            lines: Vec::new(),
+        })
+    }
+
+    /// The numbers in use, ascending.
+    pub fn numbers(&self) -> Result<Vec<FdNumber>, ProcError> {
+        let mut numbers = self.process.list(&self.path, "list descriptors")?;
+        numbers.sort_unstable();
+        Ok(numbers.into_iter().map(FdNumber).collect())
+    }
+
+    /// The link of one descriptor.
+    pub fn link(&mut self, fd: FdNumber) -> Result<&[u8], Errno> {
+        read_fd_link(self.links.as_fd(), fd, &mut self.buffer)
+    }
+
+    /// One descriptor; `None` if it is closed by now.
+    pub fn read(
+        &mut self,
+        fd: FdNumber,
+        detail: Detail,
+        internal: &mut InternalDevices,
+    ) -> Option<Handle> {
+        let mut handle = self.blank(fd);
+        if detail == Detail::Number {
+            return Some(handle);
+        }
+        match self.link(fd) {
+            Ok(text) => handle.name = text.into(),
+            Err(Errno::NOENT) => return None,
+            Err(cause) => handle.fault = Some(self.fault(fd, "read link", cause)),
+        }
+        handle.kind = classify(0, handle.name.bytes());
+        let is_path = needs_type(handle.name.bytes());
+        if detail == Detail::Full || detail == Detail::Kind && is_path {
+            match self.info(fd) {
+                Ok(info) => self.apply(fd, &mut handle, &info),
+                Err(Errno::NOENT) => return None,
+                Err(cause) => {
+                    handle.fault.get_or_insert(self.fault(fd, "read fdinfo", cause));
+                }
+            }
+        }
+        if is_path && handle.mode.is_none() && handle.kind == HandleKind::OtherDescriptor {
+            handle.kind = HandleKind::UnknownDescriptor;
+        }
+        if handle.inode.is_none() {
+            handle.inode = self.inode_by_link(fd, handle.name.bytes(), internal);
+        }
+        Some(handle)
+    }
+
+    /// Adds what fdinfo says, and what it lets be asked.
+    fn apply(&mut self, fd: FdNumber, handle: &mut Handle, info: &FdInfo) {
+        handle.flags = info.flags;
+        handle.offset = info.offset;
+        let name = handle.name.bytes();
+        let facts = info.mount_id.and_then(|id| self.mount(id));
+        // Internal mounts are in no mountinfo, and their inodes are never anywhere but in memory.
+        let internal = facts.is_none() && (!name.starts_with(b"/") || is_one_component(name));
+        let found = if internal || needs_type(name) && facts.is_some_and(|facts| facts.answers) {
+            self.ask(fd)
+        } else {
+            None
+        };
+        handle.mode = found.map(|found| u32::from(found.stx_mode));
+        handle.kind = classify(handle.mode.unwrap_or(0), name);
+        let is_queue = needs_type(name) && internal && found.is_some_and(looks_like_mqueue);
+        if is_queue || facts.is_some_and(|facts| facts.is_mqueue) {
+            handle.kind = HandleKind::MessageQueue;
+        }
+        if info.flags.is_some_and(|flags| flags & O_PATH != 0) {
+            handle.kind = HandleKind::Path;
+        }
+        let device = facts.map(|facts| facts.device).or(found.map(device_of));
+        let inode = info.inode.or(found.map(|found| found.stx_ino));
+        handle.inode = device.zip(inode).map(|(device, inode)| InodeId { device, inode });
+    }
+
+    /// The inode that a link's text gives, with the device of its internal file system.
+    fn inode_by_link(
+        &self,
+        fd: FdNumber,
+        text: &[u8],
+        internal: &mut InternalDevices,
+    ) -> Option<InodeId> {
+        let link = parse_link(text);
+        let inode = link.inode()?;
+        let word: &[u8] = match link {
+            Link::Socket(_) => b"socket",
+            Link::Pipe(_) => b"pipe",
+            Link::Numbered(word, _) => word,
+            _ => return None,
+        };
+        let device = internal.get(word, || self.ask(fd).map(device_of))?;
+        Some(InodeId { device, inode })
+    }
+
+    fn info(&mut self, fd: FdNumber) -> Result<FdInfo, Errno> {
+        let mut info = FdInfo::default();
+        self.info_lines(fd, &mut |line| info.fold(line))?;
+        Ok(info)
+    }
+
+    /// Hands each line of a descriptor's fdinfo to `sink`.
+    pub fn info_lines(&mut self, fd: FdNumber, sink: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
+        let infos = self.infos.as_ref().ok_or(Errno::ACCESS)?;
+        let file = open_file(infos.as_fd(), DecInt::new(fd.0))?;
+        each_line(file.as_fd(), &mut self.lines, sink)
+    }
+
+    /// Type, inode and device as the kernel has them in memory: `AT_STATX_DONT_SYNC` keeps file systems that heed it
+    /// from asking a server. Only for files on those (see `mounts`) and on internal mounts.
+    fn ask(&self, fd: FdNumber) -> Option<Statx> {
+        let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO;
+        statx(
+            &self.links,
+            DecInt::new(fd.0),
+            AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT,
+            mask,
+        )
+        .ok()
+    }
+
+    fn mount(&mut self, id: u32) -> Option<MountFacts> {
+        let process = &self.process;
+        let mounts = self.mounts.get_or_insert_with(|| {
+            let mut mounts = MountTable::default();
+            mounts.read(process);
+            mounts
+        });
+        if let Some(facts) = mounts.get(id) {
+            return Some(facts);
+        }
+        // Files from outside the process's mount namespace are often from fdscope's own.
+        let own = self.own.as_ref()?;
+        let mounts = self.own_mounts.get_or_insert_with(|| {
+            let mut mounts = MountTable::default();
+            mounts.read(own);
+            mounts
+        });
+        mounts.get(id)
+    }
+
+    fn blank(&self, fd: FdNumber) -> Handle {
+        Handle {
+            owner: self.owner,
+            via: Association::Fd(fd),
+            kind: HandleKind::UnknownDescriptor,
+            file: None,
+            inode: None,
+            mode: None,
+            flags: None,
+            offset: None,
+            name: Name::default(),
+            fault: None,
+        }
+    }
+
+    fn fault(&self, fd: FdNumber, operation: &'static str, cause: Errno) -> Fault {
+        let cause = match cause {
+            Errno::ACCESS | Errno::PERM => "permission denied".to_owned(),
+            cause => cause.to_string(),
+        };
+        Fault { pid: Some(self.owner.pid), fd: Some(fd), operation, cause }
+    }
+}
+
+/// The path of a living thread's directory, for a process whose first thread has exited.
+fn other_thread(process: &PidDir, pid: Pid) -> Result<String, ProcError> {
+    let tid = process.tids()?.into_iter().find(|tid| tid.0 != pid.0);
+    tid.map(|tid| format!("task/{tid}/")).ok_or(ProcError::Gone { pid })
+}
+
+/// True for a link whose text does not tell the kind: a path, other than those that the model knows by name.
+fn needs_type(link: &[u8]) -> bool {
+    matches!(parse_link(link), Link::Path { .. } | Link::Other(_))
+        && !link.is_empty()
+        && classify(0, link) == HandleKind::OtherDescriptor
+        && !link.starts_with(b"anon_inode:")
+}
+
+/// `/name`, without a further slash: how files of the kernel's internal mounts look.
+fn is_one_component(link: &[u8]) -> bool {
+    link.strip_prefix(b"/").is_some_and(|rest| !rest.is_empty() && !rest.contains(&b'/'))
+}
+
+fn device_of(found: Statx) -> DeviceId {
+    DeviceId::new(found.stx_dev_major, found.stx_dev_minor)
+}
+
+/// An internal mount shows no type of file system; a message queue is known by its constant size without blocks.
+fn looks_like_mqueue(found: Statx) -> bool {
+    found.stx_size == MQUEUE_SIZE && found.stx_blocks == 0
+}
