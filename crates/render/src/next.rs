@@ -1,0 +1,134 @@
+//! The one next command worth running after a report: a table of situations, the first that applies wins.
+
+use fdscope_model::SourceName;
+use fdscope_model::verdict::{Level, Report};
+
+use crate::units;
+
+/// A command and why to run it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Next {
+    /// To be typed as it is.
+    pub command: String,
+    /// A sentence fragment, to follow a colon or a dash.
+    pub why: String,
+}
+
+/// The next command for `report`, if one is worth running.
+pub fn next(report: &Report) -> Option<Next> {
+    const SITUATIONS: [fn(&Report) -> Option<Next>; 4] =
+        [target_gone, growth_without_stacks, leak_found, longer];
+    SITUATIONS.iter().find_map(|situation| situation(report))
+}
+
+/// A process that is gone cannot be watched again by its number.
+fn target_gone(report: &Report) -> Option<Next> {
+    let gone = !report.totals.is_empty() && report.totals.iter().all(|total| total.gone);
+    if !gone || launches(&report.command) {
+        return None;
+    }
+    let name = report.totals.iter().map(|total| total.process.comm.bytes()).find(|comm| {
+        !comm.is_empty() && comm.iter().all(|&b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    })?;
+    let name = String::from_utf8_lossy(name);
+    let why = "watches it from its first instruction (give it its arguments)".to_string();
+    Some(Next { command: format!("fdscope leak -- {name}"), why })
+}
+
+/// Growth that sampling found has no line of code yet; a tracer finds it.
+fn growth_without_stacks(report: &Report) -> Option<Next> {
+    if report.sight.source != SourceName::Poll || worst(report)? < Level::Suspect {
+        return None;
+    }
+    let command = without_option(&report.command, "--source");
+    let command = if command == report.command { format!("sudo {command}") } else { command };
+    Some(Next { command, why: "with a tracer the report names the line of code".to_string() })
+}
+
+/// After a leak is found, the fix is what is to be checked.
+fn leak_found(report: &Report) -> Option<Next> {
+    if worst(report)? != Level::Leak || report.command.contains("--fail-on") {
+        return None;
+    }
+    let command = with_option(&report.command, "--fail-on", "leak");
+    Some(Next { command, why: "after the fix: exits with 3 if anything still leaks".to_string() })
+}
+
+/// Watching longer tells what this run could not.
+fn longer(report: &Report) -> Option<Next> {
+    const STEPS: [(u64, &str); 9] = [
+        (30, "30s"),
+        (60, "1m"),
+        (120, "2m"),
+        (300, "5m"),
+        (600, "10m"),
+        (1_800, "30m"),
+        (3_600, "1h"),
+        (14_400, "4h"),
+        (86_400, "24h"),
+    ];
+    if launches(&report.command) || worst(report) == Some(Level::Leak) {
+        return None;
+    }
+    let watched_ns = report.ended.since_ns(report.begun);
+    let &(seconds, word) = STEPS.iter().find(|(s, _)| s * 1_000_000_000 / 4 >= watched_ns)?;
+    let command = with_option(&report.command, "--duration", word);
+    let span = units::duration_s(seconds as f64);
+    Some(Next { command, why: format!("watches for {span}, which shows slower growth") })
+}
+
+fn worst(report: &Report) -> Option<Level> {
+    report.verdicts.iter().map(|verdict| verdict.level).max()
+}
+
+fn launches(command: &str) -> bool {
+    command.contains(" -- ")
+}
+
+/// `command` with an option set right after its subcommand, where it cannot be taken for the target's own.
+fn with_option(command: &str, option: &str, value: &str) -> String {
+    let command = without_option(command, option);
+    match command.split_once("leak") {
+        Some((head, tail)) => format!("{head}leak {option} {value}{tail}"),
+        None => format!("{command} {option} {value}"),
+    }
+}
+
+/// `command` without `option`, in both of its spellings; what follows `--` belongs to the target and stays.
+fn without_option(command: &str, option: &str) -> String {
+    let (own, target) = match command.split_once(" -- ") {
+        Some((own, target)) => (own, Some(target)),
+        None => (command, None),
+    };
+    let mut kept = Vec::new();
+    let mut words = own.split(' ');
+    while let Some(word) = words.next() {
+        if word == option {
+            words.next();
+        } else if !word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')) {
+            kept.push(word);
+        }
+    }
+    let own = kept.join(" ");
+    target.map_or(own.clone(), |target| format!("{own} -- {target}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_replaced_before_the_target_only() {
+        let check = |command: &str, expected: &str| {
+            assert_eq!(with_option(command, "--duration", "5m"), expected);
+        };
+        check("fdscope leak 812", "fdscope leak --duration 5m 812");
+        check("fdscope leak --duration 10s 812", "fdscope leak --duration 5m 812");
+        check("fdscope leak --duration=10s 812", "fdscope leak --duration 5m 812");
+        check(
+            "fdscope leak -- app --duration 1s",
+            "fdscope leak --duration 5m -- app --duration 1s",
+        );
+        check("/opt/scope 1", "/opt/scope 1 --duration 5m");
+    }
+}

@@ -1,0 +1,65 @@
+//! How a site and its frames are called, in every output for people.
+
+use fdscope_model::stack::Frame;
+use fdscope_model::verdict::{Site, Verdict};
+
+use crate::charset::Charset;
+
+/// The frame to read first: the one marked, or the outermost of a stack that is all plumbing.
+pub fn frame_at(frames: &[Frame], at: Option<usize>) -> Option<&Frame> {
+    at.and_then(|index| frames.get(index)).or(frames.last())
+}
+
+/// The name of a site: its function, what its names share, or the process if nothing is known.
+pub fn name(verdict: &Verdict, charset: Charset) -> String {
+    let Site { frames, at, pattern, .. } = &verdict.site;
+    match (frame_at(frames, *at), pattern) {
+        (Some(frame), _) => function(frame, charset),
+        (None, Some(pattern)) => charset.name(pattern),
+        (None, None) => charset.name(&verdict.comm),
+    }
+}
+
+/// The function of a frame; its module and offset where nothing names it.
+pub fn function(frame: &Frame, charset: Charset) -> String {
+    match frame.symbol.function.as_deref() {
+        Some(function) if !function.is_empty() => charset.symbol(function),
+        _ => offset(frame, charset),
+    }
+}
+
+/// `file:line` of a frame, as the debug information gives it.
+pub fn line(frame: &Frame, charset: Charset) -> Option<String> {
+    let file = charset.symbol(frame.symbol.file.as_deref()?);
+    Some(match frame.symbol.line {
+        Some(line) => format!("{file}:{line}"),
+        None => file,
+    })
+}
+
+/// `module+0xoffset`, or the address for code outside any file.
+pub fn offset(frame: &Frame, charset: Charset) -> String {
+    if frame.module.is_empty() {
+        return format!("{:#x}", frame.offset);
+    }
+    format!("{}+{:#x}", module(frame, charset), frame.offset)
+}
+
+/// The last part of the module's path.
+pub fn module(frame: &Frame, charset: Charset) -> String {
+    let path = charset.name(&frame.module);
+    path.rsplit('/').next().unwrap_or_default().to_string()
+}
+
+/// `file:line` where known, else module and offset.
+pub fn place(frame: &Frame, charset: Charset) -> String {
+    line(frame, charset).unwrap_or_else(|| offset(frame, charset))
+}
+
+/// `comm (pid 812)`.
+pub fn process(comm: &fdscope_model::Name, pid: fdscope_model::Pid, charset: Charset) -> String {
+    match comm.is_empty() {
+        true => format!("pid {pid}"),
+        false => format!("{} (pid {pid})", charset.name(comm)),
+    }
+}

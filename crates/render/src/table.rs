@@ -1,0 +1,222 @@
+//! Column tables: aligned, and narrow enough by leaving out whole columns, never by cutting a number.
+//!
+//! One column at most may be flexible: its texts are shortened in the middle before any column is dropped. What was
+//! dropped is returned, so that the caller can say so.
+
+use crate::charset::Charset;
+use crate::page::{Text, shorten, width};
+use crate::style::Style;
+
+/// To which side of its column a cell goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What may be done to a column when the table is too wide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// It stays as it is.
+    Always,
+    /// It may be left out; the highest number goes first.
+    Drop(u8),
+    /// It stays, its texts shortened to no fewer columns than this.
+    Shorten(usize),
+}
+
+/// A column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Its heading; the name by which it is said to be left out.
+    pub header: &'static str,
+    /// Where its cells go.
+    pub align: Align,
+    /// Whether it can give way.
+    pub keep: Keep,
+}
+
+impl Column {
+    /// A column of text that stays.
+    pub const fn left(header: &'static str) -> Self {
+        Column { header, align: Align::Left, keep: Keep::Always }
+    }
+
+    /// A column of numbers that stays.
+    pub const fn right(header: &'static str) -> Self {
+        Column { header, align: Align::Right, keep: Keep::Always }
+    }
+
+    /// The same column, with another rule.
+    pub const fn keep(self, keep: Keep) -> Self {
+        Column { keep, ..self }
+    }
+}
+
+/// A cell: its text, without control characters, and its style.
+pub type Cell = (Style, String);
+
+/// A plain cell.
+pub fn cell(text: impl Into<String>) -> Cell {
+    (Style::Plain, text.into())
+}
+
+/// A table: every row has one cell for each column.
+#[derive(Clone, Debug)]
+pub struct Table<'a> {
+    /// The columns, from the left.
+    pub columns: &'a [Column],
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A table made to fit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LaidOut {
+    /// The heading and the rows, one line each.
+    pub lines: Vec<Text>,
+    /// Headings of the columns left out for want of room, from the left.
+    pub dropped: Vec<&'static str>,
+}
+
+/// Spaces between columns.
+const GAP: usize = 2;
+
+impl Table<'_> {
+    /// Lines of at most `columns` columns, if leaving out and shortening allow it.
+    pub fn lay_out(&self, columns: usize, charset: Charset) -> LaidOut {
+        let natural: Vec<usize> = (0..self.columns.len()).map(|i| self.natural_width(i)).collect();
+        let shown = self.shown(&natural, columns);
+        let widths = self.widths(&natural, &shown, columns);
+        let dropped = self.columns.iter().zip(&shown).filter(|(_, shown)| !**shown);
+        let header = self.columns.iter().map(|column| (Style::Label, column.header.to_string()));
+        let mut lines = vec![self.line(&header.collect::<Vec<_>>(), &widths, charset)];
+        lines.extend(self.rows.iter().map(|row| self.line(row, &widths, charset)));
+        LaidOut { lines, dropped: dropped.map(|(column, _)| column.header).collect() }
+    }
+
+    fn natural_width(&self, index: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|(_, text)| width(text));
+        cells.chain([width(self.columns[index].header)]).max().unwrap_or(0)
+    }
+
+    /// Which columns stay: the first to go are dropped until the least widths of the rest fit.
+    fn shown(&self, natural: &[usize], columns: usize) -> Vec<bool> {
+        let mut shown = vec![true; self.columns.len()];
+        while self.least_width(natural, &shown) > columns {
+            let rank = |index: &usize| match self.columns[*index].keep {
+                Keep::Drop(rank) if shown[*index] => Some(rank),
+                _ => None,
+            };
+            match (0..shown.len()).filter(|index| rank(index).is_some()).max_by_key(rank) {
+                Some(index) => shown[index] = false,
+                None => break,
+            }
+        }
+        shown
+    }
+
+    fn least_width(&self, natural: &[usize], shown: &[bool]) -> usize {
+        let least = |(index, column): (usize, &Column)| match column.keep {
+            Keep::Shorten(least) => natural[index].min(least.max(width(column.header))),
+            _ => natural[index],
+        };
+        let parts = self.columns.iter().enumerate().filter(|(index, _)| shown[*index]);
+        parts.map(|part| least(part) + GAP).sum::<usize>().saturating_sub(GAP)
+    }
+
+    /// The width of each column; `None` for those left out.
+    fn widths(&self, natural: &[usize], shown: &[bool], columns: usize) -> Vec<Option<usize>> {
+        let all: usize = natural.iter().zip(shown).filter(|(_, s)| **s).map(|(w, _)| w + GAP).sum();
+        let excess = all.saturating_sub(GAP).saturating_sub(columns);
+        let width_of = |(index, column): (usize, &Column)| {
+            let narrowed = match column.keep {
+                Keep::Shorten(least) => {
+                    let least = natural[index].min(least.max(width(column.header)));
+                    natural[index].saturating_sub(excess).max(least)
+                }
+                _ => natural[index],
+            };
+            shown[index].then_some(narrowed)
+        };
+        self.columns.iter().enumerate().map(width_of).collect()
+    }
+
+    fn line(&self, row: &[Cell], widths: &[Option<usize>], charset: Charset) -> Text {
+        let mut line = Text::default();
+        let mut filled = 0;
+        for (column, (cell, columns)) in self.columns.iter().zip(row.iter().zip(widths)) {
+            let ((style, text), Some(columns)) = (cell, columns) else { continue };
+            let shown = match column.keep {
+                Keep::Shorten(_) => shorten(text, *columns, charset),
+                _ => text.clone(),
+            };
+            let missing = columns.saturating_sub(width(&shown));
+            let indent = if column.align == Align::Right { missing } else { 0 };
+            line = line.pad_to(filled + indent).and_solid(*style, shown);
+            filled += columns + GAP;
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{Form, Page};
+
+    const COLUMNS: &[Column] = &[
+        Column::right("PID"),
+        Column::left("SITE").keep(Keep::Shorten(8)),
+        Column::right("OPEN"),
+        Column::right("BORN").keep(Keep::Drop(1)),
+        Column::left("RULE").keep(Keep::Drop(2)),
+    ];
+
+    fn check(columns: usize, expected: &str, dropped: &[&str]) {
+        let row = |pid: &str, site: &str, open: &str, born: &str, rule: &str| {
+            [pid, site, open, born, rule].map(cell).to_vec()
+        };
+        let rows = vec![
+            row("7", "short", "1", "22", "plateau"),
+            row("4194304", "a::rather::long_function", "1,024", "9", "churn"),
+        ];
+        let laid = Table { columns: COLUMNS, rows }.lay_out(columns, Charset::Utf8);
+        let mut page = Page::new(Form::default());
+        laid.lines.iter().for_each(|line| page.line(line));
+        assert_eq!(page.finish(), expected);
+        assert_eq!(laid.dropped, dropped);
+    }
+
+    #[test]
+    fn wide_enough_shows_everything_aligned() {
+        let expected = "    PID  SITE                       OPEN  BORN  RULE\n      \
+                        7  short                         1    22  plateau\n\
+                        4194304  a::rather::long_function  1,024     9  churn\n";
+        check(80, expected, &[]);
+    }
+
+    #[test]
+    fn texts_are_shortened_before_columns_go() {
+        let expected = "    PID  SITE            OPEN  BORN  RULE\n      \
+                        7  short              1    22  plateau\n\
+                        4194304  a::rat…nction  1,024     9  churn\n";
+        check(44, expected, &[]);
+    }
+
+    #[test]
+    fn columns_go_by_rank_and_are_named() {
+        let expected = "    PID  SITE         OPEN\n      7  short           1\n\
+                        4194304  a::ra…tion  1,024\n";
+        check(26, expected, &["BORN", "RULE"]);
+    }
+
+    #[test]
+    fn numbers_are_never_cut() {
+        let expected = "    PID  SITE       OPEN\n      7  short         1\n\
+                        4194304  a::r…ion  1,024\n";
+        check(10, expected, &["BORN", "RULE"]);
+    }
+}

@@ -1,0 +1,84 @@
+//! The sentence with numbers: what a site does, how many that makes, and when the limit breaks.
+
+use fdscope_model::verdict::{Forecast, Level, Verdict};
+use fdscope_model::{Limit, LimitName};
+
+use crate::charset::Charset;
+use crate::page::{Text, shorten};
+use crate::phrase::{Phrase, phrase};
+use crate::site;
+use crate::style::Style;
+use crate::units;
+
+/// Columns of a function's name in the sentence; the stack below shows it whole.
+const NAME_COLUMNS: usize = 64;
+
+/// The sentence about `verdict`, without its level word.
+pub fn headline(verdict: &Verdict, charset: Charset) -> Text {
+    let words = phrase(verdict.kind);
+    let name = shorten(&site::name(verdict, charset), NAME_COLUMNS, charset);
+    let text = Text::solid(Style::Strong, format!("`{name}`"))
+        .and(Style::Plain, format!(" {}", growth(verdict, &words)));
+    match &verdict.forecast {
+        Some(forecast) => {
+            text.and(Style::Plain, ", ").and_text(limit(&forecast.limit)).and_text(when(forecast))
+        }
+        None => text,
+    }
+}
+
+/// "opens 3.0 files/s that are never closed: 140 open".
+fn growth(verdict: &Verdict, words: &Phrase) -> String {
+    let Phrase { one, many, verb, past, gone, alive } = words;
+    let coded = !verdict.site.frames.is_empty();
+    let (verb, past) = if coded { (*verb, *past) } else { ("gains", "gained") };
+    let fate = match verdict.level {
+        Level::Leak => format!("are never {gone}"),
+        _ => format!("were not seen {gone}"),
+    };
+    let live = units::count(verdict.live);
+    match verdict.rate {
+        Some(rate) if rate.per_s > 0.0 => {
+            format!("{verb} {} that {fate}: {live} {alive}", units::rate(rate.per_s, many))
+        }
+        _ => {
+            let born = units::count_of(verdict.acquired, one, many);
+            format!("{past} {born}, some of which {fate}: {live} {alive}")
+        }
+    }
+}
+
+/// "limit 1,024"; any limit but the usual one is named.
+fn limit(limit: &Limit) -> Text {
+    let name = match limit.name {
+        LimitName::Nofile => "limit".to_string(),
+        other => format!("limit {}", other.word()),
+    };
+    match limit.value {
+        u64::MAX => Text::plain(format!("{name} unlimited")),
+        value => Text::plain(format!("{name} ")).and_solid(Style::Strong, units::count(value)),
+    }
+}
+
+/// " reached in 4 min 55 s (4 min 37 s to 5 min 16 s)".
+fn when(forecast: &Forecast) -> Text {
+    if forecast.limit.used >= forecast.limit.value {
+        return Text::plain(" ").and(Style::Leak, "used up");
+    }
+    let Some(reached) = forecast.reached_in_s else {
+        return Text::plain(match forecast.limit.value {
+            u64::MAX => "",
+            _ => " not being approached",
+        });
+    };
+    let text = Text::plain(" reached in ").and_solid(Style::Strong, units::duration_s(reached));
+    let range = match (forecast.soonest_s, forecast.latest_s) {
+        (Some(soonest), Some(latest)) => {
+            format!(" ({} to {})", units::duration_s(soonest), units::duration_s(latest))
+        }
+        (Some(soonest), None) => format!(" (at the soonest {})", units::duration_s(soonest)),
+        (None, Some(latest)) => format!(" (at the latest {})", units::duration_s(latest)),
+        (None, None) => String::new(),
+    };
+    text.and(Style::Plain, range)
+}

@@ -1,0 +1,137 @@
+//! The report for people: what leaks first, then all that a sceptic asks for, then what was not seen.
+//!
+//! Nothing is hidden: what has no room of its own is counted. The order is that of belief: the sentence with numbers,
+//! the line, the curve, living examples, the birth stack, where siblings go, how long they live, what else it could
+//! have been. One file for each part.
+
+use fdscope_model::SourceName;
+use fdscope_model::verdict::{Level, Report, Verdict};
+
+use crate::charset::Charset;
+use crate::page::{Form, Page, Text};
+use crate::style::Style;
+use crate::units;
+
+mod evidence;
+mod growth;
+mod headline;
+mod misuse;
+mod processes;
+mod sites;
+mod stack;
+mod unseen;
+
+/// The whole report.
+pub fn report(report: &Report, form: Form) -> String {
+    let mut page = Page::new(form);
+    summary(&mut page, report);
+    for verdict in detailed(report) {
+        page.gap();
+        evidence::verdict(&mut page, report, verdict);
+    }
+    misuse::section(&mut page, report);
+    sites::section(&mut page, report);
+    processes::section(&mut page, report);
+    unseen::section(&mut page, report);
+    ending(&mut page, report);
+    page.finish()
+}
+
+/// Verdicts that get a block of their own.
+fn detailed(report: &Report) -> impl Iterator<Item = &Verdict> {
+    report.verdicts.iter().filter(|verdict| verdict.level >= Level::Suspect)
+}
+
+/// The first lines: the answer, and what it is an answer about.
+fn summary(page: &mut Page, report: &Report) {
+    let charset = page.form.charset;
+    let count = |level| report.verdicts.iter().filter(|v| v.level == level).count() as u64;
+    let (leaks, suspects) = (count(Level::Leak), count(Level::Suspect));
+    let leaks = (leaks > 0).then(|| (Style::Leak, units::count_of(leaks, "leak", "leaks")));
+    let suspects =
+        (suspects > 0).then(|| (Style::Suspect, units::count_of(suspects, "suspect", "suspects")));
+    let answer = match (leaks, suspects) {
+        (None, None) => Text::default().and(Style::Good, "No leak found"),
+        (Some((style, text)), None) | (None, Some((style, text))) => {
+            Text::default().and(style, text)
+        }
+        (Some((style, leaks)), Some((other, suspects))) => {
+            Text::default().and(style, leaks).and(Style::Plain, " and ").and(other, suspects)
+        }
+    };
+    let watched = units::duration_ns(report.ended.since_ns(report.begun));
+    let how = charset.sentence(&report.sight.how);
+    let how = if how.is_empty() { how } else { format!(" ({how})") };
+    let rest = format!(
+        " in {}, watched for {watched} by {}{how}.",
+        targets(report, charset),
+        source(report)
+    );
+    page.paragraph(&answer.and(Style::Plain, rest), 0);
+    if detailed(report).next().is_none() {
+        page.gap();
+        page.paragraph(&Text::plain(what_nothing_means(report, &watched)), 0);
+    }
+}
+
+fn targets(report: &Report, charset: Charset) -> String {
+    match report.totals.as_slice() {
+        [] => "no process".to_string(),
+        [one] => crate::site::process(&one.process.comm, one.process.id.pid, charset),
+        many => units::count_of(many.len() as u64, "process", "processes"),
+    }
+}
+
+/// The source as people call it.
+fn source(report: &Report) -> &'static str {
+    match report.sight.source {
+        SourceName::Bpf => "eBPF",
+        SourceName::Ptrace => "ptrace",
+        SourceName::Poll => "sampling /proc",
+        SourceName::Recording => "a recording",
+    }
+}
+
+/// What a report without leak and suspect proves, and what it does not.
+fn what_nothing_means(report: &Report, watched: &str) -> String {
+    let sum = |part: fn(&Verdict) -> u64| report.verdicts.iter().map(part).sum();
+    let born = units::count_of(sum(|v| v.acquired), "handle", "handles");
+    let gone = units::count(sum(|v| v.released));
+    let sites = units::count_of(report.verdicts.len() as u64, "site", "sites");
+    let waiting = report.verdicts.iter().any(|verdict| verdict.level == Level::TooSoon);
+    let proof = match waiting {
+        true => "Some sites were not watched long enough for a verdict: see below.",
+        false => "No site kept growing while it was watched.",
+    };
+    format!(
+        "{born} acquired and {gone} released at {sites} in {watched}. {proof} This does not prove \
+         anything about code that did not run in this time, nor about a leak so slow that it left \
+         only a few handles."
+    )
+}
+
+/// A heading of a section.
+fn heading(page: &mut Page, title: &str) {
+    page.gap();
+    page.line(&Text::default().and(Style::Strong, title));
+}
+
+/// A paragraph with a bullet.
+fn bullet(page: &mut Page, text: Text) {
+    page.paragraph(&Text::plain("  - ").and_text(text), 4);
+}
+
+/// The command that repeats the run, and the next one worth running.
+fn ending(page: &mut Page, report: &Report) {
+    page.gap();
+    let charset = page.form.charset;
+    let repeat = Text::default().and(Style::Label, "Repeat  ");
+    page.paragraph(&repeat.and_solid(Style::Strong, charset.sentence(&report.command)), 8);
+    if let Some(next) = crate::next::next(report) {
+        let text = Text::default()
+            .and(Style::Label, "Next    ")
+            .and_solid(Style::Strong, charset.sentence(&next.command));
+        page.paragraph(&text, 8);
+        page.paragraph(&Text::plain("        ").and(Style::Dim, next.why), 8);
+    }
+}

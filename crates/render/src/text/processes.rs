@@ -1,0 +1,121 @@
+//! Totals of each process, and whether the ledger equals what the kernel says.
+
+use fdscope_model::verdict::{Report, Total};
+use fdscope_model::{Limit, LimitName};
+
+use super::{bullet, heading};
+use crate::charset::Charset;
+use crate::page::{Page, Text};
+use crate::site;
+use crate::style::Style;
+use crate::table::{Cell, Column, Keep, Table, cell};
+use crate::units;
+
+/// Rows shown; the rest is summed.
+const SHOWN: usize = 20;
+
+const COLUMNS: &[Column] = &[
+    Column::right("PID"),
+    Column::left("COMMAND").keep(Keep::Shorten(8)),
+    Column::right("AT START"),
+    Column::right("NOW"),
+    Column::right("LIMIT"),
+    Column::right("USED").keep(Keep::Drop(3)),
+    Column::right("ACQUIRED").keep(Keep::Drop(2)),
+    Column::right("RELEASED").keep(Keep::Drop(1)),
+    Column::left("LEDGER = KERNEL"),
+];
+
+/// The section; nothing if no process was watched.
+pub fn section(page: &mut Page, report: &Report) {
+    if report.totals.is_empty() {
+        return;
+    }
+    heading(page, "Descriptors");
+    let charset = page.form.charset;
+    let rows = report.totals.iter().take(SHOWN).map(|total| row(total, charset)).collect();
+    let laid = Table { columns: COLUMNS, rows }.lay_out(page.form.width - 2, charset);
+    for line in laid.lines {
+        page.line(&Text::plain("  ").and_text(line));
+    }
+    rest(page, report.totals.get(SHOWN..).unwrap_or_default());
+    if !laid.dropped.is_empty() {
+        let text = format!("  (no room for {}; --json has all)", laid.dropped.join(", "));
+        page.paragraph(&Text::default().and(Style::Dim, text), 2);
+    }
+    for total in &report.totals {
+        notes(page, total, charset);
+    }
+}
+
+fn row(total: &Total, charset: Charset) -> Vec<Cell> {
+    let nofile = total.limits.iter().find(|limit| limit.name == LimitName::Nofile);
+    let (limit, used) = match nofile {
+        None => ("-".to_string(), "-".to_string()),
+        Some(limit) if limit.value == u64::MAX => ("unlimited".to_string(), "-".to_string()),
+        Some(limit) => (units::count(limit.value), units::share(limit.used, limit.value)),
+    };
+    let agrees = match total.agrees {
+        Some(true) => (Style::Good, "yes".to_string()),
+        Some(false) => (Style::Suspect, "no".to_string()),
+        None => (Style::Dim, "not compared".to_string()),
+    };
+    vec![
+        cell(total.process.id.pid.to_string()),
+        cell(charset.name(&total.process.comm)),
+        cell(units::count(total.at_start)),
+        cell(if total.gone { "gone".to_string() } else { units::count(total.now) }),
+        cell(limit),
+        cell(used),
+        cell(units::count(total.acquired)),
+        cell(units::count(total.released)),
+        agrees,
+    ]
+}
+
+/// The sums of the rows left out.
+fn rest(page: &mut Page, rest: &[Total]) {
+    if rest.is_empty() {
+        return;
+    }
+    let sum = |part: fn(&Total) -> u64| units::count(rest.iter().map(part).sum());
+    let disagreeing = rest.iter().filter(|total| total.agrees == Some(false)).count() as u64;
+    let text = format!(
+        "  and {}: {} at start, {} now, {} acquired, {} released; ledger not equal in {}",
+        units::count_of(rest.len() as u64, "more process", "more processes"),
+        sum(|total| total.at_start),
+        sum(|total| if total.gone { 0 } else { total.now }),
+        sum(|total| total.acquired),
+        sum(|total| total.released),
+        units::count(disagreeing)
+    );
+    page.paragraph(&Text::plain(text), 2);
+}
+
+/// What the row has no room for: limits half used or more, an end, births and deaths not seen.
+fn notes(page: &mut Page, total: &Total, charset: Charset) {
+    let process = site::process(&total.process.comm, total.process.id.pid, charset);
+    let mut note = |text: String| {
+        bullet(page, Text::solid(Style::Plain, process.clone()).and(Style::Plain, text));
+    };
+    if total.gone {
+        let now = units::count_of(total.now, "descriptor", "descriptors");
+        note(format!(" ended while watched, with {now} open"));
+    }
+    let half_used = |limit: &&Limit| limit.used >= limit.value / 2 && limit.value != u64::MAX;
+    for limit in total.limits.iter().filter(half_used) {
+        note(format!(
+            " has used {} of {} {}",
+            units::share(limit.used, limit.value),
+            limit.name.word(),
+            units::count(limit.value)
+        ));
+    }
+    if total.found + total.vanished > 0 {
+        note(format!(
+            ": {} appeared and {} went unseen, found by comparing with the kernel",
+            units::count_of(total.found, "descriptor", "descriptors"),
+            units::count(total.vanished)
+        ));
+    }
+}
