@@ -42,8 +42,9 @@ pub fn shape_complaints(sources: &[Source]) -> Vec<String> {
 const RESIDUE: &[(&[&str], &str)] = &[
     (&["/wo", "rk/"], "a path of somebody's machine"),
     (&["/fa", "rm/"], "a path of somebody's machine"),
-    (&["\"/root", "/."], "a path of somebody's machine"),
-    (&[" /root", "/."], "a path of somebody's machine"),
+    (&["/root", "/.cargo"], "a path of somebody's machine"),
+    (&["/root", "/.rustup"], "a path of somebody's machine"),
+    (&["/root", "/.pyenv"], "a path of somebody's machine"),
     (&["TO", "DO"], "unfinished"),
     (&["FIX", "ME"], "unfinished"),
     (&["todo", "!("], "unfinished"),
