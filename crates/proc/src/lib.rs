@@ -11,13 +11,16 @@ pub mod find;
 pub mod limits;
 mod mounts;
 pub mod parse;
+pub mod pattern;
 pub mod process;
 pub mod root;
+pub mod squeeze;
 mod table;
 mod users;
 
 pub use descriptors::{DescriptorSource, Detail};
 pub use error::ProcError;
 pub use limits::Reach;
+pub use pattern::pattern;
 pub use process::{Child, Thread};
 pub use root::{PidDir, ProcRoot};

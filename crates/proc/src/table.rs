@@ -25,7 +25,7 @@ const O_PATH: u32 = 0o10_000_000;
 /// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
 const MQUEUE_SIZE: u64 = 80;
 
-/// Devices of the kernel's internal file systems, by the word before the colon of a link. Learnt once each, for they
+/// Devices of the kernel's internal file systems, by what decides them in a link's text. Learnt once each, for they
 /// are fixed while the machine is up.
 #[derive(Debug, Default)]
 pub(crate) struct InternalDevices(HashMap<Box<[u8]>, Option<DeviceId>>);
@@ -124,7 +124,7 @@ impl OpenTable {
         let is_path = needs_type(handle.name.bytes());
         if detail == Detail::Full || detail == Detail::Kind && is_path {
             match self.info(fd) {
-                Ok(info) => self.apply(fd, &mut handle, &info),
+                Ok(info) => self.apply(fd, &mut handle, &info, internal),
                 Err(Errno::NOENT) => return None,
                 Err(cause) => {
                     handle.fault.get_or_insert(self.fault(fd, "read fdinfo", cause));
@@ -141,30 +141,54 @@ impl OpenTable {
     }
 
     /// Adds what fdinfo says, and what it lets be asked.
-    fn apply(&mut self, fd: FdNumber, handle: &mut Handle, info: &FdInfo) {
+    fn apply(
+        &mut self,
+        fd: FdNumber,
+        handle: &mut Handle,
+        info: &FdInfo,
+        internal: &mut InternalDevices,
+    ) {
         handle.flags = info.flags;
         handle.offset = info.offset;
-        let name = handle.name.bytes();
-        let facts = info.mount_id.and_then(|id| self.mount(id));
-        // Internal mounts are in no mountinfo, and their inodes are never anywhere but in memory.
-        let internal = facts.is_none() && (!name.starts_with(b"/") || is_one_component(name));
-        let found = if internal || needs_type(name) && facts.is_some_and(|facts| facts.answers) {
-            self.ask(fd)
-        } else {
-            None
-        };
-        handle.mode = found.map(|found| u32::from(found.stx_mode));
-        handle.kind = classify(handle.mode.unwrap_or(0), name);
-        let is_queue = needs_type(name) && internal && found.is_some_and(looks_like_mqueue);
-        if is_queue || facts.is_some_and(|facts| facts.is_mqueue) {
-            handle.kind = HandleKind::MessageQueue;
-        }
         if info.flags.is_some_and(|flags| flags & O_PATH != 0) {
             handle.kind = HandleKind::Path;
         }
-        let device = facts.map(|facts| facts.device).or(found.map(device_of));
-        let inode = info.inode.or(found.map(|found| found.stx_ino));
-        handle.inode = device.zip(inode).map(|(device, inode)| InodeId { device, inode });
+        let name = handle.name.bytes();
+        let facts = info.mount_id.and_then(|id| self.mount(id));
+        let device = if !name.starts_with(b"/") {
+            // Internal mounts are in no mountinfo. Text and device go together.
+            internal.get(device_key(name), || self.ask(fd).map(device_of))
+        } else {
+            facts.map(|facts| facts.device)
+        };
+        handle.inode = device.zip(info.inode).map(|(device, inode)| InodeId { device, inode });
+        if handle.inode.is_none() || needs_type(name) {
+            self.apply_type(fd, handle, facts);
+        }
+    }
+
+    /// Asks for type and inode, where nobody has to be waited for.
+    fn apply_type(&self, fd: FdNumber, handle: &mut Handle, facts: Option<MountFacts>) {
+        let name = handle.name.bytes();
+        // Memory files, message queues, SysV segments: their inodes are never anywhere but in memory.
+        let internal = facts.is_none() && (!name.starts_with(b"/") || is_one_component(name));
+        let Some(found) = Some(())
+            .filter(|()| internal || facts.is_some_and(|facts| facts.answers))
+            .and_then(|()| self.ask(fd))
+        else {
+            return;
+        };
+        handle.mode = Some(u32::from(found.stx_mode));
+        let is_queue = internal && needs_type(name) && looks_like_mqueue(found)
+            || facts.is_some_and(|facts| facts.is_mqueue);
+        handle.kind = match handle.kind {
+            HandleKind::Path => HandleKind::Path,
+            _ if is_queue => HandleKind::MessageQueue,
+            _ => classify(u32::from(found.stx_mode), name),
+        };
+        let device = facts.map_or(device_of(found), |facts| facts.device);
+        let inode = InodeId { device, inode: found.stx_ino };
+        handle.inode = handle.inode.or(Some(inode));
     }
 
     /// The inode that a link's text gives, with the device of its internal file system.
@@ -174,15 +198,8 @@ impl OpenTable {
         text: &[u8],
         internal: &mut InternalDevices,
     ) -> Option<InodeId> {
-        let link = parse_link(text);
-        let inode = link.inode()?;
-        let word: &[u8] = match link {
-            Link::Socket(_) => b"socket",
-            Link::Pipe(_) => b"pipe",
-            Link::Numbered(word, _) => word,
-            _ => return None,
-        };
-        let device = internal.get(word, || self.ask(fd).map(device_of))?;
+        let inode = parse_link(text).inode()?;
+        let device = internal.get(device_key(text), || self.ask(fd).map(device_of))?;
         Some(InodeId { device, inode })
     }
 
@@ -273,6 +290,17 @@ fn needs_type(link: &[u8]) -> bool {
 /// `/name`, without a further slash: how files of the kernel's internal mounts look.
 fn is_one_component(link: &[u8]) -> bool {
     link.strip_prefix(b"/").is_some_and(|rest| !rest.is_empty() && !rest.contains(&b'/'))
+}
+
+/// What decides the device of an internal file: the word before the colon, or the whole text where the word says
+/// nothing (`anon_inode:[pidfd]` is on a file system of its own since 6.9).
+fn device_key(link: &[u8]) -> &[u8] {
+    match parse_link(link) {
+        Link::Socket(_) => b"socket",
+        Link::Pipe(_) => b"pipe",
+        Link::Numbered(word, _) => word,
+        _ => link,
+    }
 }
 
 fn device_of(found: Statx) -> DeviceId {
