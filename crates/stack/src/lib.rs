@@ -1,2 +1,37 @@
-//! To be written.
+//! Stacks that people believe: unwound from copied stack memory while the target runs, named afterwards.
+//!
+//! [`Stacks::intern`] is the hot path: it turns registers and stack bytes (or return addresses) into a
+//! [`StackId`](fdscope_model::StackId), by the target's own unwind information and without asking the target
+//! anything. [`Symbolizer::symbolize`](fdscope_model::Symbolizer) makes frames of it for people, and says which one
+//! is the site: the first above `plumbing`.
+//!
+//! The way through: `maps` and `space` know where code is, `module` and `elf` the files it comes from, `cfi` and
+//! `rule` how to leave a frame, `unwind` does it; `table` keeps the stacks; `debug_file`, `perf_map` and `symbols`
+//! find names. `arch` is all that is known about processors. Interpreters' own frames (Python, Ruby) are not read:
+//! where a program has only those, the native frame next to the interpreter is shown, unless the interpreter writes
+//! a perf map.
 #![forbid(unsafe_code)]
+
+mod arch;
+mod budget;
+mod cfi;
+mod debug_file;
+mod elf;
+mod error;
+mod hash;
+mod maps;
+mod module;
+mod options;
+mod perf_map;
+mod plumbing;
+mod rule;
+mod space;
+mod stacks;
+mod symbols;
+mod table;
+mod unwind;
+
+pub use error::StackError;
+pub use options::StackOptions;
+pub use plumbing::{Class, PLUMBING, Row};
+pub use stacks::{Counters, Stacks, WantedDebugFile};

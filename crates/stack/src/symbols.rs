@@ -1,0 +1,122 @@
+//! From addresses to functions, files and lines: the only file that knows blazesym.
+//!
+//! Each module is asked in turn: its separate debug file, then the file itself with its debug information, then its
+//! symbol table alone. All go by the descriptors that `module` keeps, so that deleted files and other mount
+//! namespaces make no difference.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
+use fdscope_model::{CodeAddr, Symbol};
+
+use crate::hash::FastMap;
+use crate::module::{Code, Image, Module};
+use crate::perf_map::PerfMap;
+
+/// Finds names, and remembers them.
+#[derive(Debug)]
+pub struct Symbols {
+    symbolizer: Symbolizer,
+    debug_dirs: Vec<PathBuf>,
+    known: FastMap<CodeAddr, Rc<[Symbol]>>,
+    perf_maps: FastMap<u32, PerfMap>,
+}
+
+impl Symbols {
+    /// Nothing known yet. The directories are for debug files that debug files refer to (dwz).
+    pub fn new(debug_dirs: Vec<PathBuf>) -> Self {
+        let symbolizer = build(&debug_dirs);
+        let (known, perf_maps) = (FastMap::default(), FastMap::default());
+        Symbols { symbolizer, debug_dirs, known, perf_maps }
+    }
+
+    /// The symbols at `addr` of `module`, innermost first; never empty.
+    pub fn find(&mut self, addr: CodeAddr, module: Option<&Module>) -> Rc<[Symbol]> {
+        if let Some(known) = self.known.get(&addr) {
+            return Rc::clone(known);
+        }
+        let found: Option<Vec<Symbol>> = match module.map(|module| &module.code) {
+            Some(Code::File(image)) => self.in_image(image, addr.offset),
+            Some(Code::Jit { map: Some(map), .. }) => self.in_perf_map(map, addr),
+            _ => None,
+        };
+        let jit = matches!(module.map(|module| &module.code), Some(Code::Jit { .. }));
+        let named = found.is_some();
+        let found: Rc<[Symbol]> = found.unwrap_or_else(|| vec![Symbol::default()]).into();
+        // A perf map grows: what it does not name yet it may name later.
+        if named || !jit {
+            self.known.insert(addr, Rc::clone(&found));
+        }
+        found
+    }
+
+    fn in_perf_map(&mut self, file: &File, addr: CodeAddr) -> Option<Vec<Symbol>> {
+        let size = file.metadata().ok()?.len();
+        let map = self.perf_maps.entry(addr.module).or_default();
+        // Maps are only ever appended to.
+        if map.size() < size {
+            *map = PerfMap::read(file);
+        }
+        map.symbol(addr.offset).map(|symbol| vec![symbol])
+    }
+
+    fn in_image(&mut self, image: &Image, offset: u64) -> Option<Vec<Symbol>> {
+        let address = image.elf.address_of(offset)?;
+        let separate = image.debug.as_ref().map(|file| (file, true));
+        let sources = separate.into_iter().chain([(&image.file, true), (&image.file, false)]);
+        // The best answer has a line; failing that, the first that has a name.
+        let mut named = None;
+        for (file, debug_syms) in sources {
+            match self.ask(file, debug_syms, address) {
+                Some(symbols) if symbols.iter().any(|symbol| symbol.line.is_some()) => {
+                    return Some(symbols);
+                }
+                found => named = named.or(found),
+            }
+        }
+        named
+    }
+
+    /// The file comes from the target and may be hostile: a panic in its parsing costs these names, no more.
+    fn ask(&mut self, file: &File, debug_syms: bool, address: u64) -> Option<Vec<Symbol>> {
+        let mut elf = Elf::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        elf.debug_syms = debug_syms;
+        let source = Source::Elf(elf);
+        let ask = || match self.symbolizer.symbolize_single(&source, Input::VirtOffset(address)) {
+            Ok(Symbolized::Sym(sym)) => Some(symbols_of(&sym)),
+            _ => None,
+        };
+        catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+            self.symbolizer = build(&self.debug_dirs);
+            None
+        })
+    }
+}
+
+fn build(debug_dirs: &[PathBuf]) -> Symbolizer {
+    // Descriptors name the files, and what they name never changes.
+    Symbolizer::builder().set_debug_dirs(Some(debug_dirs)).enable_auto_reload(true).build()
+}
+
+/// Innermost first: the functions inlined here from the deepest out, then the one that holds them.
+fn symbols_of(sym: &Sym<'_>) -> Vec<Symbol> {
+    let inlined = sym.inlined.iter().rev();
+    let mut symbols: Vec<Symbol> =
+        inlined.map(|f| symbol_of(&f.name, f.code_info.as_ref(), true)).collect();
+    symbols.push(symbol_of(&sym.name, sym.code_info.as_deref(), false));
+    symbols
+}
+
+fn symbol_of(name: &str, at: Option<&CodeInfo<'_>>, inlined: bool) -> Symbol {
+    Symbol {
+        function: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        file: at.map(|at| at.to_path().to_string_lossy().into_owned()),
+        line: at.and_then(|at| at.line).filter(|&line| line > 0),
+        inlined,
+    }
+}
