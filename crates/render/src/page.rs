@@ -89,41 +89,61 @@ impl Text {
 
     /// Words in order, each with the spaces before it.
     fn words(&self) -> Vec<Word<'_>> {
-        let mut words = vec![Word::default()];
+        let mut words: Vec<Word<'_>> = Vec::new();
+        let mut gap = 0;
+        let mut open = false;
         for piece in &self.pieces {
-            if piece.solid {
-                push(&mut words, piece.style, &piece.text);
-                continue;
-            }
-            for (index, part) in piece.text.split(' ').enumerate() {
+            let parts: Vec<&str> =
+                if piece.solid { vec![&piece.text] } else { piece.text.split(' ').collect() };
+            for (index, part) in parts.into_iter().enumerate() {
                 if index > 0 {
-                    match words.last_mut() {
-                        Some(last) if last.parts.is_empty() => last.gap += 1,
-                        _ => words.push(Word { gap: 1, ..Word::default() }),
-                    }
+                    (gap, open) = (gap + 1, false);
                 }
-                push(&mut words, piece.style, part);
+                if part.is_empty() {
+                    continue;
+                }
+                match words.last_mut() {
+                    Some(word) if open || (gap == 1 && word.takes_unit(part)) => {
+                        word.push(gap, piece.style, part);
+                    }
+                    _ => words.push(Word::new(gap, piece.style, part)),
+                }
+                (gap, open) = (0, true);
             }
         }
-        words.retain(|word| !word.parts.is_empty());
         words
     }
 }
 
 /// What stands between two places where a line may break.
-#[derive(Default)]
 struct Word<'a> {
     gap: usize,
     width: usize,
     parts: Vec<(Style, &'a str)>,
 }
 
-fn push<'a>(words: &mut [Word<'a>], style: Style, text: &'a str) {
-    if let Some(word) = words.last_mut()
-        && !text.is_empty()
-    {
-        word.width += width(text);
-        word.parts.push((style, text));
+/// Words that stay on the line of the number before them.
+const UNITS: &[&str] =
+    &["ns", "µs", "us", "ms", "s", "min", "h", "d", "%", "B", "KiB", "MiB", "GiB"];
+
+impl<'a> Word<'a> {
+    fn new(gap: usize, style: Style, text: &'a str) -> Self {
+        Word { gap, width: width(text), parts: vec![(style, text)] }
+    }
+
+    fn push(&mut self, gap: usize, style: Style, text: &'a str) {
+        if gap > 0 {
+            self.parts.push((Style::Plain, " "));
+        }
+        self.width += gap + width(text);
+        self.parts.push((style, text));
+    }
+
+    /// True if this word ends in a number and `next` is its unit.
+    fn takes_unit(&self, next: &str) -> bool {
+        let number =
+            self.parts.last().is_some_and(|(_, text)| text.ends_with(|c: char| c.is_ascii_digit()));
+        number && UNITS.contains(&next.trim_end_matches([',', '.', ';', ':', ')']))
     }
 }
 
@@ -132,12 +152,15 @@ pub struct Page {
     /// How it looks.
     pub form: Form,
     out: String,
+    /// The line being written, as runs of one style.
+    runs: Vec<(Style, String)>,
 }
 
 impl Page {
     /// An empty page.
     pub fn new(form: Form) -> Self {
-        Page { form: Form { width: form.width.max(40), ..form }, out: String::new() }
+        let form = Form { width: form.width.max(40), ..form };
+        Page { form, out: String::new(), runs: Vec::new() }
     }
 
     /// What was written.
@@ -154,48 +177,47 @@ impl Page {
 
     /// One line, not wrapped.
     pub fn line(&mut self, text: &Text) {
-        let mut column = 0;
-        for word in text.words() {
-            self.word(&word, word.gap);
-            column += word.gap + word.width;
-        }
-        debug_assert!(column <= text.width());
-        self.out.push('\n');
+        text.words().iter().for_each(|word| self.word(word, word.gap));
+        self.end_line();
     }
 
     /// A paragraph: `text` wrapped to the page, its first line from the left edge, the others from column `hang`.
     pub fn paragraph(&mut self, text: &Text, hang: usize) {
         let mut column = 0;
-        let mut fresh = true;
-        for word in text.words() {
-            let wide = column + word.gap + word.width > self.form.width;
-            if wide && !fresh {
-                self.out.push('\n');
-                self.out.push_str(&" ".repeat(hang));
-                column = hang;
-                self.word(&word, 0);
-            } else {
-                self.word(&word, word.gap);
-                column += word.gap;
+        for (index, word) in text.words().iter().enumerate() {
+            let mut gap = word.gap;
+            if index > 0 && column + gap + word.width > self.form.width {
+                self.end_line();
+                (column, gap) = (0, hang);
             }
-            column += word.width;
-            fresh = false;
+            self.word(word, gap);
+            column += gap + word.width;
         }
-        self.out.push('\n');
+        self.end_line();
     }
 
     fn word(&mut self, word: &Word<'_>, gap: usize) {
-        self.out.push_str(&" ".repeat(gap));
+        let mut gap = " ".repeat(gap);
         for &(style, text) in &word.parts {
             // Names are ASCII by now if they must be: what is left are fdscope's own "µs" and the like.
-            match self.form.charset {
-                Charset::Ascii if !text.is_ascii() => {
-                    let plain = self.form.charset.sentence(text);
-                    style.paint(&plain, self.form.color, &mut self.out);
-                }
-                _ => style.paint(text, self.form.color, &mut self.out),
+            let plain = match self.form.charset {
+                Charset::Ascii if !text.is_ascii() => Some(self.form.charset.sentence(text)),
+                _ => None,
+            };
+            let text = plain.as_deref().unwrap_or(text);
+            match self.runs.last_mut() {
+                Some((same, run)) if *same == style => run.extend([&gap, text]),
+                _ => self.runs.extend([(Style::Plain, gap.clone()), (style, text.to_string())]),
             }
+            gap.clear();
         }
+    }
+
+    fn end_line(&mut self) {
+        for (style, run) in self.runs.drain(..) {
+            style.paint(&run, self.form.color, &mut self.out);
+        }
+        self.out.push('\n');
     }
 }
 
@@ -241,6 +263,13 @@ mod tests {
             page.finish(),
             "LEAK  the quick brown fox jumps over the\n      lazy dog and on it goes\n"
         );
+    }
+
+    #[test]
+    fn a_unit_stays_with_its_number() {
+        let mut page = page(40);
+        page.paragraph(&Text::plain("a sample of the process is taken each 500 ms, always"), 0);
+        assert_eq!(page.finish(), "a sample of the process is taken each\n500 ms, always\n");
     }
 
     #[test]

@@ -18,6 +18,32 @@ pub struct Phrase {
     pub alive: &'static str,
 }
 
+impl Phrase {
+    /// What a leak's handles do: "are never closed".
+    pub fn never(&self) -> String {
+        match self.gone {
+            "ended" => "never end".to_string(),
+            gone => format!("are never {gone}"),
+        }
+    }
+
+    /// What a suspect's handles do: "were not seen closed".
+    pub fn not_seen(&self) -> String {
+        match self.gone {
+            "ended" => "were not seen to end".to_string(),
+            gone => format!("were not seen {gone}"),
+        }
+    }
+
+    /// Of all of them: "not one was closed".
+    pub fn not_one(&self) -> String {
+        match self.gone {
+            "ended" => "not one ended".to_string(),
+            gone => format!("not one was {gone}"),
+        }
+    }
+}
+
 const DESCRIPTOR: Phrase = Phrase {
     one: "descriptor",
     many: "descriptors",

@@ -65,9 +65,9 @@ pub fn cell(text: impl Into<String>) -> Cell {
 
 /// A table: every row has one cell for each column.
 #[derive(Clone, Debug)]
-pub struct Table<'a> {
+pub struct Table {
     /// The columns, from the left.
-    pub columns: &'a [Column],
+    pub columns: Vec<Column>,
     /// The rows.
     pub rows: Vec<Vec<Cell>>,
 }
@@ -84,7 +84,17 @@ pub struct LaidOut {
 /// Spaces between columns.
 const GAP: usize = 2;
 
-impl Table<'_> {
+impl Table {
+    /// Takes out the column with this heading, because it would say the same in every row.
+    pub fn remove(&mut self, header: &str) {
+        if let Some(index) = self.columns.iter().position(|column| column.header == header) {
+            self.columns.remove(index);
+            self.rows.iter_mut().filter(|row| index < row.len()).for_each(|row| {
+                row.remove(index);
+            });
+        }
+    }
+
     /// Lines of at most `columns` columns, if leaving out and shortening allow it.
     pub fn lay_out(&self, columns: usize, charset: Charset) -> LaidOut {
         let natural: Vec<usize> = (0..self.columns.len()).map(|i| self.natural_width(i)).collect();
@@ -183,7 +193,7 @@ mod tests {
             row("7", "short", "1", "22", "plateau"),
             row("4194304", "a::rather::long_function", "1,024", "9", "churn"),
         ];
-        let laid = Table { columns: COLUMNS, rows }.lay_out(columns, Charset::Utf8);
+        let laid = Table { columns: COLUMNS.to_vec(), rows }.lay_out(columns, Charset::Utf8);
         let mut page = Page::new(Form::default());
         laid.lines.iter().for_each(|line| page.line(line));
         assert_eq!(page.finish(), expected);

@@ -1,5 +1,6 @@
 //! The block of one leak or suspect: everything a sceptic asks for, in the order in which it convinces.
 
+use fdscope_model::stack::Frame;
 use fdscope_model::verdict::{Closer, Example, Level, Report, Verdict};
 
 use super::{growth, headline, stack};
@@ -48,33 +49,46 @@ fn title(page: &mut Page, verdict: &Verdict) {
 
 /// A label at the left, and text that wraps beside it.
 fn labelled(page: &mut Page, label: &str, text: Text) {
-    let label = Text::plain("  ").and(Style::Label, label).pad_to(COLUMN);
-    page.paragraph(&label.and_text(text), COLUMN);
+    hanging(page, label, text, COLUMN);
 }
 
-/// The line to open in an editor.
+/// The same, the lines after the first one beginning at `hang`.
+fn hanging(page: &mut Page, label: &str, text: Text, hang: usize) {
+    let label = Text::plain("  ").and(Style::Label, label).pad_to(COLUMN);
+    page.paragraph(&label.and_text(text), hang);
+}
+
+/// The line to open in an editor; without one, what is known instead, and why.
 fn place(page: &mut Page, verdict: &Verdict) {
     let charset = page.form.charset;
     let at = site::frame_at(&verdict.site.frames, verdict.site.at);
-    let text = match (at, &verdict.site.pattern) {
+    let (place, lacking) = match (at, &verdict.site.pattern) {
         (Some(frame), _) => {
-            let place = Text::solid(Style::Site, site::place(frame, charset));
-            match (site::line(frame, charset), &frame.build_id) {
-                (None, Some(id)) => place
-                    .and(Style::Plain, " (no line number: no debug information found for build id ")
-                    .and_solid(Style::Plain, charset.sentence(id))
-                    .and(Style::Plain, ")"),
-                (None, None) => place.and(Style::Plain, " (no line number)"),
-                (Some(_), _) => place,
-            }
+            (Text::solid(Style::Site, site::place(frame, charset)), lacking(frame, charset))
         }
-        (None, Some(pattern)) => Text::plain("names like ")
-            .and_solid(Style::Site, charset.name(pattern))
-            .and(Style::Plain, "; no stack was seen"),
-        (None, None) => Text::plain("a place that was not seen"),
+        (None, Some(pattern)) => (
+            Text::plain("names like ").and_solid(Style::Site, charset.name(pattern)),
+            Text::plain("; no stack was seen"),
+        ),
+        (None, None) => (Text::plain("a place that was not seen"), Text::default()),
     };
     let process = site::process(&verdict.comm, verdict.pid, charset);
-    labelled(page, "at", text.and(Style::Plain, ", in ").and_solid(Style::Plain, process));
+    let text = place.and(Style::Plain, ", in ").and_solid(Style::Plain, process);
+    labelled(page, "at", text.and_text(lacking));
+}
+
+/// Why a frame has no line.
+fn lacking(frame: &Frame, charset: Charset) -> Text {
+    if frame.symbol.file.is_some() {
+        return Text::default();
+    }
+    let text = Text::plain("; no debug information found");
+    match &frame.build_id {
+        Some(id) => {
+            text.and(Style::Plain, " for build id ").and_solid(Style::Plain, charset.sentence(id))
+        }
+        None => text,
+    }
 }
 
 /// Three living handles: descriptor, name, opener, age.
@@ -83,22 +97,23 @@ fn examples(page: &mut Page, verdict: &Verdict) {
     let rows: Vec<[String; 3]> =
         verdict.examples.iter().map(|example| row(example, charset)).collect();
     let column = |index: usize| rows.iter().map(|row| width(&row[index])).max().unwrap_or(0);
-    let (fds, names) = (column(0), column(1));
+    let (fds, names, rest) = (column(0), column(1), column(2));
+    let gap = if fds == 0 { 0 } else { "fd ".len() + fds + 2 };
     // Names too long to leave room for the rest are not padded: the rest goes to a line of its own.
-    let names = if COLUMN + fds + names + column(2) + 4 <= page.form.width { names } else { 0 };
+    let names = if COLUMN + gap + names + 2 + rest <= page.form.width { names } else { 0 };
     for (index, [fd, name, rest]) in rows.iter().enumerate() {
-        let gap = if fds == 0 { 0 } else { fds + 2 };
-        let text = Text::plain(" ".repeat(fds - width(fd)))
-            .and_solid(Style::Plain, fd.clone())
+        let fd = if fd.is_empty() { String::new() } else { format!("fd {fd:>fds$}") };
+        let text = Text::solid(Style::Plain, fd)
             .pad_to(gap)
             .and_solid(Style::Plain, name.clone())
             .pad_to(gap + names)
             .and(Style::Dim, if name.is_empty() { "" } else { "  " })
             .and_solid(Style::Dim, rest.clone());
-        labelled(page, if index == 0 { "for example" } else { "" }, text);
+        labelled(page, if index == 0 { "examples" } else { "" }, text);
     }
 }
 
+/// Descriptor, name, and the rest.
 fn row(example: &Example, charset: Charset) -> [String; 3] {
     let age = format!("{} old", units::duration_ns(example.age_ns));
     let thread = charset.name(&example.thread);
@@ -107,11 +122,8 @@ fn row(example: &Example, charset: Charset) -> [String; 3] {
         (tid, "") => format!("{age}, tid {tid}"),
         (tid, thread) => format!("{age}, {thread} (tid {tid})"),
     };
-    [
-        example.fd.map(|fd| format!("fd {fd}")).unwrap_or_default(),
-        charset.name(&example.name),
-        opener,
-    ]
+    let fd = example.fd.map(|fd| fd.to_string()).unwrap_or_default();
+    [fd, charset.name(&example.name), opener]
 }
 
 /// The stack at which they are born.
@@ -126,7 +138,7 @@ fn birth(page: &mut Page, verdict: &Verdict) {
     let note = (site.stacks > 1).then(|| Text::default().and(Style::Dim, many));
     let stack = stack::lines(&site.frames, site.at, page.form.charset);
     for (index, line) in note.into_iter().chain(stack).enumerate() {
-        labelled(page, if index == 0 { &label } else { "" }, line);
+        hanging(page, if index == 0 { &label } else { "" }, line, COLUMN + 4);
     }
 }
 
@@ -140,7 +152,7 @@ fn closers(page: &mut Page, verdict: &Verdict) {
         let text = match verdict.released {
             0 => Text::default()
                 .and(Style::Strong, "nobody")
-                .and(Style::Plain, format!(": not one was {} while watched", words.gone)),
+                .and(Style::Plain, format!(": {} while watched", words.not_one())),
             n => Text::plain(format!("{} {}; by whom was not seen", units::count(n), words.gone)),
         };
         return labelled(page, label, text);
@@ -174,13 +186,12 @@ fn closer_line(closer: &Closer, all: u64, charset: Charset) -> Text {
 fn survival(page: &mut Page, verdict: &Verdict) {
     let words = phrase(verdict.kind);
     let life = &verdict.lifetimes;
-    let mut parts = vec![format!(
-        "{} {} while watched, {} {}",
-        units::count(verdict.acquired),
-        words.past,
-        units::count(verdict.released),
-        words.gone
-    )];
+    let gone = match verdict.released {
+        0 => "none".to_string(),
+        n => units::count(n),
+    };
+    let born = units::count(verdict.acquired);
+    let mut parts = vec![format!("{born} {} while watched, {gone} {}", words.past, words.gone)];
     if let Some(median) = life.median_ns {
         let mut text = format!("half of those within {}", units::duration_ns(median));
         if let Some(p999) = life.p999_ns {
@@ -198,10 +209,11 @@ fn survival(page: &mut Page, verdict: &Verdict) {
             units::duration_ns(oldest)
         ));
     }
-    if let Some(descriptions) = verdict.descriptions {
+    let survivors = verdict.acquired.saturating_sub(verdict.released);
+    if let Some(descriptions) = verdict.descriptions.filter(|n| *n < survivors) {
         let files =
             units::count_of(descriptions, "open file description", "open file descriptions");
-        parts.push(format!("the survivors are {files}"));
+        parts.push(format!("the survivors share {files} (dup or fork)"));
     }
     if verdict.existing > 0 {
         let existing = units::count(verdict.existing);

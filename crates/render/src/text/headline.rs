@@ -29,12 +29,12 @@ pub fn headline(verdict: &Verdict, charset: Charset) -> Text {
 
 /// "opens 3.0 files/s that are never closed: 140 open".
 fn growth(verdict: &Verdict, words: &Phrase) -> String {
-    let Phrase { one, many, verb, past, gone, alive } = words;
+    let Phrase { one, many, verb, past, alive, .. } = words;
     let coded = !verdict.site.frames.is_empty();
     let (verb, past) = if coded { (*verb, *past) } else { ("gains", "gained") };
     let fate = match verdict.level {
-        Level::Leak => format!("are never {gone}"),
-        _ => format!("were not seen {gone}"),
+        Level::Leak => words.never(),
+        _ => words.not_seen(),
     };
     let live = units::count(verdict.live);
     match verdict.rate {

@@ -84,7 +84,7 @@ fn place(page: &mut Page, word: &str, frames: &[Frame], at: Option<usize>, chars
     }
     let caller = at.and_then(|at| frames.get(at + 1)).filter(|caller| !caller.plumbing);
     if let Some(caller) = caller {
-        text = text.and(Style::Dim, format!(" called by {}", site::function(caller, charset)));
+        text = text.and(Style::Dim, format!(", called by {}", site::function(caller, charset)));
     }
     page.paragraph(&text, 8);
 }

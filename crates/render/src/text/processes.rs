@@ -34,7 +34,7 @@ pub fn section(page: &mut Page, report: &Report) {
     heading(page, "Descriptors");
     let charset = page.form.charset;
     let rows = report.totals.iter().take(SHOWN).map(|total| row(total, charset)).collect();
-    let laid = Table { columns: COLUMNS, rows }.lay_out(page.form.width - 2, charset);
+    let laid = Table { columns: COLUMNS.to_vec(), rows }.lay_out(page.form.width - 2, charset);
     for line in laid.lines {
         page.line(&Text::plain("  ").and_text(line));
     }

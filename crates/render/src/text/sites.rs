@@ -18,13 +18,13 @@ const SHOWN: usize = 15;
 const COLUMNS: &[Column] = &[
     Column::left("VERDICT"),
     Column::left("SITE").keep(Keep::Shorten(16)),
-    Column::left("LINE").keep(Keep::Drop(3)),
+    Column::left("LINE").keep(Keep::Drop(1)),
     Column::left("KIND"),
     Column::right("PID").keep(Keep::Drop(2)),
     Column::right("ACQUIRED"),
     Column::right("RELEASED"),
     Column::right("LIVE"),
-    Column::right("MEDIAN LIFE").keep(Keep::Drop(1)),
+    Column::right("MEDIAN LIFE").keep(Keep::Drop(3)),
 ];
 
 /// The section; nothing if every site has a block of its own.
@@ -42,7 +42,11 @@ pub fn section(page: &mut Page, report: &Report) {
     heading(page, title);
     let charset = page.form.charset;
     let rows = quiet.iter().take(SHOWN).map(|verdict| row(verdict, charset)).collect();
-    let laid = Table { columns: COLUMNS, rows }.lay_out(page.form.width - 2, charset);
+    let mut table = Table { columns: COLUMNS.to_vec(), rows };
+    if report.totals.len() == 1 {
+        table.remove("PID");
+    }
+    let laid = table.lay_out(page.form.width - 2, charset);
     for line in laid.lines {
         page.line(&Text::plain("  ").and_text(line));
     }
