@@ -67,6 +67,8 @@ macro_rules! number {
     };
 }
 
+pub(crate) use number;
+
 macro_rules! calls {
     ($($name:ident [$x:tt $i:tt $a:tt] $kind:ident $effect:expr;)*) => {
         /// The table.

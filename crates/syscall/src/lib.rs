@@ -8,9 +8,15 @@ pub mod arch;
 pub mod effect;
 pub mod handles;
 pub mod ioctls;
+pub mod memory;
+pub mod message;
 pub mod options;
+pub mod outcome;
 pub mod ring;
+pub mod uses;
 
 pub use arch::Arch;
 pub use effect::{Cloexec, Effect, When};
 pub use handles::HandleCall;
+pub use memory::Memory;
+pub use outcome::{Invocation, Outcome};

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use fdscope_syscall::Arch;
 use fdscope_syscall::handles::{CALLS, by_name};
+use fdscope_syscall::uses::USES;
 
 /// Names in the table that differ from the headers': i386's first mmap is `mmap` there.
-const RENAMED: &[(&str, &str)] = &[("old_mmap", "mmap")];
+const RENAMED: &[(&str, &str)] =
+    &[("old_mmap", "mmap"), ("newfstatat", "fstatat64"), ("select", "_newselect")];
 
 #[test]
 #[cfg(target_arch = "x86_64")]
@@ -51,9 +53,11 @@ fn check_header(arch: Arch, path: &str, prefix: &str) {
     let numbers: HashMap<&str, u16> =
         text.lines().filter_map(|line| define(line, prefix)).collect();
     let mut compared = 0;
-    for call in CALLS {
-        let Some(number) = call.numbers.of(arch) else { continue };
-        let name = RENAMED.iter().find(|(ours, _)| *ours == call.name).map_or(call.name, |r| r.1);
+    let rows = CALLS.iter().map(|call| (call.name, call.numbers));
+    for (name, row) in rows.chain(USES.iter().map(|call| (call.name, call.numbers))) {
+        let Some(number) = row.of(arch) else { continue };
+        let renamed = RENAMED.iter().find(|(ours, _)| *ours == name && arch == Arch::I386);
+        let name = renamed.map_or(name, |(_, theirs)| theirs);
         if let Some(&theirs) = numbers.get(name) {
             assert_eq!(number, theirs, "{name} in {path}");
             compared += 1;
