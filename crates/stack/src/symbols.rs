@@ -73,13 +73,28 @@ impl Symbols {
         let mut named = None;
         for (file, debug_syms) in sources {
             match self.ask(file, debug_syms, address) {
-                Some(symbols) if symbols.iter().any(|symbol| symbol.line.is_some()) => {
+                Some(mut symbols) if symbols.iter().any(|symbol| symbol.line.is_some()) => {
+                    self.qualify(file, address, &mut symbols);
                     return Some(symbols);
                 }
                 found => named = named.or(found),
             }
         }
         named
+    }
+
+    /// Replaces `run` by `(anonymous namespace)::Worker::run(int)`: the debug information of C++ functions that no
+    /// other file can call lacks the full name, and the symbol table has it.
+    fn qualify(&mut self, file: &File, address: u64, symbols: &mut [Symbol]) {
+        let Some(outer) = symbols.last_mut() else { return };
+        let Some(short) = outer.function.as_deref().filter(|name| !name.contains("::")) else {
+            return;
+        };
+        let full = self.ask(file, false, address).and_then(|mut found| found.pop()?.function);
+        let tail = format!("::{}", short.split('<').next().unwrap_or(short));
+        if let Some(full) = full.filter(|full| full.contains(&tail)) {
+            outer.function = Some(full);
+        }
     }
 
     /// The file comes from the target and may be hostile: a panic in its parsing costs these names, no more.
