@@ -1,4 +1,4 @@
-//! Writers for what fdscope found: a [`Report`](fdscope_model::verdict::Report) as text for people, as JSON, as
+//! Writers for what fdscope found: a [`Report`] as text for people, as JSON, as
 //! folded stacks, and the live line while watching.
 //!
 //! Nothing here knows where a report came from, reads a clock or asks the terminal: width, colour and character set

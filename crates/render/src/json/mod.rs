@@ -1,6 +1,6 @@
 //! The JSON of `fdscope leak --json`: one object, `"schema": "fdscope/leak/1"`, as `docs/json.md` promises it.
 //!
-//! The serialized form is here and nowhere else: [`form`](self) structs borrow from the model and name every key, so
+//! The serialized form is here and nowhere else: private structs borrow from the model and name every key, so
 //! that a change of the model cannot change what scripts read. Counts are integers, units are in the keys, names that
 //! a target chose are escaped reversibly, and a value that is not known is `null`, never left out.
 

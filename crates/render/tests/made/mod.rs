@@ -397,3 +397,15 @@ pub fn hostile_names() -> Report {
     report.verdicts[1].site.frames.clear();
     report
 }
+
+/// Every report above, by name.
+pub fn all() -> Vec<(&'static str, Report)> {
+    vec![
+        ("nothing found", nothing_found()),
+        ("leak with stack", leak_with_stack()),
+        ("leak without symbols", leak_without_symbols()),
+        ("suspect with losses", suspect_with_losses()),
+        ("thread leak", thread_leak()),
+        ("hostile names", hostile_names()),
+    ]
+}
