@@ -120,13 +120,11 @@ impl Cfi {
         let row = entry.unwind_info_for_address(section, &self.bases, context, address).ok()?;
         let debug = S::id() == SectionId::DebugFrame;
         let cfa = match *row.cfa() {
-            CfaRule::RegisterAndOffset { register, offset } if register == arch.sp => {
-                Cfa::Sp(offset)
+            CfaRule::RegisterAndOffset { register, offset } => {
+                let offset = i32::try_from(offset).ok()?;
+                let bases = [(arch.sp, Cfa::Sp(offset)), (arch.fp, Cfa::Fp(offset))];
+                bases.into_iter().find(|&(base, _)| base == register)?.1
             }
-            CfaRule::RegisterAndOffset { register, offset } if register == arch.fp => {
-                Cfa::Fp(offset)
-            }
-            CfaRule::RegisterAndOffset { .. } => return None,
             CfaRule::Expression(expression) => Cfa::Expression(span(expression, debug)?),
         };
         Some(Row {
@@ -146,7 +144,9 @@ fn saved(rule: Option<RegisterRule<usize>>, debug: bool) -> Saved {
     match rule {
         None | Some(RegisterRule::SameValue) => Saved::Same,
         Some(RegisterRule::Undefined) => Saved::Undefined,
-        Some(RegisterRule::Offset(offset)) => Saved::At(offset),
+        Some(RegisterRule::Offset(offset)) => {
+            i32::try_from(offset).map_or(Saved::Elsewhere, Saved::At)
+        }
         Some(RegisterRule::Expression(at)) => {
             span(at, debug).map_or(Saved::Elsewhere, Saved::AtExpression)
         }

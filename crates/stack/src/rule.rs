@@ -37,9 +37,9 @@ pub struct Row {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cfa {
     /// Stack pointer plus this.
-    Sp(i64),
+    Sp(i32),
     /// Frame pointer plus this.
-    Fp(i64),
+    Fp(i32),
     /// By expression.
     Expression(Span),
 }
@@ -52,7 +52,7 @@ pub enum Saved {
     /// Not recoverable; for the return address: there is no caller.
     Undefined,
     /// In memory at the canonical frame address plus this.
-    At(i64),
+    At(i32),
     /// In memory where the expression says.
     AtExpression(Span),
     /// The value of the expression.
@@ -123,6 +123,13 @@ pub enum Caller {
     None,
 }
 
+impl Rule {
+    /// True if there is no code at the address.
+    pub fn is_not_code(&self) -> bool {
+        matches!(self, Rule::NotCode)
+    }
+}
+
 impl Row {
     /// Carries the rule out.
     pub fn caller(
@@ -134,8 +141,8 @@ impl Row {
     ) -> Result<Caller, Broken> {
         let eval = Evaluator { arch, regs, memory, cfi };
         let cfa = match self.cfa {
-            Cfa::Sp(offset) => regs.sp.wrapping_add_signed(offset),
-            Cfa::Fp(offset) => regs.fp.wrapping_add_signed(offset),
+            Cfa::Sp(offset) => regs.sp.wrapping_add_signed(offset.into()),
+            Cfa::Fp(offset) => regs.fp.wrapping_add_signed(offset.into()),
             Cfa::Expression(span) => eval.run(span, None)?,
         };
         let ra = match self.ra {
@@ -162,7 +169,7 @@ impl Evaluator<'_> {
         match saved {
             Saved::Same => Ok(now),
             Saved::Undefined => Ok(LOST),
-            Saved::At(offset) => self.memory.word(cfa.wrapping_add_signed(offset)),
+            Saved::At(offset) => self.memory.word(cfa.wrapping_add_signed(offset.into())),
             Saved::AtExpression(span) => self.memory.word(self.run(span, Some(cfa))?),
             Saved::Expression(span) => self.run(span, Some(cfa)),
             Saved::Elsewhere => Err(Broken::Nonsense),

@@ -14,13 +14,15 @@ use gimli::UnwindContext;
 
 use crate::arch::{Arch, Leaf};
 use crate::module::Modules;
-use crate::rule::{Broken, Caller, Memory, Row, Rule};
+use crate::rule::{Broken, Caller, Memory, Rule};
 use crate::space::{Place, Space};
 
 /// The most frames of one stack. Deeper recursion is cut at the outer end.
 pub const MOST_FRAMES: usize = 128;
 /// How many words a guess looks at. The largest frame of a system call stub in musl has 13.
 const SCANNED_WORDS: u64 = 64;
+/// Below this no code is ever mapped (`vm.mmap_min_addr`).
+const LOWEST_CODE: u64 = 0x1_0000;
 
 /// How unwinding ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,49 +70,53 @@ pub struct Unwinder<'a> {
 impl Unwinder<'_> {
     /// Appends the frames from `regs` outwards, innermost first.
     pub fn run(&mut self, mut regs: Registers, frames: &mut Vec<CodeAddr>) -> Outcome {
-        let mut address = regs.ip.wrapping_sub(1);
+        let mut place = self.place(regs.ip.wrapping_sub(1));
+        self.outcome.unknown_code = place.rule.is_not_code();
         // True until unwind information has led from one frame to the next.
         let mut uncharted = true;
         self.outcome.end = End::TooDeep;
         while frames.len() < MOST_FRAMES {
-            let place = self.space.place(address, self.modules, self.context);
             frames.push(place.addr);
-            let known = match place.rule {
-                Rule::Dwarf(row) => self.by_row(&row, place.addr.module, &regs),
-                _ => Err(Broken::Nonsense),
-            };
-            uncharted &= known.is_err();
-            let next = match known {
-                Err(Broken::Nonsense) => {
-                    self.by_search(&place, &regs, frames.len() == 1, uncharted)
-                }
-                known => known,
-            };
+            let mut next = self.by_row(&place, &regs);
+            uncharted &= next.is_err();
+            if matches!(next, Err(Broken::Nonsense)) {
+                let found = self.by_search(&place, &regs, frames.len() == 1, uncharted);
+                next = found.map(|caller| caller.map(|regs| (regs, self.place(regs.ip - 1))));
+            }
             match next {
-                Ok(Caller::Frame(caller)) => {
-                    let interrupted = matches!(place.rule, Rule::Dwarf(row) if row.signal);
-                    address = if interrupted { caller.ip } else { caller.ip - 1 };
-                    regs = caller;
+                Ok(Some((caller, there))) => {
+                    (regs, place) = (caller, there);
                     self.outcome.used_bytes = regs.sp.wrapping_sub(self.memory.base);
+                    continue;
                 }
-                Ok(Caller::None) => self.outcome.end = End::Complete,
+                Ok(None) => self.outcome.end = End::Complete,
                 Err(Broken::OffCopy) => self.outcome.end = End::OffCopy,
                 Err(Broken::Nonsense) => self.outcome.end = End::Lost,
             }
-            if !matches!(next, Ok(Caller::Frame(_))) {
-                break;
-            }
+            break;
         }
         self.outcome
     }
 
     /// By unwind information. A result that is not in code, or does not go outwards, is nonsense.
-    fn by_row(&mut self, row: &Row, module: u32, regs: &Registers) -> Result<Caller, Broken> {
-        let image = self.modules.image(module).ok_or(Broken::Nonsense)?;
+    fn by_row(
+        &mut self,
+        place: &Place,
+        regs: &Registers,
+    ) -> Result<Option<(Registers, Place)>, Broken> {
+        let Rule::Dwarf(row) = place.rule else { return Err(Broken::Nonsense) };
+        let image = self.modules.image(place.addr.module).ok_or(Broken::Nonsense)?;
         let caller = row.caller(self.arch, regs, self.memory, &image.cfi)?;
-        let Caller::Frame(next) = caller else { return Ok(caller) };
+        let Caller::Frame(next) = caller else { return Ok(None) };
+        let address = if row.signal { next.ip } else { next.ip - 1 };
+        let there = self.place(address);
+        if there.rule.is_not_code() {
+            // Small numbers are no addresses that mappings read again would explain.
+            self.outcome.unknown_code |= next.ip > LOWEST_CODE;
+            return Err(Broken::Nonsense);
+        }
         let outwards = next.sp > regs.sp || row.signal || self.arch.leaf == Leaf::LinkRegister;
-        if outwards && self.is_code(next.ip) { Ok(caller) } else { Err(Broken::Nonsense) }
+        if outwards { Ok(Some((next, there))) } else { Err(Broken::Nonsense) }
     }
 
     fn by_search(
@@ -119,42 +125,39 @@ impl Unwinder<'_> {
         regs: &Registers,
         innermost: bool,
         uncharted: bool,
-    ) -> Result<Caller, Broken> {
-        if place.rule == Rule::NotCode {
-            self.outcome.unknown_code = true;
-        }
+    ) -> Result<Option<Registers>, Broken> {
         if innermost && let Some(caller) = self.by_leaf(regs) {
-            return Ok(caller);
+            return Ok(Some(caller));
         }
         // The first frame of a thread is entered with frame pointer 0: clone3 in glibc, _start, Go's goexit.
-        if !innermost && regs.fp == 0 && place.rule == Rule::Unknown {
-            return Ok(Caller::None);
+        if !innermost && regs.fp == 0 && matches!(place.rule, Rule::Unknown) {
+            return Ok(None);
         }
         // Code without unwind information that made the system call is a C library built without (musl): it keeps
         // no frame pointer either, and following its caller's would skip that caller. So the nearest comes first.
         if uncharted && !place.keeps_fp {
-            self.by_guess(regs).map_or_else(|| self.by_frame_pointer(regs), Ok)
+            self.by_guess(regs).map_or_else(|| self.by_frame_pointer(regs), |found| Ok(Some(found)))
         } else {
             match self.by_frame_pointer(regs) {
-                Err(Broken::Nonsense) => self.by_guess(regs).ok_or(Broken::Nonsense),
+                Err(Broken::Nonsense) => self.by_guess(regs).map(Some).ok_or(Broken::Nonsense),
                 found => found,
             }
         }
     }
 
     /// As in a function that has not touched its stack.
-    fn by_leaf(&mut self, regs: &Registers) -> Option<Caller> {
+    fn by_leaf(&mut self, regs: &Registers) -> Option<Registers> {
         let (ip, sp) = match self.arch.leaf {
             Leaf::Pushed => {
                 (self.memory.word(regs.sp).ok()?, regs.sp.checked_add(self.arch.word.into())?)
             }
             Leaf::LinkRegister => (regs.lr & self.arch.code_mask, regs.sp),
         };
-        self.follows_call(ip).then_some(Caller::Frame(Registers { ip, sp, fp: regs.fp, lr: 0 }))
+        self.follows_call(ip).then_some(Registers { ip, sp, fp: regs.fp, lr: 0 })
     }
 
     /// By the chain of saved frame pointers, which every processor in the table lays out alike.
-    fn by_frame_pointer(&mut self, regs: &Registers) -> Result<Caller, Broken> {
+    fn by_frame_pointer(&mut self, regs: &Registers) -> Result<Option<Registers>, Broken> {
         let word = u64::from(self.arch.word);
         if regs.fp < regs.sp || !regs.fp.is_multiple_of(word) {
             return Err(Broken::Nonsense);
@@ -163,16 +166,17 @@ impl Unwinder<'_> {
         let ip = self.memory.word(regs.fp.wrapping_add(word))? & self.arch.code_mask;
         let sp = regs.fp.wrapping_add(2 * word);
         if ip == 0 {
-            return Ok(Caller::None);
+            return Ok(None);
         }
-        if !self.is_code(ip) {
+        if self.place(ip - 1).rule.is_not_code() {
+            self.outcome.unknown_code |= ip > LOWEST_CODE;
             return Err(Broken::Nonsense);
         }
-        Ok(Caller::Frame(Registers { ip, sp, fp, lr: 0 }))
+        Ok(Some(Registers { ip, sp, fp, lr: 0 }))
     }
 
     /// By the nearest word that could be a return address.
-    fn by_guess(&mut self, regs: &Registers) -> Option<Caller> {
+    fn by_guess(&mut self, regs: &Registers) -> Option<Registers> {
         let word = u64::from(self.arch.word);
         let found = (0..SCANNED_WORDS).find_map(|n| {
             let at = regs.sp.checked_add(n * word)?;
@@ -181,7 +185,7 @@ impl Unwinder<'_> {
         });
         let (ip, at) = found?;
         self.outcome.guessed = true;
-        Some(Caller::Frame(Registers { ip, sp: at.checked_add(word)?, fp: regs.fp, lr: 0 }))
+        Some(Registers { ip, sp: at.checked_add(word)?, fp: regs.fp, lr: 0 })
     }
 
     /// True if `ip` is in code, behind a call.
@@ -189,19 +193,12 @@ impl Unwinder<'_> {
         if ip == 0 || !self.space.is_code(ip - 1) {
             return false;
         }
-        let place = self.space.place(ip - 1, self.modules, self.context);
+        let place = self.place(ip - 1);
         // JIT code cannot be read in a file; that it is executable memory must do.
         place.keeps_fp || self.modules.follows_call(place.addr.module, place.addr.offset + 1)
     }
 
-    fn is_code(&mut self, ip: u64) -> bool {
-        let code = self.space.is_code(ip.wrapping_sub(1));
-        // Small numbers are no addresses that a new mapping would explain.
-        self.outcome.unknown_code |= !code && ip > 0x1_0000 && ip < self.highest_code();
-        code
-    }
-
-    fn highest_code(&self) -> u64 {
-        if self.arch.word == 4 { u64::from(u32::MAX) } else { 1 << 56 }
+    fn place(&mut self, address: u64) -> Place {
+        self.space.place(address, self.modules, self.context)
     }
 }
