@@ -150,11 +150,13 @@ impl OpenTable {
     ) {
         handle.flags = info.flags;
         handle.offset = info.offset;
-        if info.flags.is_some_and(|flags| flags & O_PATH != 0) {
-            handle.kind = HandleKind::Path;
-        }
         let name = handle.name.bytes();
         let facts = info.mount_id.and_then(|id| self.mount(id));
+        if info.flags.is_some_and(|flags| flags & O_PATH != 0) {
+            // fsmount(2) and open_tree(2) give the root of a mount that is attached nowhere.
+            let is_detached_root = facts.is_none() && name == b"/";
+            handle.kind = if is_detached_root { HandleKind::Mount } else { HandleKind::Path };
+        }
         let device = if !name.starts_with(b"/") {
             // Internal mounts are in no mountinfo. Text and device go together.
             internal.get(device_key(name), || self.ask(fd).map(device_of))
@@ -182,7 +184,7 @@ impl OpenTable {
         let is_queue = internal && needs_type(name) && looks_like_mqueue(found)
             || facts.is_some_and(|facts| facts.is_mqueue);
         handle.kind = match handle.kind {
-            HandleKind::Path => HandleKind::Path,
+            kind @ (HandleKind::Path | HandleKind::Mount) => kind,
             _ if is_queue => HandleKind::MessageQueue,
             _ => classify(u32::from(found.stx_mode), name),
         };
