@@ -19,7 +19,7 @@ use crate::effect::{
 /// One system call that concerns handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HandleCall {
-    /// Its name in the manual.
+    /// Its name in the manual. i386 has some calls twice, with narrower and wider arguments: two rows, one name.
     pub name: &'static str,
     /// Its numbers.
     pub numbers: Numbers,
@@ -98,7 +98,7 @@ calls! {
     dup2                [33 63 -]     UnknownDescriptor DupOnto { cloexec: Never };
     dup3                [292 330 24]  UnknownDescriptor DupOnto { cloexec: flag(2) };
     fcntl               [72 55 25]    UnknownDescriptor Fcntl;
-    fcntl64             [- 221 -]     UnknownDescriptor Fcntl;
+    fcntl               [- 221 -]     UnknownDescriptor Fcntl;
     eventfd             [284 323 -]   EventFd returns(Never);
     eventfd2            [290 328 19]  EventFd returns(flag(1));
     timerfd_create      [283 322 85]  TimerFd returns(flag(1));
@@ -129,7 +129,7 @@ calls! {
     getsockopt          [55 365 209]  UnknownDescriptor GetSocketOption;
     recvmsg             [47 372 212]  UnknownDescriptor ReceiveMessage;
     recvmmsg            [299 337 243] UnknownDescriptor ReceiveMessages;
-    recvmmsg_time64     [- 417 -]     UnknownDescriptor ReceiveMessages;
+    recvmmsg            [- 417 -]     UnknownDescriptor ReceiveMessages;
     socketcall          [- 102 -]     Socket SocketCall;
     close               [3 6 57]      UnknownDescriptor Close;
     close_range         [436 436 436] UnknownDescriptor CloseRange;
@@ -147,8 +147,8 @@ calls! {
     inotify_rm_watch    [255 293 28]  Watch RemoveWatch;
     epoll_ctl           [233 255 21]  Registration EpollControl;
     mmap                [9 - 222]     Mapping Map;
-    mmap2               [- 192 -]     Mapping Map;
-    old_mmap            [- 90 -]      Mapping MapStruct;
+    mmap                [- 192 -]     Mapping Map;
+    mmap                [- 90 -]      Mapping MapStruct;
     munmap              [11 91 215]   Mapping Unmap;
     mremap              [25 163 216]  Mapping Remap;
 }
@@ -201,7 +201,7 @@ pub fn by_number(arch: Arch, number: u64) -> Option<&'static HandleCall> {
     CALLS.get(usize::from(*row).checked_sub(1)?)
 }
 
-/// The row of a call by its name in the manual.
+/// The first row of a call by its name in the manual.
 pub fn by_name(name: &str) -> Option<&'static HandleCall> {
     CALLS.iter().find(|call| call.name == name)
 }
@@ -224,7 +224,7 @@ mod tests {
                     assert_eq!(by_number(arch, number.into()).map(|row| row.name), Some(call.name));
                 }
             }
-            assert_eq!(by_name(call.name), Some(call));
+            assert_eq!(by_name(call.name).map(|row| row.kind), Some(call.kind));
         }
     }
 

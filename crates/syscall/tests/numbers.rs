@@ -6,9 +6,8 @@ use fdscope_syscall::Arch;
 use fdscope_syscall::handles::{CALLS, by_name};
 use fdscope_syscall::uses::USES;
 
-/// Names in the table that differ from the headers': i386's first mmap is `mmap` there.
-const RENAMED: &[(&str, &str)] =
-    &[("old_mmap", "mmap"), ("newfstatat", "fstatat64"), ("select", "_newselect")];
+/// Names in the headers that do not contain those of the manual.
+const RENAMED: &[(&str, &str)] = &[("newfstatat", "fstatat64")];
 
 #[test]
 #[cfg(target_arch = "x86_64")]
@@ -44,31 +43,28 @@ fn numbers_equal_those_of_the_headers() {
     check_header(Arch::Aarch64, "/usr/include/asm-generic/unistd.h", "__NR3264_");
 }
 
-/// Every number that both the header and the table give must be the same, and at least ten must be found.
+/// Every number that both the header and the table know must have one name, and most of the table must be found.
 fn check_header(arch: Arch, path: &str, prefix: &str) {
     let Ok(text) = std::fs::read_to_string(path) else {
         println!("skipped: needs {path}");
         return;
     };
-    let numbers: HashMap<&str, u16> =
-        text.lines().filter_map(|line| define(line, prefix)).collect();
+    let names: HashMap<u16, &str> = text.lines().filter_map(|line| define(line, prefix)).collect();
     let mut compared = 0;
     let rows = CALLS.iter().map(|call| (call.name, call.numbers));
     for (name, row) in rows.chain(USES.iter().map(|call| (call.name, call.numbers))) {
-        let Some(number) = row.of(arch) else { continue };
-        let renamed = RENAMED.iter().find(|(ours, _)| *ours == name && arch == Arch::I386);
-        let name = renamed.map_or(name, |(_, theirs)| theirs);
-        if let Some(&theirs) = numbers.get(name) {
-            assert_eq!(number, theirs, "{name} in {path}");
-            compared += 1;
-        }
+        let Some(theirs) = row.of(arch).and_then(|number| names.get(&number)) else { continue };
+        let renamed = RENAMED.contains(&(name, theirs));
+        // i386's wider variants: fcntl64, mmap2, recvmmsg_time64, _newselect.
+        assert!(theirs.contains(name) || renamed, "{name} is {theirs} in {path}");
+        compared += 1;
     }
-    let least = if prefix == "__NR3264_" { 2 } else { 40 };
+    let least = if prefix == "__NR3264_" { 5 } else { 90 };
     assert!(compared >= least, "{path}: only {compared} compared");
 }
 
-fn define<'a>(line: &'a str, prefix: &str) -> Option<(&'a str, u16)> {
+fn define<'a>(line: &'a str, prefix: &str) -> Option<(u16, &'a str)> {
     let mut words = line.strip_prefix("#define ")?.split_whitespace();
     let name = words.next()?.strip_prefix(prefix)?;
-    Some((name, words.next()?.parse().ok()?))
+    Some((words.next()?.parse().ok()?, name))
 }

@@ -107,6 +107,19 @@ impl Waker {
             libc::syscall(libc::SYS_tgkill, std::process::id() as c_int, self.tid, self.signal)
         };
     }
+
+    /// Waits until the thread is gone, so that the kernel has let its tracees go; at most a second.
+    ///
+    /// Joining a thread tells that its memory is unused, which is a moment before it leaves its tracees.
+    pub fn await_end(self) {
+        let path = format!("/proc/self/task/{}", self.tid);
+        for _ in 0..1000 {
+            if rustix::fs::access(&path, rustix::fs::Access::EXISTS).is_err() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
 }
 
 extern "C" fn nothing(_: c_int) {}

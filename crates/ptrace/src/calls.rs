@@ -1,0 +1,294 @@
+//! System call stops: what a thread is about to do, and what it has done, as events.
+
+use fdscope_model::event::Slot;
+use fdscope_model::{
+    Acquire, AcquireCause, Body, Fail, FdNumber, HandleKey, HandleKind, Pid, Release, ReleaseCause,
+    TableId, Tid, Trace,
+};
+use fdscope_sys::ptrace::registers::registers;
+use fdscope_sys::ptrace::{Side, syscall_info};
+use fdscope_sys::vm;
+use fdscope_syscall::effect::Effect;
+use fdscope_syscall::handles::by_number;
+use fdscope_syscall::uses::using;
+use fdscope_syscall::{Arch, Invocation, Memory, Outcome};
+use rustix::io::Errno;
+
+use crate::births::{ended, made};
+use crate::look;
+use crate::options::CloseStacks;
+use crate::tasks::Call;
+use crate::tracer::Tracer;
+
+/// The memory of a stopped thread's process.
+pub struct Of(pub Tid);
+
+impl Memory for Of {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
+        vm::read(self.0, address, buffer)
+    }
+}
+
+/// EBADF, ENFILE, EMFILE: the failures worth telling.
+const TOLD: [i64; 3] = [9, 23, 24];
+
+/// Which thread an event is about, and the table it uses.
+#[derive(Clone, Copy)]
+struct Actor {
+    tid: Tid,
+    pid: Pid,
+    table: TableId,
+}
+
+impl Actor {
+    fn descriptor(self, fd: u32) -> HandleKey {
+        HandleKey::Descriptor(self.table, FdNumber(fd))
+    }
+}
+
+impl Tracer {
+    /// A thread stands before or after a system call.
+    pub fn syscall_stop(&mut self, tid: Tid) {
+        let Some((audit, side)) = self.side(tid) else { return };
+        match side {
+            Side::Entry { number, args } => {
+                self.entered(tid, Arch::from_audit(audit), number, args)
+            }
+            Side::Exit { result } => self.returned(tid, result),
+            Side::Neither => {}
+        }
+    }
+
+    /// Which side of which call the thread is on; `None` if it is gone.
+    fn side(&mut self, tid: Tid) -> Option<(u32, Side)> {
+        if !self.without_syscall_info {
+            match syscall_info(tid) {
+                Ok(info) => return Some((info.arch, info.side)),
+                Err(Errno::SRCH) => return None,
+                Err(_) => self.without_syscall_info = true,
+            }
+        }
+        // Older kernels: entry and exit alternate, and the width of the registers tells the interface.
+        let found = registers(tid).ok()?;
+        let arch = if found.compat { Arch::COMPAT } else { Some(Arch::NATIVE) };
+        let is_exit = self.tasks.get(tid)?.call.is_some();
+        let side = match is_exit {
+            true => Side::Exit { result: found.result },
+            false => Side::Entry { number: found.number as u64, args: found.args },
+        };
+        Some((arch.map_or(0, Arch::audit), side))
+    }
+
+    fn entered(&mut self, tid: Tid, arch: Option<Arch>, number: u64, args: [u64; 6]) {
+        let known = arch.and_then(|arch| {
+            let call = by_number(arch, number)?;
+            Invocation { arch, call, args }.resolved(&Of(tid))
+        });
+        let known = known.filter(|invocation| {
+            self.options.mappings || invocation.call.kind != HandleKind::Mapping
+        });
+        let ending = known.map_or_else(Vec::new, |invocation| about_to_end(tid, &invocation));
+        let Some(task) = self.tasks.get_mut(tid) else { return };
+        if known.is_some_and(|invocation| frees_shared_numbers(&invocation)) {
+            let table = task.table;
+            self.closing.extend(ending.iter().map(|fd| ((table, *fd), tid)));
+        }
+        task.call = Some(Call { arch, number, first: args[0], known, ending, child: None });
+    }
+
+    fn returned(&mut self, tid: Tid, result: i64) {
+        let Some(task) = self.tasks.get_mut(tid) else { return };
+        let Some(call) = task.call.take() else { return };
+        let actor = Actor { tid, pid: task.pid, table: task.table };
+        if let Some(child) = call.child.filter(|_| result > 0)
+            && let Some(process) = self.tasks.process_mut(actor.pid)
+        {
+            process.children.insert(result as u32, child);
+        }
+        if TOLD.contains(&-result) {
+            self.failed(actor, &call, result);
+        }
+        let Some(invocation) = call.known else { return self.send(Some(tid)) };
+        let mut outcomes = Vec::new();
+        invocation.outcomes(result, &Of(tid), &mut |outcome| outcomes.push(outcome));
+        let mut actor = actor;
+        for outcome in outcomes {
+            self.came_about(&mut actor, &invocation, &call.ending, outcome);
+        }
+        for fd in &call.ending {
+            self.closing.remove(&(actor.table, *fd));
+        }
+        self.send(self.wants_stack().then_some(tid));
+    }
+
+    /// Do the events of this stop carry a stack?
+    fn wants_stack(&self) -> bool {
+        let closes = self.options.close_stacks == CloseStacks::Taken;
+        self.events.iter().any(|event| match event.body {
+            Body::Acquire(_) | Body::Fail(_) | Body::Fork { .. } => true,
+            Body::Release(_) => closes,
+            _ => false,
+        })
+    }
+
+    fn failed(&mut self, actor: Actor, call: &Call, result: i64) {
+        let using = call.arch.and_then(|arch| using(arch, call.number));
+        let (name, fd) = match (&call.known, using) {
+            (Some(invocation), _) => (invocation.call.name, invocation.descriptor()),
+            (None, Some(row)) => (row.name, row.arg.map(|_| call.first as u32)),
+            (None, None) => return,
+        };
+        let fd = fd.filter(|fd| *fd <= i32::MAX as u32).map(FdNumber);
+        let table = actor.table;
+        let fail = Fail { call: name, errno: -result as i32, fd, table, trace: Trace::None };
+        self.tell(actor.tid, actor.pid, Body::Fail(fail));
+    }
+
+    /// Tells one fact. Splits by what it is about: descriptors here, the rest below.
+    fn came_about(
+        &mut self,
+        actor: &mut Actor,
+        invocation: &Invocation,
+        ending: &[u32],
+        outcome: Outcome,
+    ) {
+        let name = invocation.call.name;
+        match outcome {
+            Outcome::Made { fd, kind, cloexec, of } => {
+                let cause = match of {
+                    Some(of) => AcquireCause::Dup(name, FdNumber(of)),
+                    None => AcquireCause::Call(name),
+                };
+                self.descriptor_made(*actor, fd, kind, cloexec, cause);
+            }
+            Outcome::Closed(_) | Outcome::ClosedRange(..) => {
+                for &fd in ending {
+                    self.descriptor_closed(*actor, fd, ReleaseCause::Call(name));
+                }
+            }
+            Outcome::Replaced(fd) if ending.contains(&fd) => {
+                self.released(*actor, fd, ReleaseCause::DupOver);
+            }
+            Outcome::FlaggedRange(first, last) => {
+                for fd in look::open_between(actor.tid, first, last) {
+                    let key = actor.descriptor(fd);
+                    self.tell(actor.tid, actor.pid, Body::CloseOnExec { key, on: true });
+                }
+            }
+            Outcome::Flagged(fd, on) => {
+                let key = actor.descriptor(fd);
+                self.tell(actor.tid, actor.pid, Body::CloseOnExec { key, on });
+            }
+            Outcome::Unshared => actor.table = self.unshare(actor.tid, true),
+            _ => self.other_came_about(*actor, name, outcome),
+        }
+    }
+
+    fn descriptor_made(
+        &mut self,
+        actor: Actor,
+        fd: u32,
+        kind: HandleKind,
+        cloexec: Option<bool>,
+        cause: AcquireCause,
+    ) {
+        self.tell_close_in_flight(actor, fd);
+        let seen = match kind {
+            HandleKind::UnknownDescriptor => look::descriptor(actor.tid, fd),
+            _ => None,
+        };
+        let (kind, name) = seen.map_or((kind, None), |seen| (seen.kind, Some(seen.name)));
+        let key = actor.descriptor(fd);
+        let body = Acquire {
+            key,
+            kind,
+            file: None,
+            inode: None,
+            cloexec,
+            cause,
+            name,
+            trace: Trace::None,
+        };
+        self.tell(actor.tid, actor.pid, Body::Acquire(body));
+    }
+
+    /// A number just given out, while another thread's close of it has not returned yet: that close has done its work,
+    /// so it is told first. Without this the order would be that of the stops, not that of the kernel.
+    fn tell_close_in_flight(&mut self, actor: Actor, fd: u32) {
+        let Some(closer) = self.closing.remove(&(actor.table, fd)) else { return };
+        let Some(task) = self.tasks.get_mut(closer).filter(|_| closer != actor.tid) else { return };
+        let Some(call) = &mut task.call else { return };
+        call.ending.retain(|ending| *ending != fd);
+        let name = call.known.map_or("close", |invocation| invocation.call.name);
+        let closer = Actor { tid: closer, pid: task.pid, table: actor.table };
+        let before = std::mem::take(&mut self.events);
+        self.released(closer, fd, ReleaseCause::Call(name));
+        self.send(self.wants_stack().then_some(closer.tid));
+        self.events = before;
+    }
+
+    fn descriptor_closed(&mut self, actor: Actor, fd: u32, cause: ReleaseCause) {
+        self.closing.remove(&(actor.table, fd));
+        self.released(actor, fd, cause);
+    }
+
+    fn released(&mut self, actor: Actor, fd: u32, cause: ReleaseCause) {
+        let key = actor.descriptor(fd);
+        let body = Release { key, cause, slot: Slot::NotRead, trace: Trace::None };
+        self.tell(actor.tid, actor.pid, Body::Release(body));
+    }
+
+    /// Facts about handles that are not descriptors.
+    fn other_came_about(&mut self, actor: Actor, name: &'static str, outcome: Outcome) {
+        let Actor { tid, pid, table } = actor;
+        let watch = |fd, watch| HandleKey::Watch(table, FdNumber(fd), watch);
+        let registration =
+            |epoll, fd| HandleKey::Registration(table, FdNumber(epoll), FdNumber(fd));
+        let body = match outcome {
+            Outcome::TimerMade(id) => made(HandleKey::Timer(pid, id), HandleKind::Timer, name),
+            Outcome::TimerEnded(id) => ended(HandleKey::Timer(pid, id), name),
+            Outcome::Watched(fd, id) => made(watch(fd, id), HandleKind::Watch, name),
+            Outcome::Unwatched(fd, id) => ended(watch(fd, id), name),
+            Outcome::Registered(epoll, fd) => {
+                made(registration(epoll, fd), HandleKind::Registration, name)
+            }
+            Outcome::Unregistered(epoll, fd) => ended(registration(epoll, fd), name),
+            Outcome::Reaped(child) => {
+                let process = self.tasks.process_mut(pid);
+                let known = process.and_then(|process| process.children.remove(&child));
+                ended(HandleKey::Child(pid, known.unwrap_or(Pid(child))), name)
+            }
+            Outcome::Mapped(start, length) => return self.mapped(tid, pid, start, length, name),
+            Outcome::Unmapped(start, length) => {
+                return self.unmapped(tid, pid, start, length, name);
+            }
+            _ => return,
+        };
+        self.tell(tid, pid, body);
+    }
+}
+
+/// Does the call free numbers, before it returns, that other threads may be given?
+fn frees_shared_numbers(invocation: &Invocation) -> bool {
+    const CLOSE_RANGE_UNSHARE: u64 = 2;
+    let flags = invocation.args[2];
+    match invocation.call.effect {
+        Effect::CloseRange => flags & CLOSE_RANGE_UNSHARE == 0,
+        effect => effect == Effect::Close,
+    }
+}
+
+/// The descriptors that a call will end if it succeeds, of those open now.
+fn about_to_end(tid: Tid, invocation: &Invocation) -> Vec<u32> {
+    const CLOSE_RANGE_CLOEXEC: u64 = 4;
+    let [first, second, flags, ..] = invocation.args;
+    let (first, second) = (first as u32, second as u32);
+    match invocation.call.effect {
+        Effect::Close if first <= i32::MAX as u32 => vec![first],
+        Effect::DupOnto { .. } if first != second && look::is_open(tid, second) => vec![second],
+        Effect::CloseRange if flags & CLOSE_RANGE_CLOEXEC == 0 => {
+            look::open_between(tid, first, second)
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The queue from the tracer thread to the caller: events, and the stacks they carry in one growing block.
+//!
+//! The tracer never waits here: a target must not stand still because the caller is slow. When the block is full,
+//! stacks are left out ([`Trace::Skipped`]); when the events are too many as well, they are counted as lost.
+//!
+//! The caller is woken when something comes after silence, and then waits a moment for more, so that a busy target
+//! costs about a hundred wake-ups a second instead of one per event.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use fdscope_model::{Body, Event, Registers, Trace};
+
+/// Bytes of stacks held for a caller who does not poll.
+const STACK_LIMIT: usize = 8 << 20;
+/// Events held for a caller who does not poll: about 100 MiB.
+const EVENT_LIMIT: usize = 1 << 19;
+/// How long a woken caller waits for more before it looks.
+const LINGER: Duration = Duration::from_millis(10);
+
+/// The stack of an event, as copied at the stop.
+#[derive(Clone, Copy)]
+pub struct Copied<'a> {
+    /// Registers at the system call.
+    pub regs: Registers,
+    /// True for a 32-bit task.
+    pub compat: bool,
+    /// Memory from `regs.sp`.
+    pub bytes: &'a [u8],
+}
+
+/// Where the stack of a queued event is.
+#[derive(Clone, Copy)]
+enum Kept {
+    None,
+    Skipped,
+    At { regs: Registers, compat: bool, start: usize, end: usize },
+}
+
+#[derive(Default)]
+struct Batch {
+    events: Vec<(Event<'static>, Kept)>,
+    stacks: Vec<u8>,
+    /// Events left out at the end of this batch, and the first of them.
+    lost: u64,
+    lost_like: Option<Event<'static>>,
+}
+
+#[derive(Default)]
+struct State {
+    batch: Batch,
+    closed: bool,
+    waiting: bool,
+}
+
+/// The queue. One tracer pushes, one caller delivers.
+#[derive(Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Queue {
+    /// Adds events that share a stack: those of one stop. Their own `trace` fields are ignored.
+    pub fn push(&self, events: &mut Vec<Event<'static>>, stack: Option<Copied<'_>>) {
+        let mut state = self.lock();
+        let kept = stack.map_or(Kept::None, |stack| state.batch.keep(stack));
+        for event in events.drain(..) {
+            state.batch.add(event, kept);
+        }
+        self.announce(state);
+    }
+
+    /// Says that nothing will come any more.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.announce(state);
+    }
+
+    /// Delivers what there is, waiting at most `timeout` for something; says whether more may come.
+    pub fn deliver(&self, timeout: Duration, sink: &mut dyn FnMut(&Event<'_>)) -> bool {
+        let mut batch = Batch::default();
+        let open = {
+            let mut state = self.await_something(timeout);
+            std::mem::swap(&mut batch, &mut state.batch);
+            !state.closed
+        };
+        for (event, kept) in std::mem::take(&mut batch.events) {
+            sink(&batch.with_stack(event, kept));
+        }
+        if let Some(event) = batch.lost_like {
+            sink(&Event { body: Body::Lost { count: batch.lost }, ..event });
+        }
+        open
+    }
+
+    fn await_something(&self, timeout: Duration) -> MutexGuard<'_, State> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        if state.batch.events.is_empty() && !state.closed {
+            state.waiting = true;
+            let idle = |state: &mut State| state.waiting && !state.closed;
+            state = self.wait(state, timeout, idle);
+            state.waiting = false;
+            let left = deadline.saturating_duration_since(Instant::now()).min(LINGER);
+            state = self.wait(state, left, |state| !state.closed && !state.batch.is_half_full());
+        }
+        state
+    }
+
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        timeout: Duration,
+        while_true: impl FnMut(&mut State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        match self.changed.wait_timeout_while(state, timeout, while_true) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        if state.waiting || state.closed || state.batch.is_half_full() {
+            state.waiting = false;
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Batch {
+    fn is_half_full(&self) -> bool {
+        self.stacks.len() > STACK_LIMIT / 2 || self.events.len() > EVENT_LIMIT / 2
+    }
+
+    fn keep(&mut self, stack: Copied<'_>) -> Kept {
+        if self.stacks.len() + stack.bytes.len() > STACK_LIMIT {
+            return Kept::Skipped;
+        }
+        let start = self.stacks.len();
+        self.stacks.extend_from_slice(stack.bytes);
+        Kept::At { regs: stack.regs, compat: stack.compat, start, end: self.stacks.len() }
+    }
+
+    fn add(&mut self, event: Event<'static>, kept: Kept) {
+        if self.events.len() < EVENT_LIMIT {
+            return self.events.push((event, kept));
+        }
+        self.lost += 1;
+        self.lost_like.get_or_insert(event);
+    }
+
+    fn with_stack<'a>(&'a self, event: Event<'a>, kept: Kept) -> Event<'a> {
+        let mut event = event;
+        let found = match kept {
+            Kept::None => Trace::None,
+            Kept::Skipped => Trace::Skipped,
+            Kept::At { regs, compat, start, end } => {
+                Trace::Copied { regs, bytes: &self.stacks[start..end], compat }
+            }
+        };
+        match &mut event.body {
+            Body::Acquire(acquire) => acquire.trace = found,
+            Body::Release(release) => release.trace = found,
+            Body::Fail(fail) => fail.trace = found,
+            Body::Fork { trace, .. } => *trace = found,
+            _ => {}
+        }
+        event
+    }
+}

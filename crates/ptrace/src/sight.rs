@@ -1,0 +1,38 @@
+//! What tracing with ptrace sees, and what it cannot.
+
+use fdscope_model::{Blind, Sight, SourceName};
+
+use crate::options::{CloseStacks, Follow, Options};
+
+/// The account of a source.
+pub fn sight(launched: bool, options: Options) -> Sight {
+    let begin = if launched { "from the first instruction" } else { "seized while running" };
+    let mut blind = vec![
+        Blind {
+            what: "opens and closes by io_uring".into(),
+            why: "the kernel does them without a system call of their own".into(),
+            cure: Some("use --source bpf; re-reading the table finds them without a stack".into()),
+        },
+        Blind {
+            what: "descriptors handed out inside data: fanotify and userfaultfd events, binder"
+                .into(),
+            why: "no system call result names them".into(),
+            cure: Some("re-reading the table finds them without a stack".into()),
+        },
+    ];
+    let mut not_asked = |what: &str, cure: &str| {
+        let why = "not asked for".into();
+        blind.push(Blind { what: what.into(), why, cure: Some(cure.into()) });
+    };
+    if options.follow == Follow::No {
+        not_asked("what child processes do", "pass --follow");
+    }
+    if options.close_stacks == CloseStacks::Skipped {
+        not_asked("where handles are closed", "ask for the stacks of closes");
+    }
+    Sight {
+        source: SourceName::Ptrace,
+        how: format!("ptrace, every system call stopped, {begin}"),
+        blind,
+    }
+}

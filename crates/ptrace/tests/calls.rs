@@ -1,0 +1,63 @@
+//! Every call of the table, by programs that tell what they did.
+
+mod common;
+
+use common::{Program, Target, assert_same, compile, lines};
+use fdscope_model::{Body, HandleKind};
+use fdscope_ptrace::Options;
+
+fn check_all_calls(program: Program) {
+    let options = Options { mappings: true, ..Options::default() };
+    let (ledger, seen) = Target::start(program).trace(options);
+    let mut expected = ledger;
+    // pidfds are close-on-exec without being asked to be; the programs tell only what they asked for.
+    let is_silent = |line: &String| line.starts_with("cloexec");
+    let mut found = lines(&seen);
+    let pidfds: Vec<String> = expected
+        .iter()
+        .filter_map(|line| line.strip_prefix("+ pidfd_open ").or(line.strip_prefix("+ eventfd2 ")))
+        .map(|fd| format!("cloexec {fd}"))
+        .collect();
+    assert!(pidfds.iter().all(|line| is_silent(line)));
+    for line in pidfds {
+        let at = found.iter().enumerate().position(|(at, found_line)| {
+            *found_line == line
+                && (found[at - 1].contains("pidfd") || found[at - 1].contains("eventfd"))
+        });
+        found.remove(at.expect("pidfds and this eventfd are close-on-exec"));
+    }
+    assert_eq!(found.pop().as_deref(), Some("exit"));
+    // Nothing of the program's own bookkeeping makes handles after its last line.
+    expected.retain(|line| !line.is_empty());
+    assert_same(&expected, &found);
+    check_kinds_and_stacks(&seen);
+}
+
+fn check_kinds_and_stacks(seen: &[common::Seen]) {
+    let first = seen.iter().find_map(|event| match &event.body {
+        Body::Acquire(acquire) => Some((acquire.kind, acquire.name.clone())),
+        _ => None,
+    });
+    let (kind, name) = first.expect("the program opens /dev/null first");
+    assert_eq!((kind, name.expect("a name").bytes()), (HandleKind::CharDevice, &b"/dev/null"[..]));
+    for event in seen {
+        if matches!(event.body, Body::Acquire(_) | Body::Release(_) | Body::Fail(_)) {
+            let (ip, bytes, _) = event.stack.expect("every birth, death and failure has its stack");
+            assert!(ip != 0 && bytes > 1000, "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn every_call_is_told_as_the_program_tells_it() {
+    if let Some(program) = compile("calls", &[]) {
+        check_all_calls(program);
+    }
+}
+
+#[test]
+fn every_call_of_a_32_bit_program_is_told_as_the_program_tells_it() {
+    if let Some(program) = compile("calls", &["-m32"]) {
+        check_all_calls(program);
+    }
+}
