@@ -1,0 +1,149 @@
+//! Puts the programs on their tracepoints and fills their tables.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use fdscope_model::Blind;
+use fdscope_syscall::handles::CALLS;
+use fdscope_syscall::ioctls::{IOCTLS, Place};
+use fdscope_syscall::options::OPTIONS;
+use fdscope_syscall::ring::OPERATIONS;
+use fdscope_syscall::{Arch, HandleCall};
+
+use crate::error::BpfError;
+use crate::load::{HandlePrograms, RawProgram};
+use crate::operation::{action, ring_action};
+use crate::tracefs::Tracefs;
+use crate::wire::{IoctlRule, SOCKOPT_KEY};
+
+/// Where births and deaths of processes and threads are seen.
+const LIVES: &[RawProgram] = &[
+    RawProgram { name: "process_fork", point: "sched_process_fork" },
+    RawProgram { name: "process_exec", point: "sched_process_exec" },
+    RawProgram { name: "process_exit", point: "sched_process_exit" },
+];
+
+const EVERY_CALL: RawProgram = RawProgram { name: "raw_exit", point: "sys_exit" };
+
+const RING: &[RawProgram] = &[
+    RawProgram { name: "ring_complete", point: "io_uring_complete" },
+    RawProgram { name: "ring_submit", point: "io_uring_submit_req" },
+];
+
+/// The interface of this processor, and the 32-bit one beside it.
+#[cfg(target_arch = "x86_64")]
+const INTERFACES: (Arch, Option<Arch>) = (Arch::X86_64, Some(Arch::I386));
+#[cfg(target_arch = "aarch64")]
+const INTERFACES: (Arch, Option<Arch>) = (Arch::Aarch64, None);
+
+/// Programs attached, and what that leaves unseen.
+pub struct Attached {
+    /// Perf events and links of the tracepoints per call: dropping them detaches.
+    _links: Vec<OwnedFd>,
+    /// How calls are seen, in a few words.
+    pub how: String,
+    /// What is not seen.
+    pub blind: Vec<Blind>,
+}
+
+/// Fills every table of the programs. To be done before the first scope is set.
+///
+/// # Errors
+/// If a map refuses.
+pub fn fill_tables(programs: &mut HandlePrograms) -> Result<(), BpfError> {
+    let (native, compat) = INTERFACES;
+    for (row, call) in (0..).zip(CALLS) {
+        let Some(action) = action(call.effect, row) else { continue };
+        if let Some(number) = call.numbers.of(native) {
+            programs.set_action("actions", number.into(), action)?;
+        }
+        if let Some(number) = compat.and_then(|arch| call.numbers.of(arch)) {
+            programs.set_action("compat_actions", number.into(), action)?;
+        }
+    }
+    for (row, operation) in (0..).zip(OPERATIONS) {
+        if let Some(action) = ring_action(operation.effect, row) {
+            programs.set_action("ring_actions", operation.opcode.into(), action)?;
+        }
+    }
+    fill_rules(programs)
+}
+
+fn fill_rules(programs: &mut HandlePrograms) -> Result<(), BpfError> {
+    for ioctl in IOCTLS {
+        let rule = match ioctl.place {
+            Place::Result => IoctlRule { stored: 0, offset: 0 },
+            Place::Struct(offset) => IoctlRule { stored: 1, offset: offset.into() },
+            Place::OtherProcess => continue,
+        };
+        programs.set_rule(ioctl.code.into(), rule)?;
+    }
+    for option in OPTIONS {
+        let rule = IoctlRule { stored: 1, offset: option.offset.into() };
+        programs.set_rule(SOCKOPT_KEY | option.level << 16 | option.option, rule)?;
+    }
+    Ok(())
+}
+
+/// Attaches everything this kernel offers.
+///
+/// # Errors
+/// If neither the tracepoints per call nor the common one can be had, or processes cannot be followed.
+pub fn attach(programs: &mut HandlePrograms, compat: bool) -> Result<Attached, BpfError> {
+    for program in LIVES {
+        programs.attach_raw(program)?;
+    }
+    let mut blind = Vec::new();
+    let (links, how) = match attach_calls(programs) {
+        Ok(links) => {
+            if compat {
+                programs.attach_raw(&EVERY_CALL)?;
+            }
+            (links, format!("{} tracepoints of calls", CALLS.len()))
+        }
+        Err(refusal) => {
+            programs.attach_raw(&EVERY_CALL)?;
+            (Vec::new(), format!("the tracepoint of all calls ({refusal})"))
+        }
+    };
+    if let Some(refusal) = RING.iter().find_map(|program| programs.attach_raw(program).err()) {
+        blind.push(Blind {
+            what: "stacks of descriptors made by io_uring".to_owned(),
+            why: refusal.to_string(),
+            cure: None,
+        });
+    }
+    Ok(Attached { _links: links, how, blind })
+}
+
+/// True if tracepoints per call can be had: 64-bit calls are then left to them.
+pub fn has_call_tracepoints() -> bool {
+    Tracefs::open().is_ok_and(|tracefs| tracefs.id("syscalls", "sys_exit_close").is_ok())
+}
+
+/// One tracepoint per call of the table. A kernel that lacks a call lacks its tracepoint: nothing is missed.
+fn attach_calls(programs: &mut HandlePrograms) -> Result<Vec<OwnedFd>, BpfError> {
+    let refused = |point: &str, cause: &dyn std::fmt::Display| BpfError::Attach {
+        point: point.to_owned(),
+        cause: cause.to_string(),
+    };
+    let tracefs = Tracefs::open().map_err(|error| refused("tracefs", &error))?;
+    tracefs
+        .id("syscalls", "sys_exit_close")
+        .map_err(|error| refused("syscalls:sys_exit_close", &error))?;
+    let program = programs.load_call_exit()?;
+    let mut links = Vec::new();
+    for call in CALLS.iter().filter(|call| is_hooked(call)) {
+        let point = format!("sys_exit_{}", call.name);
+        let Ok(id) = tracefs.id("syscalls", &point) else { continue };
+        let event =
+            fdscope_sys::bpf::open_tracepoint(id).map_err(|error| refused(&point, &error))?;
+        let link = fdscope_sys::bpf::link_perf_event(program, event.as_fd())
+            .map_err(|error| refused(&point, &error))?;
+        links.extend([link, event]);
+    }
+    Ok(links)
+}
+
+fn is_hooked(call: &HandleCall) -> bool {
+    call.numbers.of(INTERFACES.0).is_some() && action(call.effect, 0).is_some()
+}

@@ -1,0 +1,264 @@
+//! The loader: the one file that names aya.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf, StackTraceMap};
+use aya::programs::{Iter, RawTracePoint, TracePoint};
+use aya::{Btf, Ebpf, EbpfLoader};
+
+use crate::error::BpfError;
+use crate::object;
+use crate::wire::{Action, IoctlRule, Scope};
+
+/// The kernel's description of its own types, read once.
+pub struct KernelTypes(Btf);
+
+impl KernelTypes {
+    /// Reads /sys/kernel/btf/vmlinux: some 10 ms.
+    ///
+    /// # Errors
+    /// If the kernel has none.
+    pub fn read() -> Result<Self, BpfError> {
+        Btf::from_sys_fs().map(KernelTypes).map_err(|error| BpfError::NoBtf(chain(&error)))
+    }
+}
+
+/// What the programs are told before they are loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Constants {
+    /// Depth of fdscope's PID namespace.
+    pub pid_level: u32,
+    /// Its inode.
+    pub pid_namespace: u32,
+    /// The raw program leaves 64-bit calls alone.
+    pub compat_only: bool,
+    /// Ring size in bytes, a power of two.
+    pub ring_bytes: u32,
+}
+
+/// A program on a raw tracepoint: its name, and that of the tracepoint.
+pub struct RawProgram {
+    /// The function in `bpf/handles.bpf.c`.
+    pub name: &'static str,
+    /// The tracepoint.
+    pub point: &'static str,
+}
+
+/// The programs that watch handles, loaded, with their maps. Dropping this detaches all.
+pub struct HandlePrograms {
+    ebpf: Ebpf,
+    scopes: HashMap<MapData, u32, [u8; 32]>,
+    lost: PerCpuArray<MapData, u64>,
+    stacks: StackTraceMap<MapData>,
+    ring: RingBuf<MapData>,
+}
+
+impl HandlePrograms {
+    /// Fits the programs to this kernel and makes their maps. No program is checked by the kernel before it is
+    /// attached.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new(types: &KernelTypes, constants: Constants) -> Result<Self, BpfError> {
+        let compat_only = u32::from(constants.compat_only);
+        let wake_at = constants.ring_bytes / 16;
+        let copy_below = constants.ring_bytes / 4 * 3;
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&types.0))
+            .override_global("pid_level", &constants.pid_level, true)
+            .override_global("pid_namespace", &constants.pid_namespace, true)
+            .override_global("compat_only", &compat_only, true)
+            .override_global("wake_at", &wake_at, true)
+            .override_global("copy_below", &copy_below, true)
+            .map_max_entries("ring", constants.ring_bytes)
+            .load(object::handles())
+            .map_err(|error| refused("handles", &error))?;
+        Ok(HandlePrograms {
+            scopes: HashMap::try_from(take(&mut ebpf, "scopes")?).map_err(map("scopes"))?,
+            lost: PerCpuArray::try_from(take(&mut ebpf, "lost")?).map_err(map("lost"))?,
+            stacks: StackTraceMap::try_from(take(&mut ebpf, "stacks")?).map_err(map("stacks"))?,
+            ring: RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?,
+            ebpf,
+        })
+    }
+
+    /// Sets one action in `actions`, `compat_actions` or `ring_actions`.
+    ///
+    /// # Errors
+    /// If the number is beyond the map.
+    pub fn set_action(
+        &mut self,
+        name: &'static str,
+        number: u32,
+        action: Action,
+    ) -> Result<(), BpfError> {
+        let found = self.ebpf.map_mut(name).ok_or_else(|| missing(name))?;
+        let mut actions: Array<_, [u8; 12]> = Array::try_from(found).map_err(map(name))?;
+        let action: [u8; 12] = zerocopy::transmute!(action);
+        actions.set(number, action, 0).map_err(map(name))
+    }
+
+    /// Sets one rule of the map of ioctls and socket options.
+    ///
+    /// # Errors
+    /// If the map is full.
+    pub fn set_rule(&mut self, key: u32, rule: IoctlRule) -> Result<(), BpfError> {
+        let found = self.ebpf.map_mut("ioctls").ok_or_else(|| missing("ioctls"))?;
+        let mut rules: HashMap<_, u32, [u8; 8]> =
+            HashMap::try_from(found).map_err(map("ioctls"))?;
+        let rule: [u8; 8] = zerocopy::transmute!(rule);
+        rules.insert(key, rule, 0).map_err(map("ioctls"))
+    }
+
+    /// Watches a process, or changes how.
+    ///
+    /// # Errors
+    /// If the map is full.
+    pub fn set_scope(&mut self, pid: u32, scope: Scope) -> Result<(), BpfError> {
+        let scope: [u8; 32] = zerocopy::transmute!(scope);
+        self.scopes.insert(pid, scope, 0).map_err(map("scopes"))
+    }
+
+    /// Watches a process no more.
+    pub fn remove_scope(&mut self, pid: u32) {
+        // The program itself removes processes that end: not finding it is no fault.
+        let _already_gone = self.scopes.remove(&pid);
+    }
+
+    /// Loads a raw-tracepoint program and puts it on its point.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program or has no such point.
+    pub fn attach_raw(&mut self, program: &RawProgram) -> Result<(), BpfError> {
+        let found = self.ebpf.program_mut(program.name).ok_or_else(|| missing(program.name))?;
+        let found: &mut RawTracePoint =
+            found.try_into().map_err(|error| refused(program.name, &error))?;
+        found.load().map_err(|error| refused(program.name, &error))?;
+        found.attach(program.point).map_err(|error| BpfError::Attach {
+            point: program.point.to_owned(),
+            cause: chain(&error),
+        })?;
+        Ok(())
+    }
+
+    /// Loads the program for tracepoints per call, and gives its descriptor to link it by.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program.
+    pub fn load_call_exit(&mut self) -> Result<BorrowedFd<'_>, BpfError> {
+        const NAME: &str = "call_exit";
+        let found = self.ebpf.program_mut(NAME).ok_or_else(|| missing(NAME))?;
+        let found: &mut TracePoint = found.try_into().map_err(|error| refused(NAME, &error))?;
+        found.load().map_err(|error| refused(NAME, &error))?;
+        found.fd().map(AsFd::as_fd).map_err(|error| refused(NAME, &error))
+    }
+
+    /// The next record in the ring, if there is one.
+    pub fn next(&mut self, sink: &mut dyn FnMut(&[u8])) -> bool {
+        match self.ring.next() {
+            Some(record) => {
+                sink(&record);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The ring's descriptor: readable when a program thought that waking is worth it.
+    pub fn ring_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    /// Records that found no room in the ring, since loading.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn lost(&self) -> Result<u64, BpfError> {
+        let counts = self.lost.get(&0, 0).map_err(map("lost"))?;
+        Ok(counts.iter().sum())
+    }
+
+    /// The return addresses of a stack id; empty if the kernel dropped it.
+    pub fn addresses(&self, stack_id: i32) -> Vec<u64> {
+        let found = self.stacks.get(&(stack_id as u32), 0);
+        found.map_or_else(
+            |_| Vec::new(),
+            |trace| trace.frames().iter().map(|frame| frame.ip).collect(),
+        )
+    }
+}
+
+/// The iterator over tables, loaded.
+pub struct TableIterator {
+    ebpf: Ebpf,
+}
+
+impl TableIterator {
+    /// Loads the iterator. `only` is the process to keep, by its number in the initial PID namespace, on kernels that
+    /// cannot bind an iterator; 0 to keep all.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new(types: &KernelTypes, only: u32) -> Result<Self, BpfError> {
+        const NAME: &str = "read_files";
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&types.0))
+            .override_global("only", &only, true)
+            .load(object::files())
+            .map_err(|error| refused("files", &error))?;
+        let program = ebpf.program_mut(NAME).ok_or_else(|| missing(NAME))?;
+        let program: &mut Iter = program.try_into().map_err(|error| refused(NAME, &error))?;
+        program.load("task_file", &types.0).map_err(|error| refused(NAME, &error))?;
+        Ok(TableIterator { ebpf })
+    }
+
+    /// The program's descriptor, to link it by.
+    ///
+    /// # Errors
+    /// Never after `new`.
+    pub fn program(&self) -> Result<BorrowedFd<'_>, BpfError> {
+        const NAME: &str = "read_files";
+        let program = self.ebpf.program(NAME).ok_or_else(|| missing(NAME))?;
+        let program: &Iter = program.try_into().map_err(|error| refused(NAME, &error))?;
+        program.fd().map(AsFd::as_fd).map_err(|error| refused(NAME, &error))
+    }
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, BpfError> {
+    ebpf.take_map(name).ok_or_else(|| missing(name))
+}
+
+fn missing(name: &'static str) -> BpfError {
+    BpfError::Load { program: name, cause: "not in the object".to_owned() }
+}
+
+fn map<E: std::error::Error>(name: &'static str) -> impl Fn(E) -> BpfError {
+    move |error| BpfError::Map { map: name, cause: chain(&error) }
+}
+
+fn refused(program: &'static str, error: &dyn std::error::Error) -> BpfError {
+    let cause = chain(error);
+    if cause.contains("(os error 1)") || cause.contains("(os error 13)") {
+        return BpfError::NotPermitted(format!("loading {program}: {cause}"));
+    }
+    BpfError::Load { program, cause }
+}
+
+/// An error with its sources on one line; the verifier's log is cut to its last words.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let words = source.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = source.source();
+    }
+    let line = text.replace(['\n', '\r'], " ");
+    let most = 400;
+    match line.char_indices().nth_back(most) {
+        Some((at, _)) => format!("…{}", &line[at..]),
+        None => line,
+    }
+}

@@ -1,0 +1,142 @@
+//! The few bpf(2) and perf_event_open(2) calls that aya does not offer: iterators bound to one process, and programs
+//! on tracepoints named by id (aya wants tracefs mounted; fdscope leaves the host's mounts alone).
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use fdscope_model::Pid;
+
+const BPF_LINK_CREATE: libc::c_long = 28;
+const BPF_ITER_CREATE: libc::c_long = 33;
+const BPF_TRACE_ITER: u32 = 28;
+const BPF_PERF_EVENT: u32 = 41;
+
+/// `union bpf_attr` of BPF_LINK_CREATE, as far as used (include/uapi/linux/bpf.h).
+#[repr(C)]
+#[derive(Default)]
+struct LinkCreate {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    iter_info: u64,
+    iter_info_len: u32,
+    unused: u32,
+}
+
+/// `union bpf_iter_link_info`, its `task` member.
+#[repr(C)]
+#[derive(Default)]
+struct TaskLinkInfo {
+    tid: u32,
+    pid: u32,
+    pid_fd: u32,
+    unused: u32,
+}
+
+/// `union bpf_attr` of BPF_ITER_CREATE.
+#[repr(C)]
+struct IterCreate {
+    link_fd: u32,
+    flags: u32,
+}
+
+/// Binds an iterator program over tasks to the process `pid`, numbered in the caller's PID namespace; Linux 6.1.
+///
+/// # Errors
+/// `EINVAL` on kernels that bind iterators to nothing, `ESRCH` if there is no such process.
+pub fn link_task_iterator(program: BorrowedFd<'_>, pid: Pid) -> io::Result<OwnedFd> {
+    let info = TaskLinkInfo { pid: pid.0, ..TaskLinkInfo::default() };
+    let attr = LinkCreate {
+        prog_fd: program.as_raw_fd() as u32,
+        attach_type: BPF_TRACE_ITER,
+        iter_info: &raw const info as u64,
+        iter_info_len: size_of::<TaskLinkInfo>() as u32,
+        ..LinkCreate::default()
+    };
+    bpf(BPF_LINK_CREATE, &attr)
+}
+
+/// A descriptor that runs the iterator once when read.
+///
+/// # Errors
+/// Those of BPF_ITER_CREATE.
+pub fn open_iterator(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    bpf(BPF_ITER_CREATE, &IterCreate { link_fd: link.as_raw_fd() as u32, flags: 0 })
+}
+
+/// Runs `program` at each hit of the perf event, until the returned descriptors are closed; Linux 5.15.
+///
+/// # Errors
+/// Those of BPF_LINK_CREATE.
+pub fn link_perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let attr = LinkCreate {
+        prog_fd: program.as_raw_fd() as u32,
+        target_fd: event.as_raw_fd() as u32,
+        attach_type: BPF_PERF_EVENT,
+        ..LinkCreate::default()
+    };
+    bpf(BPF_LINK_CREATE, &attr)
+}
+
+fn bpf<T>(command: libc::c_long, attr: &T) -> io::Result<OwnedFd> {
+    // SAFETY: bpf(2) reads size_of::<T>() bytes of attr, which the reference keeps alive; the structures that attr
+    // points to live in the caller's frame until this returns.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attr), size_of::<T>()) };
+    owned(fd)
+}
+
+fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just returned this descriptor to us, and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// The fields of `struct perf_event_attr` that a tracepoint needs; the rest is zero (PERF_ATTR_SIZE_VER0, 64 bytes).
+#[repr(C)]
+#[derive(Default)]
+struct PerfAttr {
+    kind: u32,
+    size: u32,
+    config: u64,
+    sample_period: u64,
+    sample_type: u64,
+    read_format: u64,
+    flags: u64,
+    wakeup_events: u32,
+    bp_type: u32,
+    config1: u64,
+}
+
+const PERF_TYPE_TRACEPOINT: u32 = 2;
+const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
+
+/// A perf event for the tracepoint `id`. A program linked to it runs on every processor, though the event names one.
+///
+/// # Errors
+/// `EACCES` or `EPERM` without CAP_PERFMON, `EINVAL` for an unknown id.
+pub fn open_tracepoint(id: u64) -> io::Result<OwnedFd> {
+    let attr = PerfAttr {
+        kind: PERF_TYPE_TRACEPOINT,
+        size: size_of::<PerfAttr>() as u32,
+        config: id,
+        ..PerfAttr::default()
+    };
+    let any_process: libc::pid_t = -1;
+    // SAFETY: perf_event_open(2) reads `attr.size` bytes of attr, which lives until this returns.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            &raw const attr,
+            any_process,
+            0,
+            -1,
+            PERF_FLAG_FD_CLOEXEC,
+        )
+    };
+    owned(fd)
+}
