@@ -1,2 +1,43 @@
-//! To be written.
+//! The ledger of handles, and the verdict on each site: pure folds over `model::Event`.
+//!
+//! [`Ledger`] pairs births with deaths and holds its books against the kernel's table; [`Ledger::judge`] says which
+//! sites leak and why a sceptic should believe it. Nothing here reads the kernel, a file or the clock: time comes from
+//! events and from `now` arguments, and the same input gives the same bytes. Where events come from is the matter of
+//! the sources (`fdscope-bpf`, `fdscope-ptrace`, `fdscope-proc`), how verdicts are printed that of `fdscope-render`.
+//!
+//! Every rule of the verdict is described in docs/verdicts.md.
 #![forbid(unsafe_code)]
+
+mod advice;
+mod bins;
+mod birth;
+mod case;
+mod counted;
+mod death;
+mod entry;
+mod evidence;
+mod forecast;
+mod group;
+mod hash;
+mod judge;
+mod ledger;
+mod lifetime;
+mod lineage;
+mod misuse;
+mod name;
+mod prose;
+mod reconcile;
+mod rules;
+mod shape;
+mod site;
+mod summary;
+mod survival;
+mod swing;
+mod table;
+mod trend;
+mod watched;
+
+pub use judge::{Judgement, Names};
+pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle};
+pub use reconcile::Reconciled;
+pub use summary::{Growing, Summary};

@@ -1,0 +1,179 @@
+//! A case: all that the rules ask about one site, worked out once.
+
+use fdscope_model::Monotonic;
+
+use crate::rules::{ENDED_WINDOW_S, LONG_S, SURVIVORS_LONG, SURVIVORS_SHORT, WINDOW_S, WINDOWS};
+use crate::shape::{Shape, shape};
+use crate::site::Facts;
+use crate::survival::{Survival, survival};
+use crate::swing::{Swing, lasting_rises, swing};
+
+/// The share of a watch in which the rises of a counted group are believed.
+const SETTLED: f64 = 0.9;
+
+/// The most rises looked at one by one; beyond it each stands for several.
+const MOST_RISES: u64 = 4096;
+
+/// Older handles of the same kind that were closed meanwhile.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Turnover {
+    /// Handles from before the watch that were closed while it lasted.
+    pub(crate) closed: u64,
+    /// Those still open.
+    pub(crate) left: u64,
+}
+
+/// One site before the rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Case<'a> {
+    pub(crate) facts: &'a Facts,
+    /// When the watch of its process began and ended, in the case of a living process: now.
+    pub(crate) begun: Monotonic,
+    pub(crate) now: Monotonic,
+    pub(crate) survival: Survival,
+    pub(crate) swing: Swing,
+    /// Births of overdue handles, ascending, as shares of the span in which a handle can be overdue.
+    pub(crate) positions: Vec<f64>,
+    pub(crate) shape: Shape,
+    /// Seconds of that span.
+    pub(crate) span_s: f64,
+    /// Handles that each position stands for.
+    pub(crate) weight: u64,
+    pub(crate) turnover: Turnover,
+    pub(crate) lost: u64,
+    /// Handles alive that were born while watched.
+    live: u64,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(facts: &'a Facts, begun: Monotonic, now: Monotonic, lost: u64) -> Self {
+        let living: Vec<u64> = facts.survivors.iter().map(|row| now.since_ns(row.born)).collect();
+        let survival = survival(&facts.ages, &living);
+        let horizon = Monotonic(now.0.saturating_sub(survival.overdue_ns.unwrap_or(u64::MAX)));
+        let span_s = horizon.since_ns(begun) as f64 / 1e9;
+        let positions: Vec<f64> = facts
+            .survivors
+            .iter()
+            .filter(|row| row.born <= horizon && span_s > 0.0)
+            .map(|row| (row.born.since_ns(begun) as f64 / 1e9 / span_s).clamp(0.0, 1.0))
+            .collect();
+        let live = facts.survivors.len() as u64;
+        Case::of(facts, (begun, now), lost, survival, (positions, span_s), live)
+    }
+
+    /// The case of a counted group: its births are the rises that no later fall took back. The last tenth of the watch
+    /// shows no births, because what will fall has had no time to fall there.
+    pub(crate) fn counted(facts: &'a Facts, begun: Monotonic, now: Monotonic, live: u64) -> Self {
+        let watched_s = now.since_ns(begun) as f64 / 1e9;
+        let span_s = watched_s * SETTLED;
+        let bins = facts.bins.until(now);
+        let rises = lasting_rises(&bins);
+        let total: u64 = rises.iter().map(|rise| rise.1).sum();
+        let thin = total.div_ceil(MOST_RISES).max(1);
+        let positions = rises
+            .iter()
+            .flat_map(|&(bin, by)| std::iter::repeat_n(bin, by.div_ceil(thin) as usize))
+            .map(|bin| (bins.end_of(bin).since_ns(begun) as f64 / 1e9 / span_s).max(0.0))
+            .filter(|&at| at <= 1.0)
+            .collect();
+        let survival = Survival { overdue_ns: Some(0), late_releases: 0 };
+        let mut case = Case::of(facts, (begun, now), 0, survival, (positions, span_s), live);
+        case.weight = thin;
+        case
+    }
+
+    fn of(
+        facts: &'a Facts,
+        (begun, now): (Monotonic, Monotonic),
+        lost: u64,
+        survival: Survival,
+        (positions, span_s): (Vec<f64>, f64),
+        live: u64,
+    ) -> Self {
+        Case {
+            facts,
+            begun,
+            now,
+            survival,
+            swing: swing(&facts.bins.until(now)),
+            shape: shape(&positions),
+            positions,
+            span_s,
+            weight: 1,
+            turnover: Turnover::default(),
+            lost,
+            live,
+        }
+    }
+
+    pub(crate) fn watched_s(&self) -> f64 {
+        self.now.since_ns(self.begun) as f64 / 1e9
+    }
+
+    pub(crate) fn alive(&self) -> u64 {
+        self.live
+    }
+
+    /// Handles older than any sibling lived: the candidates.
+    pub(crate) fn overdue(&self) -> usize {
+        self.positions.len()
+    }
+
+    pub(crate) fn none_overdue(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.facts.ended.is_some()
+    }
+
+    fn window_s(&self) -> f64 {
+        if self.ended() { ENDED_WINDOW_S } else { WINDOW_S }
+    }
+
+    /// True for a process that ended before three windows of a living one.
+    pub(crate) fn is_short(&self) -> bool {
+        self.watched_s() < WINDOW_S * WINDOWS
+    }
+
+    pub(crate) fn is_third_window(&self) -> bool {
+        self.span_s >= self.window_s() * WINDOWS
+    }
+
+    /// Survivors needed for growth.
+    pub(crate) fn needed(&self) -> usize {
+        if self.span_s >= LONG_S { SURVIVORS_LONG } else { SURVIVORS_SHORT }
+    }
+
+    pub(crate) fn is_growing(&self) -> bool {
+        self.is_third_window() && self.overdue() >= self.needed() && self.shape.persists()
+    }
+
+    /// True if nothing forbids certainty. Counted groups have no stacks by their nature.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.lost == 0 && (self.facts.counted || self.facts.has_stacks())
+    }
+
+    /// True if most handles of the site are released, and the overdue ones are the exception.
+    pub(crate) fn siblings_die(&self) -> bool {
+        self.facts.released > self.facts.survivors.len() as u64
+    }
+
+    /// True if handles die in masses, again and again.
+    pub(crate) fn is_sawtooth(&self) -> bool {
+        self.swing.mass_deaths >= 2 && self.facts.released >= 10
+    }
+
+    /// True if the number rose at first and then stood.
+    pub(crate) fn has_filled(&self) -> bool {
+        let [first, middle, last] = self.swing.thirds;
+        last >= 3.0 && last > 1.3 * first && last < 1.3 * middle
+    }
+
+    /// True if as many older handles of the kind were closed as new ones stayed, and some are left to close: the new
+    /// ones may only be younger.
+    pub(crate) fn is_turnover(&self) -> bool {
+        let Turnover { closed, left } = self.turnover;
+        self.facts.released == 0 && left > 0 && closed * 2 >= self.overdue() as u64
+    }
+}

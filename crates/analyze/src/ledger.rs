@@ -1,0 +1,365 @@
+//! The ledger: who holds what, and how it came to be so. A pure fold over events; time comes only from them.
+//!
+//! Births are in `birth`, deaths in `death`, fork, exec and exit in `lineage`, the comparison with the kernel's table in
+//! `reconcile`, counts without events in `counted`, and what is made of it all in `judge`.
+
+use fdscope_model::event::{AcquireCause, Body, Event};
+use fdscope_model::{
+    FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, TableId,
+};
+
+use crate::counted::Counted;
+use crate::entry::Entry;
+use crate::group::Groups;
+use crate::hash::FastMap;
+use crate::misuse::Misuses;
+use crate::name::Patterns;
+use crate::table::{Table, Tables};
+use crate::watched::Watched;
+
+/// What a ledger is told at the start.
+#[derive(Clone, Copy, Debug)]
+pub struct LedgerOptions {
+    /// When watching began; `None`: with the first event.
+    pub begun: Option<Monotonic>,
+    /// What the names of like handles share: `/tmp/x-17.log` becomes `/tmp/x-*.log`. The identity by default.
+    pub pattern: fn(HandleKind, &Name) -> Name,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        LedgerOptions { begun: None, pattern: |_, name| name.clone() }
+    }
+}
+
+/// A living handle as the ledger has it, for comparing with the kernel's table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveHandle {
+    /// Its descriptor.
+    pub fd: FdNumber,
+    /// What it is.
+    pub kind: HandleKind,
+    /// The open file description, where known.
+    pub file: Option<FileId>,
+    /// The inode, where known.
+    pub inode: Option<InodeId>,
+    /// When it was born, or first seen.
+    pub born: Monotonic,
+    /// True if its birth was seen; false if it existed, was inherited or found.
+    pub birth_seen: bool,
+    /// The close-on-exec flag, where known.
+    pub cloexec: Option<bool>,
+}
+
+/// What the ledger takes in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Footprint {
+    /// Living handles.
+    pub handles: usize,
+    /// Bytes of the maps that hold them, unused room included.
+    pub handle_bytes: usize,
+    /// Bytes of everything else: groups with their histories, totals.
+    pub other_bytes: usize,
+}
+
+/// Every handle of every watched process, and the history of each group of them.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(crate) options: LedgerOptions,
+    pub(crate) begun: Monotonic,
+    started: bool,
+    pub(crate) last: Monotonic,
+    pub(crate) events: u64,
+    pub(crate) lost: u64,
+    pub(crate) stacks_skipped: u64,
+    /// Releases of handles that the ledger did not know: harmless, but many of them tell of a broken source.
+    pub(crate) unknown_releases: u64,
+    pub(crate) tables: Tables,
+    pub(crate) processes: FastMap<Pid, Watched>,
+    pub(crate) groups: Groups,
+    pub(crate) patterns: Patterns,
+    pub(crate) misuses: Misuses,
+    pub(crate) counted: Counted,
+    pub(crate) deduced: u64,
+    /// Reconciles under way: while none is, events need not say what they touch.
+    pub(crate) reconciling: usize,
+    /// Processes kept that have ended.
+    pub(crate) ended: usize,
+    /// The table of the last descriptor event: most events come from one table.
+    latest: Option<(Pid, TableId, usize)>,
+}
+
+/// Where a handle's entry is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// The process it is reported under.
+    pub(crate) owner: Pid,
+    /// The slot of its table, if it is a descriptor.
+    pub(crate) slot: Option<usize>,
+    pub(crate) key: HandleKey,
+}
+
+/// The table number given to a process whose table nobody named; no source uses numbers so high.
+pub(crate) fn unnamed_table(pid: Pid) -> TableId {
+    TableId(u64::MAX - u64::from(pid.0))
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new(options: LedgerOptions) -> Self {
+        let mut ledger = Ledger {
+            options,
+            begun: Monotonic::default(),
+            started: false,
+            last: Monotonic::default(),
+            events: 0,
+            lost: 0,
+            stacks_skipped: 0,
+            unknown_releases: 0,
+            tables: Tables::default(),
+            processes: FastMap::default(),
+            groups: Groups::new(),
+            patterns: Patterns::default(),
+            misuses: Misuses::default(),
+            counted: Counted::default(),
+            deduced: 0,
+            reconciling: 0,
+            ended: 0,
+            latest: None,
+        };
+        if let Some(begun) = options.begun {
+            ledger.start(begun);
+        }
+        ledger
+    }
+
+    fn start(&mut self, begun: Monotonic) {
+        self.started = true;
+        self.begun = begun;
+        self.last = begun;
+        self.groups.start(begun);
+        self.counted.start(begun);
+    }
+
+    /// Moves time forward.
+    pub(crate) fn reach(&mut self, at: Monotonic) {
+        if !self.started {
+            self.start(at);
+        }
+        self.last = self.last.max(at);
+    }
+
+    /// Folds one event. Stacks must be known (`Trace::Known`), skipped or none: copied ones count as none.
+    pub fn apply(&mut self, event: &Event<'_>) {
+        self.reach(event.at);
+        self.events += 1;
+        if self.is_posthumous(event) {
+            return;
+        }
+        match &event.body {
+            Body::Acquire(acquire) => self.acquire(event, acquire),
+            Body::Release(release) => self.release(event, release),
+            Body::Fail(fail) => self.fail(event, fail),
+            Body::CloseOnExec { key, on } => self.set_close_on_exec(event, *key, *on),
+            Body::Fork { child, child_table, parent_table, .. } => {
+                self.fork(event, *child, *child_table, *parent_table);
+            }
+            Body::Unshare { from, to } => self.unshare(event, *from, *to),
+            Body::Exec { table, comm } => self.exec(event, *table, comm),
+            Body::Exit { table } => self.exit(event, *table),
+            Body::Lost { count } => self.lost += count,
+            Body::Reconcile { .. } => {}
+        }
+    }
+
+    /// Tells who a process is: for its name in the verdicts.
+    pub fn know(&mut self, process: Process) {
+        let pid = process.id.pid;
+        self.watched(pid).process = process;
+    }
+
+    /// Tells the kind and name of a living handle that came without.
+    pub fn learn(&mut self, pid: Pid, key: HandleKey, kind: HandleKind, name: Option<&Name>) {
+        let place = self.place(pid, key);
+        let Some(entry) = self.entry_mut(place) else { return };
+        entry.kind = kind;
+        let entry = *entry;
+        if let Some(name) = name {
+            self.regroup(place, entry, name);
+        }
+    }
+
+    /// Events seen so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Events lost so far, as the source counted them.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Births whose stack the source was too busy to take.
+    pub fn stacks_skipped(&self) -> u64 {
+        self.stacks_skipped
+    }
+
+    /// Releases of handles that the ledger did not hold.
+    pub fn unknown_releases(&self) -> u64 {
+        self.unknown_releases
+    }
+
+    /// When watching began.
+    pub fn begun(&self) -> Monotonic {
+        self.begun
+    }
+
+    /// The latest moment any event, sample or snapshot told of.
+    pub fn last(&self) -> Monotonic {
+        self.last
+    }
+
+    /// Processes seen, ended ones included, in order of number.
+    pub fn pids(&self) -> Vec<Pid> {
+        let mut pids: Vec<Pid> = self.processes.keys().copied().collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    /// The descriptors of a process as the ledger has them, by number. Of several tables, the one read last.
+    pub fn live(&self, pid: Pid) -> Vec<LiveHandle> {
+        let Some(&slot) = self.tables.of(pid).last() else { return Vec::new() };
+        let table = self.tables.get(slot);
+        table.numbers().into_iter().map(|fd| live_handle(FdNumber(fd), &table.fds[&fd])).collect()
+    }
+
+    /// Living handles of a process that are not descriptors: key, kind and birth, in order.
+    pub fn live_others(&self, pid: Pid) -> Vec<(HandleKey, HandleKind, Monotonic)> {
+        let Some(watched) = self.processes.get(&pid) else { return Vec::new() };
+        let row = |key: HandleKey| {
+            let entry = &watched.others[&key];
+            (key, entry.kind, entry.born)
+        };
+        watched.other_keys().into_iter().map(row).collect()
+    }
+
+    /// What the ledger takes in memory.
+    pub fn footprint(&self) -> Footprint {
+        let others = self.processes.values().map(|w| w.others.len()).sum::<usize>();
+        let handles = self.tables.iter().map(|table| table.fds.len()).sum::<usize>() + others;
+        let handle_bytes = self.tables.iter().map(Table::footprint).sum::<usize>()
+            + self.processes.values().map(Watched::footprint).sum::<usize>();
+        let other_bytes = self.groups.iter().map(|(_, group)| group.footprint()).sum();
+        Footprint { handles, handle_bytes, other_bytes }
+    }
+
+    pub(crate) fn watched(&mut self, pid: Pid) -> &mut Watched {
+        let (last, origin) = (self.last, self.begun);
+        let begun = if self.started { last } else { origin };
+        self.processes.entry(pid).or_insert_with(|| Watched::new(pid, begun, origin))
+    }
+
+    /// Where the entry of `key` is, making the process and the table known on the way.
+    pub(crate) fn place(&mut self, pid: Pid, key: HandleKey) -> Place {
+        let HandleKey::Descriptor(id, _) = key else {
+            self.watched(pid);
+            return Place { owner: pid, slot: None, key };
+        };
+        let slot = match self.latest {
+            Some((latest_pid, latest_id, slot)) if (latest_pid, latest_id) == (pid, id) => slot,
+            _ => self.bind(pid, id),
+        };
+        self.latest = Some((pid, id, slot));
+        Place { owner: self.tables.get(slot).owner(), slot: Some(slot), key }
+    }
+
+    /// The slot of the table `id`, bound to `pid`: made, or renamed from the table the process had without a name.
+    pub(crate) fn bind(&mut self, pid: Pid, id: TableId) -> usize {
+        self.watched(pid);
+        if let Some(slot) = self.tables.find(id) {
+            let table = self.tables.get_mut(slot);
+            if !table.pids.contains(&pid) {
+                table.pids.push(pid);
+            }
+            return slot;
+        }
+        if let Some(slot) = self.tables.find(unnamed_table(pid)) {
+            self.tables.rename(slot, id);
+            return slot;
+        }
+        self.tables.insert(Table::new(id, pid))
+    }
+
+    pub(crate) fn has_ended(&self, pid: Pid) -> bool {
+        self.ended > 0 && self.processes.get(&pid).is_some_and(|watched| watched.ended.is_some())
+    }
+
+    /// True for what comes after the end of its process, out of order: the kernel has closed everything already. A
+    /// handle that exists in a process of that number is of a new process.
+    fn is_posthumous(&mut self, event: &Event<'_>) -> bool {
+        if !self.has_ended(event.pid) {
+            return false;
+        }
+        let reborn = matches!(&event.body, Body::Acquire(a) if a.cause == AcquireCause::Existing);
+        if reborn {
+            self.forget(event.pid);
+        }
+        !reborn
+    }
+
+    /// Forgets which table was used last: before any table is removed or changes hands.
+    pub(crate) fn forget_latest(&mut self) {
+        self.latest = None;
+    }
+
+    pub(crate) fn entry(&self, place: Place) -> Option<Entry> {
+        match (place.slot, place.key.fd()) {
+            (Some(slot), Some(fd)) => self.tables.get(slot).fds.get(&fd.0).copied(),
+            _ => self.processes.get(&place.owner)?.others.get(&place.key).copied(),
+        }
+    }
+
+    pub(crate) fn entry_mut(&mut self, place: Place) -> Option<&mut Entry> {
+        match (place.slot, place.key.fd()) {
+            (Some(slot), Some(fd)) => self.tables.get_mut(slot).fds.get_mut(&fd.0),
+            _ => self.processes.get_mut(&place.owner)?.others.get_mut(&place.key),
+        }
+    }
+
+    pub(crate) fn put(&mut self, place: Place, entry: Entry) {
+        match (place.slot, place.key.fd()) {
+            (Some(slot), Some(fd)) => {
+                self.tables.get_mut(slot).fds.insert(fd.0, entry);
+            }
+            _ => {
+                self.watched(place.owner).others.insert(place.key, entry);
+            }
+        }
+    }
+
+    pub(crate) fn take(&mut self, place: Place) -> Option<Entry> {
+        match (place.slot, place.key.fd()) {
+            (Some(slot), Some(fd)) => self.tables.get_mut(slot).fds.remove(&fd.0),
+            _ => self.processes.get_mut(&place.owner)?.others.remove(&place.key),
+        }
+    }
+
+    fn set_close_on_exec(&mut self, event: &Event<'_>, key: HandleKey, on: bool) {
+        let place = self.place(event.pid, key);
+        if let Some(entry) = self.entry_mut(place) {
+            entry.set_cloexec(Some(on));
+        }
+    }
+}
+
+fn live_handle(fd: FdNumber, entry: &Entry) -> LiveHandle {
+    LiveHandle {
+        fd,
+        kind: entry.kind,
+        file: entry.file(),
+        inode: entry.inode(),
+        born: entry.born,
+        birth_seen: entry.origin == crate::entry::Origin::Seen,
+        cloexec: entry.cloexec(),
+    }
+}
