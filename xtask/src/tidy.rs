@@ -3,6 +3,7 @@
 //! A check looks at the whole tree and returns its complaints; all are printed, any fails the chore.
 
 mod arrows;
+mod licences;
 mod text;
 mod words;
 
@@ -31,6 +32,7 @@ const CHECKS: &[Check] = &[
     ("files have a header and a bearable size", text::shape_complaints),
     ("no path of anybody's machine, nothing unfinished", text::residue_complaints),
     ("links in documents lead somewhere, and every crate is described", text::link_complaints),
+    ("dependencies have licences and origins that deny.toml allows", licences::complaints),
     ("committed BPF objects are those of their sources", manifest_complaints),
 ];
 
