@@ -18,6 +18,7 @@ pub mod live;
 mod next;
 pub mod page;
 mod phrase;
+pub mod piece;
 mod site;
 pub mod style;
 pub mod table;

@@ -3,8 +3,9 @@
 use fdscope_model::HandleKind;
 use fdscope_model::verdict::Level;
 
-use crate::page::{Form, Page, Text, shorten};
+use crate::page::{Form, Page};
 use crate::phrase::phrase;
+use crate::piece::{Text, shorten};
 use crate::style::Style;
 use crate::units;
 
@@ -75,7 +76,7 @@ pub fn line(status: &Status, form: Form) -> String {
 fn fill(status: &Status, detail: &Detail, form: Form) -> Text {
     let whole = parts(status, detail, usize::MAX, form);
     let (Some(least), Some(worst)) = (detail.name, &status.worst) else { return whole };
-    let name = crate::page::width(&form.charset.sentence(&worst.name));
+    let name = crate::piece::width(&form.charset.sentence(&worst.name));
     let excess = whole.width().saturating_sub(form.width);
     parts(status, detail, name.saturating_sub(excess).max(least.min(name)), form)
 }
@@ -152,7 +153,7 @@ mod tests {
     fn check(width: usize, expected: &str) {
         let line = line(&status(), Form { width, ..Form::default() });
         assert_eq!(line, expected);
-        assert!(crate::page::width(&line) <= width);
+        assert!(crate::piece::width(&line) <= width);
     }
 
     #[test]

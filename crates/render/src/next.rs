@@ -16,23 +16,36 @@ pub struct Next {
 
 /// The next command for `report`, if one is worth running.
 pub fn next(report: &Report) -> Option<Next> {
+    if report.totals.is_empty() {
+        return None;
+    }
     const SITUATIONS: [fn(&Report) -> Option<Next>; 4] =
         [target_gone, growth_without_stacks, leak_found, longer];
     SITUATIONS.iter().find_map(|situation| situation(report))
 }
 
-/// A process that is gone cannot be watched again by its number.
+/// A process that is gone cannot be watched again by its number, but its command can be run again.
 fn target_gone(report: &Report) -> Option<Next> {
-    let gone = !report.totals.is_empty() && report.totals.iter().all(|total| total.gone);
+    let gone = report.totals.iter().all(|total| total.gone);
     if !gone || launches(&report.command) {
         return None;
     }
-    let name = report.totals.iter().map(|total| total.process.comm.bytes()).find(|comm| {
-        !comm.is_empty() && comm.iter().all(|&b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    })?;
-    let name = String::from_utf8_lossy(name);
-    let why = "watches it from its first instruction (give it its arguments)".to_string();
-    Some(Next { command: format!("fdscope leak -- {name}"), why })
+    let cmdline = report.totals[0].process.cmdline.bytes();
+    let arguments: Option<Vec<String>> =
+        cmdline.strip_suffix(b"\0")?.split(|&byte| byte == 0).map(quoted).collect();
+    let why = "watches it from its first instruction to its exit".to_string();
+    Some(Next { command: format!("fdscope leak -- {}", arguments?.join(" ")), why })
+}
+
+/// An argument as a shell takes it; none if it holds anything but printable ASCII.
+fn quoted(argument: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(argument).ok()?;
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        return Some(text.to_string());
+    }
+    let printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    printable.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
 /// Growth that sampling found has no line of code yet; a tracer finds it.
@@ -40,8 +53,11 @@ fn growth_without_stacks(report: &Report) -> Option<Next> {
     if report.sight.source != SourceName::Poll || worst(report)? < Level::Suspect {
         return None;
     }
-    let command = without_option(&report.command, "--source");
-    let command = if command == report.command { format!("sudo {command}") } else { command };
+    let command = match without_option(&report.command, "--source") {
+        same if same == report.command && same.starts_with("sudo ") => return None,
+        same if same == report.command => format!("sudo {same}"),
+        chosen_anew => chosen_anew,
+    };
     Some(Next { command, why: "with a tracer the report names the line of code".to_string() })
 }
 
@@ -116,6 +132,19 @@ fn without_option(command: &str, option: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_are_quoted_or_refused() {
+        let check = |argument: &[u8], expected: Option<&str>| {
+            assert_eq!(quoted(argument).as_deref(), expected);
+        };
+        check(b"--port=80", Some("--port=80"));
+        check(b"", Some("''"));
+        check(b"a b$(c)", Some("'a b$(c)'"));
+        check(b"it's", Some("'it'\\''s'"));
+        check(b"\x1b[2J", None);
+        check(b"\xff", None);
+    }
 
     #[test]
     fn options_are_replaced_before_the_target_only() {

@@ -65,11 +65,11 @@ pub fn phrase(kind: HandleKind) -> Phrase {
             row("exited thread", "exited threads", "leaves", "left", "joined", "unjoined")
         }
         Kind::Child => {
-            row("child process", "child processes", "starts", "started", "waited for", "there")
+            row("child process", "child processes", "starts", "started", "waited for", "unreaped")
         }
-        Kind::Zombie => row("zombie", "zombies", "leaves", "left", "waited for", "there"),
+        Kind::Zombie => row("zombie", "zombies", "leaves", "left", "waited for", "unreaped"),
         Kind::Mapping => row("mapping", "mappings", "maps", "mapped", "unmapped", "mapped"),
-        Kind::Timer => row("timer", "timers", "creates", "created", "deleted", "there"),
+        Kind::Timer => row("timer", "timers", "creates", "created", "deleted", "alive"),
         Kind::Watch => row("watch", "watches", "adds", "added", "removed", "in place"),
         Kind::Registration => {
             row("epoll registration", "epoll registrations", "adds", "added", "removed", "in place")

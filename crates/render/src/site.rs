@@ -2,8 +2,10 @@
 
 use fdscope_model::stack::Frame;
 use fdscope_model::verdict::{Site, Verdict};
+use fdscope_model::{HandleKind, Name, Pid};
 
 use crate::charset::Charset;
+use crate::piece::shorten;
 
 /// The frame to read first: the one marked, or the outermost of a stack that is all plumbing.
 pub fn frame_at(frames: &[Frame], at: Option<usize>) -> Option<&Frame> {
@@ -18,6 +20,20 @@ pub fn name(verdict: &Verdict, charset: Charset) -> String {
         (None, Some(pattern)) => charset.name(pattern),
         (None, None) => charset.name(&verdict.comm),
     }
+}
+
+/// True if the site's name is a network endpoint, in which no digit may be missing.
+pub fn is_endpoint(verdict: &Verdict) -> bool {
+    let network = |pattern: &Name| !pattern.bytes().contains(&b'/');
+    verdict.site.frames.is_empty()
+        && verdict.kind == HandleKind::Socket
+        && verdict.site.pattern.as_ref().is_some_and(network)
+}
+
+/// The name of a site in at most `columns`, if it can be shortened without loss of an address.
+pub fn short_name(verdict: &Verdict, columns: usize, charset: Charset) -> String {
+    let name = name(verdict, charset);
+    if is_endpoint(verdict) { name } else { shorten(&name, columns, charset) }
 }
 
 /// The function of a frame; its module and offset where nothing names it.
@@ -57,7 +73,7 @@ pub fn place(frame: &Frame, charset: Charset) -> String {
 }
 
 /// `comm (pid 812)`.
-pub fn process(comm: &fdscope_model::Name, pid: fdscope_model::Pid, charset: Charset) -> String {
+pub fn process(comm: &Name, pid: Pid, charset: Charset) -> String {
     match comm.is_empty() {
         true => format!("pid {pid}"),
         false => format!("{} (pid {pid})", charset.name(comm)),

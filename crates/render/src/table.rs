@@ -4,7 +4,7 @@
 //! dropped is returned, so that the caller can say so.
 
 use crate::charset::Charset;
-use crate::page::{Text, shorten, width};
+use crate::piece::{Text, shorten, width};
 use crate::style::Style;
 
 /// To which side of its column a cell goes.
@@ -55,12 +55,27 @@ impl Column {
     }
 }
 
-/// A cell: its text, without control characters, and its style.
-pub type Cell = (Style, String);
+/// A cell.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cell {
+    /// Its text, without control characters.
+    pub text: String,
+    /// How it looks.
+    pub style: Style,
+    /// True if it is never shortened, whatever its column allows: numbers, endpoints.
+    pub whole: bool,
+}
 
-/// A plain cell.
-pub fn cell(text: impl Into<String>) -> Cell {
-    (Style::Plain, text.into())
+impl Cell {
+    /// A plain cell.
+    pub fn new(text: impl Into<String>) -> Self {
+        Cell { text: text.into(), ..Cell::default() }
+    }
+
+    /// A cell in a style.
+    pub fn styled(style: Style, text: impl Into<String>) -> Self {
+        Cell { style, ..Cell::new(text) }
+    }
 }
 
 /// A table: every row has one cell for each column.
@@ -101,15 +116,27 @@ impl Table {
         let shown = self.shown(&natural, columns);
         let widths = self.widths(&natural, &shown, columns);
         let dropped = self.columns.iter().zip(&shown).filter(|(_, shown)| !**shown);
-        let header = self.columns.iter().map(|column| (Style::Label, column.header.to_string()));
+        let header = self.columns.iter().map(|column| Cell::styled(Style::Label, column.header));
         let mut lines = vec![self.line(&header.collect::<Vec<_>>(), &widths, charset)];
         lines.extend(self.rows.iter().map(|row| self.line(row, &widths, charset)));
         LaidOut { lines, dropped: dropped.map(|(column, _)| column.header).collect() }
     }
 
+    fn cells(&self, index: usize) -> impl Iterator<Item = &Cell> {
+        self.rows.iter().filter_map(move |row| row.get(index))
+    }
+
     fn natural_width(&self, index: usize) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|(_, text)| width(text));
+        let cells = self.cells(index).map(|cell| width(&cell.text));
         cells.chain([width(self.columns[index].header)]).max().unwrap_or(0)
+    }
+
+    /// The least width of a column that stays.
+    fn least(&self, index: usize, natural: usize) -> usize {
+        let Keep::Shorten(least) = self.columns[index].keep else { return natural };
+        let whole = self.cells(index).filter(|cell| cell.whole).map(|cell| width(&cell.text));
+        let least = whole.chain([least, width(self.columns[index].header)]).max().unwrap_or(0);
+        natural.min(least)
     }
 
     /// Which columns stay: the first to go are dropped until the least widths of the rest fit.
@@ -129,43 +156,34 @@ impl Table {
     }
 
     fn least_width(&self, natural: &[usize], shown: &[bool]) -> usize {
-        let least = |(index, column): (usize, &Column)| match column.keep {
-            Keep::Shorten(least) => natural[index].min(least.max(width(column.header))),
-            _ => natural[index],
-        };
-        let parts = self.columns.iter().enumerate().filter(|(index, _)| shown[*index]);
-        parts.map(|part| least(part) + GAP).sum::<usize>().saturating_sub(GAP)
+        let parts = natural.iter().enumerate().filter(|(index, _)| shown[*index]);
+        let least = parts.map(|(index, natural)| self.least(index, *natural) + GAP);
+        least.sum::<usize>().saturating_sub(GAP)
     }
 
     /// The width of each column; `None` for those left out.
     fn widths(&self, natural: &[usize], shown: &[bool], columns: usize) -> Vec<Option<usize>> {
         let all: usize = natural.iter().zip(shown).filter(|(_, s)| **s).map(|(w, _)| w + GAP).sum();
         let excess = all.saturating_sub(GAP).saturating_sub(columns);
-        let width_of = |(index, column): (usize, &Column)| {
-            let narrowed = match column.keep {
-                Keep::Shorten(least) => {
-                    let least = natural[index].min(least.max(width(column.header)));
-                    natural[index].saturating_sub(excess).max(least)
-                }
-                _ => natural[index],
-            };
-            shown[index].then_some(narrowed)
+        let narrowed = |(index, &natural): (usize, &usize)| {
+            let least = self.least(index, natural);
+            shown[index].then_some(natural.saturating_sub(excess).max(least))
         };
-        self.columns.iter().enumerate().map(width_of).collect()
+        natural.iter().enumerate().map(narrowed).collect()
     }
 
     fn line(&self, row: &[Cell], widths: &[Option<usize>], charset: Charset) -> Text {
         let mut line = Text::default();
         let mut filled = 0;
         for (column, (cell, columns)) in self.columns.iter().zip(row.iter().zip(widths)) {
-            let ((style, text), Some(columns)) = (cell, columns) else { continue };
+            let Some(columns) = columns else { continue };
             let shown = match column.keep {
-                Keep::Shorten(_) => shorten(text, *columns, charset),
-                _ => text.clone(),
+                Keep::Shorten(_) if !cell.whole => shorten(&cell.text, *columns, charset),
+                _ => cell.text.clone(),
             };
             let missing = columns.saturating_sub(width(&shown));
             let indent = if column.align == Align::Right { missing } else { 0 };
-            line = line.pad_to(filled + indent).and_solid(*style, shown);
+            line = line.pad_to(filled + indent).and_solid(cell.style, shown);
             filled += columns + GAP;
         }
         line
@@ -187,7 +205,7 @@ mod tests {
 
     fn check(columns: usize, expected: &str, dropped: &[&str]) {
         let row = |pid: &str, site: &str, open: &str, born: &str, rule: &str| {
-            [pid, site, open, born, rule].map(cell).to_vec()
+            [pid, site, open, born, rule].map(Cell::new).to_vec()
         };
         let rows = vec![
             row("7", "short", "1", "22", "plateau"),
@@ -221,6 +239,21 @@ mod tests {
         let expected = "    PID  SITE         OPEN\n      7  short           1\n\
                         4194304  a::ra…tion  1,024\n";
         check(26, expected, &["BORN", "RULE"]);
+    }
+
+    #[test]
+    fn whole_cells_keep_their_width() {
+        let peer = Cell { whole: true, ..Cell::new("10.0.0.7:5432") };
+        let columns = vec![Column::left("SITE").keep(Keep::Shorten(4)), Column::right("OPEN")];
+        let rows =
+            vec![vec![peer, Cell::new("7")], vec![Cell::new("a_long_function"), Cell::new("12")]];
+        let laid = Table { columns, rows }.lay_out(12, Charset::Utf8);
+        let mut page = Page::new(Form::default());
+        laid.lines.iter().for_each(|line| page.line(line));
+        assert_eq!(
+            page.finish(),
+            "SITE           OPEN\n10.0.0.7:5432     7\na_long…nction    12\n"
+        );
     }
 
     #[test]

@@ -79,7 +79,10 @@ fn long_duration(seconds: f64) -> String {
             _ => format!("{whole} {large} {rest} {small}"),
         };
     }
-    format!("{} years", count((seconds / 31_536_000.0).round().min(1e18) as u64))
+    match (seconds / 31_536_000.0).round() {
+        years if years < 1_000.0 => format!("{years} years"),
+        _ => "over 1,000 years".to_string(),
+    }
 }
 
 /// A number with one decimal below 100 and none above: `3.0`, `12.5`, `1,234`.
@@ -108,6 +111,13 @@ pub fn signed_rate(per_s: f64) -> String {
     format!("{plus}{}/{unit}", decimal(per_s * factor))
 }
 
+/// A rate and its 95 % interval in one unit: `+3.0/s (95 % sure between 2.8 and 3.2)`.
+pub fn interval(per_s: f64, low_per_s: f64, high_per_s: f64) -> String {
+    let (factor, _) = rate_unit(per_s);
+    let [low, high] = [low_per_s, high_per_s].map(|end| decimal(end * factor));
+    format!("{} (95 % sure between {low} and {high})", signed_rate(per_s))
+}
+
 fn rate_unit(per_s: f64) -> (f64, &'static str) {
     const UNITS: [(f64, &str); 3] = [(1.0, "s"), (60.0, "min"), (3_600.0, "h")];
     if per_s == 0.0 {
@@ -115,6 +125,28 @@ fn rate_unit(per_s: f64) -> (f64, &'static str) {
     }
     let fits = |&(factor, _): &(f64, &str)| per_s.abs() * factor >= 0.095;
     UNITS.into_iter().find(fits).unwrap_or((86_400.0, "day"))
+}
+
+/// A moment of wall time, from nanoseconds since 1970: `2026-11-23 06:59:01 UTC`.
+pub fn wall_time(ns: u64) -> String {
+    let seconds = ns / 1_000_000_000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let [hour, minute, second] = [seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60];
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// Year, month and day of a day counted from 1970-01-01: Howard Hinnant's civil_from_days for later days.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Eras of 400 years that begin on the first of March, so that the leap day ends its year.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let leaps = day_of_era / 1_460 + day_of_era / 146_096;
+    let year_of_era = (day_of_era + day_of_era / 36_524 - leaps) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// A size in bytes: `512 B`, `1.5 KiB`, `3.0 GiB`.
@@ -189,7 +221,7 @@ mod tests {
         check(0.9999, "1 s");
         check(60.0, "1 min");
         check(3e9, "95 years");
-        check(f64::INFINITY, "1,000,000,000,000,000,000 years");
+        check(f64::INFINITY, "over 1,000 years");
     }
 
     #[test]
@@ -206,6 +238,27 @@ mod tests {
         assert_eq!(signed_rate(3.0), "+3.0/s");
         assert_eq!(signed_rate(-3.0), "-3.0/s");
         assert_eq!(signed_rate(0.0), "0.0/s");
+    }
+
+    #[test]
+    fn intervals_keep_to_one_unit() {
+        let check = |rate: [f64; 3], expected| {
+            assert_eq!(interval(rate[0], rate[1], rate[2]), expected);
+        };
+        check([3.0, 2.8, 3.2], "+3.0/s (95 % sure between 2.8 and 3.2)");
+        check([0.05, 0.01, 0.2], "+3.0/min (95 % sure between 0.6 and 12.0)");
+        check([0.5, -0.1, 1.0], "+0.5/s (95 % sure between -0.1 and 1.0)");
+    }
+
+    #[test]
+    fn wall_time_knows_the_calendar() {
+        let check =
+            |seconds: u64, expected| assert_eq!(wall_time(seconds * 1_000_000_000), expected);
+        check(0, "1970-01-01 00:00:00 UTC");
+        check(951_782_399, "2000-02-28 23:59:59 UTC");
+        check(951_782_400, "2000-02-29 00:00:00 UTC");
+        check(1_795_416_000, "2026-11-23 06:40:00 UTC");
+        check(4_107_542_400, "2100-03-01 00:00:00 UTC");
     }
 
     #[test]

@@ -106,6 +106,13 @@ fn thread_leak() {
 }
 
 #[test]
+fn more_than_a_page() {
+    check("many-80.txt", &made::many(), Output::Text(TEXT));
+    check("many-40.txt", &made::many(), Output::Text(Form { width: 40, ..TEXT }));
+    check("empty-80.txt", &made::empty(), Output::Text(TEXT));
+}
+
+#[test]
 fn hostile_names() {
     let report = made::hostile_names();
     check("hostile-80.txt", &report, Output::Text(TEXT));

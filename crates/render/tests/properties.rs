@@ -5,7 +5,7 @@ mod made;
 use fdscope_model::Name;
 use fdscope_model::verdict::Report;
 use fdscope_render::live::{Status, Worst, line};
-use fdscope_render::{Charset, ColorChoice, Form, Output, page, write};
+use fdscope_render::{Charset, ColorChoice, Form, Output, piece, write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -102,7 +102,7 @@ fn names() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_control_character_reaches_the_output(bytes in names(), text in any::<String>()) {
@@ -145,12 +145,12 @@ proptest! {
             let report = with_names(report, &name, "");
             let mut report = report;
             report.verdicts.iter_mut().for_each(|verdict| verdict.evidence = vec![text.clone()]);
-            let longest = text.split(' ').map(page::width).max().unwrap_or(0);
+            let longest = text.split(' ').map(piece::width).max().unwrap_or(0);
             let form = Form { width, ..Form::default() };
             for line in printed(&report, Output::Text(form)).lines() {
                 // Tables drop columns down to numbers that must stay; 79 columns hold them all.
                 let least = if width < 80 { 80 } else { width };
-                prop_assert!(page::width(line) <= least.max(longest + 13), "{width}: {line}");
+                prop_assert!(piece::width(line) <= least.max(longest + 13), "{width}: {line}");
             }
         }
     }
@@ -173,7 +173,7 @@ proptest! {
         };
         let line = line(&status, Form { width, ..Form::default() });
         assert_harmless(&line);
-        prop_assert!(page::width(&line) <= width, "{line}");
+        prop_assert!(piece::width(&line) <= width, "{line}");
         prop_assert!(!line.contains('\n'));
     }
 }

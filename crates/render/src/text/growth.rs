@@ -4,8 +4,9 @@ use fdscope_model::verdict::{Report, Verdict};
 
 use crate::charset::Charset;
 use crate::graph::{Plot, plot};
-use crate::page::{Page, Text, width};
+use crate::page::Page;
 use crate::phrase::phrase;
+use crate::piece::{Text, width};
 use crate::style::Style;
 use crate::units;
 
@@ -14,10 +15,15 @@ const ROWS: usize = 4;
 /// Columns of a plot: no wider than can be compared at a glance.
 const WIDEST: usize = 44;
 
-/// A plot with its heading and the texts at its edges.
-struct Panel {
+/// Columns between two plots.
+const GAP: usize = 3;
+/// Columns of a plot's edge, beside the values at it.
+const EDGE: usize = 2;
+
+/// A curve with its heading.
+struct Curve<'a> {
     title: String,
-    plot: Plot,
+    values: &'a [u64],
     style: Style,
 }
 
@@ -26,65 +32,73 @@ pub fn graphs(page: &mut Page, report: &Report, verdict: &Verdict, indent: usize
     if verdict.curve.values.len() < 2 {
         return;
     }
-    let total = report.totals.iter().find(|total| total.process.id.pid == verdict.pid);
-    let total = total.filter(|total| total.curve.values.len() > 1 && verdict.kind.is_descriptor());
-    let curves = 1 + usize::from(total.is_some());
-    let highest = verdict.curve.values.iter().chain(total.iter().flat_map(|t| &t.curve.values));
-    let label = units::count(highest.copied().max().unwrap_or(0)).len();
-    let room = page.form.width.saturating_sub(indent + 3 * (curves - 1)) / curves;
-    let columns = room.saturating_sub(label + 2).clamp(8, WIDEST);
-    let charset = page.form.charset;
-    let alive = phrase(verdict.kind).alive;
-    let mut panels = vec![Panel {
-        title: format!("{alive} from this site"),
-        plot: plot(&verdict.curve.values, columns, ROWS, charset),
-        style: Style::Curve,
-    }];
-    panels.extend(total.map(|total| Panel {
-        title: format!("all descriptors of pid {}", verdict.pid),
-        plot: plot(&total.curve.values, columns, ROWS, charset),
-        style: Style::Dim,
-    }));
-    draw(page, &panels, label, columns, indent);
+    let curves = curves(report, verdict);
+    let highest = curves.iter().flat_map(|curve| curve.values).copied().max().unwrap_or(0);
+    let label = units::count(highest).len();
+    let titles = curves.iter().map(|curve| width(&curve.title)).max().unwrap_or(0);
+    let room = |abreast: usize| (page.form.width - indent + GAP) / abreast - GAP;
+    // One below the other where they would be narrower than their titles.
+    let abreast = if room(curves.len()) < titles { 1 } else { curves.len() };
+    let columns = room(abreast).saturating_sub(label + EDGE).clamp(8, WIDEST);
+    for (index, row) in curves.chunks(abreast).enumerate() {
+        let margin = if index == 0 { "  growth" } else { "" };
+        let margin = Text::default().and(Style::Label, margin).pad_to(indent);
+        draw(page, row, margin, [indent, label, columns]);
+    }
     let span = verdict.curve.bin_ns.saturating_mul(verdict.curve.values.len() as u64);
     let text = format!("over {}{}", units::duration_ns(span), slope(verdict));
-    let text = Text::plain(" ".repeat(indent + label + 2)).and(Style::Dim, text);
-    page.paragraph(&text, indent + label + 2);
+    let indent = indent + label + EDGE;
+    page.paragraph(&Text::plain(" ".repeat(indent)).and(Style::Dim, text), indent);
 }
 
-/// ": +3.0/s (2.8 to 3.2 with 95 % confidence), 10,800 an hour".
+/// The site's curve, and that of its process where both count descriptors.
+fn curves<'a>(report: &'a Report, verdict: &'a Verdict) -> Vec<Curve<'a>> {
+    let alive = phrase(verdict.kind).alive;
+    let mut curves = vec![Curve {
+        title: format!("{alive} from this site"),
+        values: &verdict.curve.values,
+        style: Style::Curve,
+    }];
+    let total = report.totals.iter().find(|total| total.process.id.pid == verdict.pid);
+    let total = total.filter(|total| total.curve.values.len() > 1 && verdict.kind.is_descriptor());
+    curves.extend(total.map(|total| Curve {
+        title: format!("all descriptors of pid {}", verdict.pid),
+        values: &total.curve.values,
+        style: Style::Dim,
+    }));
+    curves
+}
+
+/// ": +3.0/s (95 % sure between 2.8 and 3.2), 10,800/h".
 fn slope(verdict: &Verdict) -> String {
     let Some(rate) = verdict.rate else { return String::new() };
-    let [low, high] = [rate.low_per_s, rate.high_per_s].map(units::signed_rate);
-    let hourly = units::decimal(rate.per_s * 3_600.0);
-    let rate = units::signed_rate(rate.per_s);
-    format!(": {rate} (95 % sure between {low} and {high}), {hourly} an hour")
+    let interval = units::interval(rate.per_s, rate.low_per_s, rate.high_per_s);
+    format!(": {interval}, {}/h", units::decimal(rate.per_s * 3_600.0))
 }
 
-/// Panels side by side: headings, then the rows with the edges' values at their left.
-fn draw(page: &mut Page, panels: &[Panel], label: usize, columns: usize, indent: usize) {
-    let wide = label + 2 + columns;
-    let margin = Text::plain("  ").and(Style::Label, "growth").pad_to(indent);
-    let titles = panels.iter().enumerate().fold(margin, |line, (index, panel)| {
-        line.pad_to(indent + index * (wide + 3)).and(Style::Plain, panel.title.clone())
+/// Curves side by side: headings, then the rows with the edges' values at their left.
+fn draw(page: &mut Page, curves: &[Curve<'_>], margin: Text, [indent, label, columns]: [usize; 3]) {
+    let charset = page.form.charset;
+    let left = |index: usize| indent + index * (label + EDGE + columns + GAP);
+    let titles = curves.iter().enumerate().fold(margin, |line, (index, curve)| {
+        line.pad_to(left(index)).and(Style::Plain, curve.title.clone())
     });
     page.paragraph(&titles, indent);
-    let bar = if page.form.charset == Charset::Utf8 { "│" } else { "|" };
+    let plots: Vec<Plot> =
+        curves.iter().map(|curve| plot(curve.values, columns, ROWS, charset)).collect();
+    let bar = if charset == Charset::Utf8 { " │" } else { " |" };
     for row in 0..ROWS {
         let mut line = Text::default();
-        for (index, panel) in panels.iter().enumerate() {
+        for (index, (curve, plot)) in curves.iter().zip(&plots).enumerate() {
             let edge = match row {
-                0 => units::count(panel.plot.high),
-                last if last == ROWS - 1 => units::count(panel.plot.low),
+                0 => units::count(plot.high),
+                last if last == ROWS - 1 => units::count(plot.low),
                 _ => String::new(),
             };
             line = line
-                .pad_to(indent + index * (wide + 3) + label - width(&edge))
-                .and(Style::Dim, edge)
-                .and(Style::Dim, " ")
-                .and(Style::Dim, bar)
-                .and_solid(panel.style, panel.plot.rows[row].trim_end())
-                .and(Style::Plain, "");
+                .pad_to(left(index) + label - width(&edge))
+                .and(Style::Dim, edge + bar)
+                .and_solid(curve.style, plot.rows[row].trim_end());
         }
         page.line(&line);
     }

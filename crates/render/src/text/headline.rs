@@ -4,8 +4,8 @@ use fdscope_model::verdict::{Forecast, Level, Verdict};
 use fdscope_model::{Limit, LimitName};
 
 use crate::charset::Charset;
-use crate::page::{Text, shorten};
 use crate::phrase::{Phrase, phrase};
+use crate::piece::Text;
 use crate::site;
 use crate::style::Style;
 use crate::units;
@@ -16,7 +16,7 @@ const NAME_COLUMNS: usize = 64;
 /// The sentence about `verdict`, without its level word.
 pub fn headline(verdict: &Verdict, charset: Charset) -> Text {
     let words = phrase(verdict.kind);
-    let name = shorten(&site::name(verdict, charset), NAME_COLUMNS, charset);
+    let name = site::short_name(verdict, NAME_COLUMNS, charset);
     let text = Text::solid(Style::Strong, format!("`{name}`"))
         .and(Style::Plain, format!(" {}", growth(verdict, &words)));
     match &verdict.forecast {
@@ -38,7 +38,8 @@ fn growth(verdict: &Verdict, words: &Phrase) -> String {
     };
     let live = units::count(verdict.live);
     match verdict.rate {
-        Some(rate) if rate.per_s > 0.0 => {
+        // Below that, the rate would print as 0.0 a day.
+        Some(rate) if rate.per_s * 86_400.0 >= 0.05 => {
             format!("{verb} {} that {fate}: {live} {alive}", units::rate(rate.per_s, many))
         }
         _ => {

@@ -5,7 +5,8 @@ use fdscope_model::verdict::{Misuse, MisuseKind, Report};
 
 use super::heading;
 use crate::charset::Charset;
-use crate::page::{Page, Text};
+use crate::page::Page;
+use crate::piece::Text;
 use crate::site;
 use crate::style::Style;
 use crate::units;

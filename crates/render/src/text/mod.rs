@@ -8,11 +8,15 @@ use fdscope_model::SourceName;
 use fdscope_model::verdict::{Level, Report, Verdict};
 
 use crate::charset::Charset;
-use crate::page::{Form, Page, Text};
+use crate::page::{Form, Page};
+use crate::piece::Text;
 use crate::style::Style;
 use crate::units;
 
+mod block;
 mod evidence;
+mod examples;
+mod fate;
 mod growth;
 mod headline;
 mod misuse;
@@ -21,13 +25,19 @@ mod sites;
 mod stack;
 mod unseen;
 
+/// Leaks and suspects shown whole; those after them get their sentence, their line and what to do.
+const WHOLE: usize = 8;
+
 /// The whole report.
 pub fn report(report: &Report, form: Form) -> String {
     let mut page = Page::new(form);
     summary(&mut page, report);
-    for verdict in detailed(report) {
+    for (index, verdict) in detailed(report).enumerate() {
         page.gap();
-        evidence::verdict(&mut page, report, verdict);
+        match index {
+            0..WHOLE => evidence::verdict(&mut page, report, verdict),
+            _ => evidence::brief(&mut page, verdict),
+        }
     }
     misuse::section(&mut page, report);
     sites::section(&mut page, report);
@@ -45,6 +55,9 @@ fn detailed(report: &Report) -> impl Iterator<Item = &Verdict> {
 /// The first lines: the answer, and what it is an answer about.
 fn summary(page: &mut Page, report: &Report) {
     let charset = page.form.charset;
+    if report.totals.is_empty() && report.verdicts.is_empty() {
+        return page.paragraph(&Text::plain("Nothing was watched: no process was there."), 0);
+    }
     let count = |level| report.verdicts.iter().filter(|v| v.level == level).count() as u64;
     let (leaks, suspects) = (count(Level::Leak), count(Level::Suspect));
     let leaks = (leaks > 0).then(|| (Style::Leak, units::count_of(leaks, "leak", "leaks")));

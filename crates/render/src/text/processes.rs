@@ -5,10 +5,11 @@ use fdscope_model::{Limit, LimitName};
 
 use super::{bullet, heading};
 use crate::charset::Charset;
-use crate::page::{Page, Text};
+use crate::page::Page;
+use crate::piece::Text;
 use crate::site;
 use crate::style::Style;
-use crate::table::{Cell, Column, Keep, Table, cell};
+use crate::table::{Cell, Column, Keep, Table};
 use crate::units;
 
 /// Rows shown; the rest is summed.
@@ -16,7 +17,7 @@ const SHOWN: usize = 20;
 
 const COLUMNS: &[Column] = &[
     Column::right("PID"),
-    Column::left("COMMAND").keep(Keep::Shorten(8)),
+    Column::left("COMMAND").keep(Keep::Shorten(15)),
     Column::right("AT START"),
     Column::right("NOW"),
     Column::right("LIMIT"),
@@ -43,8 +44,12 @@ pub fn section(page: &mut Page, report: &Report) {
         let text = format!("  (no room for {}; --json has all)", laid.dropped.join(", "));
         page.paragraph(&Text::default().and(Style::Dim, text), 2);
     }
-    for total in &report.totals {
-        notes(page, total, charset);
+    let mut notes = report.totals.iter().flat_map(|total| notes(total, charset));
+    notes.by_ref().take(SHOWN).for_each(|note| bullet(page, note));
+    let rest = notes.count() as u64;
+    if rest > 0 {
+        let rest = units::count_of(rest, "more note like these", "more notes like these");
+        bullet(page, Text::plain(format!("{rest} (--json has all)")));
     }
 }
 
@@ -56,19 +61,19 @@ fn row(total: &Total, charset: Charset) -> Vec<Cell> {
         Some(limit) => (units::count(limit.value), units::share(limit.used, limit.value)),
     };
     let agrees = match total.agrees {
-        Some(true) => (Style::Good, "yes".to_string()),
-        Some(false) => (Style::Suspect, "no".to_string()),
-        None => (Style::Dim, "not compared".to_string()),
+        Some(true) => Cell::styled(Style::Good, "yes"),
+        Some(false) => Cell::styled(Style::Suspect, "no"),
+        None => Cell::styled(Style::Dim, "not compared"),
     };
     vec![
-        cell(total.process.id.pid.to_string()),
-        cell(charset.name(&total.process.comm)),
-        cell(units::count(total.at_start)),
-        cell(if total.gone { "gone".to_string() } else { units::count(total.now) }),
-        cell(limit),
-        cell(used),
-        cell(units::count(total.acquired)),
-        cell(units::count(total.released)),
+        Cell::new(total.process.id.pid.to_string()),
+        Cell::new(charset.name(&total.process.comm)),
+        Cell::new(units::count(total.at_start)),
+        Cell::new(if total.gone { "gone".to_string() } else { units::count(total.now) }),
+        Cell::new(limit),
+        Cell::new(used),
+        Cell::new(units::count(total.acquired)),
+        Cell::new(units::count(total.released)),
         agrees,
     ]
 }
@@ -93,10 +98,11 @@ fn rest(page: &mut Page, rest: &[Total]) {
 }
 
 /// What the row has no room for: limits half used or more, an end, births and deaths not seen.
-fn notes(page: &mut Page, total: &Total, charset: Charset) {
+fn notes(total: &Total, charset: Charset) -> Vec<Text> {
     let process = site::process(&total.process.comm, total.process.id.pid, charset);
+    let mut notes = Vec::new();
     let mut note = |text: String| {
-        bullet(page, Text::solid(Style::Plain, process.clone()).and(Style::Plain, text));
+        notes.push(Text::solid(Style::Plain, process.clone()).and(Style::Plain, text));
     };
     if total.gone {
         let now = units::count_of(total.now, "descriptor", "descriptors");
@@ -111,6 +117,11 @@ fn notes(page: &mut Page, total: &Total, charset: Charset) {
             units::count(limit.value)
         ));
     }
+    if total.agrees == Some(false) {
+        note(
+            ": the ledger differs from the kernel's table, its counts are approximate".to_string(),
+        );
+    }
     if total.found + total.vanished > 0 {
         note(format!(
             ": {} appeared and {} went unseen, found by comparing with the kernel",
@@ -118,4 +129,5 @@ fn notes(page: &mut Page, total: &Total, charset: Charset) {
             units::count(total.vanished)
         ));
     }
+    notes
 }

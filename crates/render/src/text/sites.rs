@@ -6,14 +6,18 @@ use fdscope_model::verdict::{Level, Report, Verdict};
 
 use super::{bullet, heading};
 use crate::charset::Charset;
-use crate::page::{Page, Text};
+use crate::page::Page;
+use crate::piece::Text;
 use crate::site;
 use crate::style::Style;
-use crate::table::{Cell, Column, Keep, Table, cell};
+use crate::table::{Cell, Column, Keep, Table};
 use crate::units;
 
 /// Rows shown; the rest is summed.
 const SHOWN: usize = 15;
+
+/// Sites explained below the table.
+const REASONS: usize = 6;
 
 const COLUMNS: &[Column] = &[
     Column::left("VERDICT"),
@@ -55,7 +59,7 @@ pub fn section(page: &mut Page, report: &Report) {
         let text = format!("  (no room for {}; --json has all)", laid.dropped.join(", "));
         page.paragraph(&Text::default().and(Style::Dim, text), 2);
     }
-    waiting(page, &quiet);
+    reasons(page, &quiet);
 }
 
 fn detailed(report: &Report) -> usize {
@@ -68,15 +72,15 @@ fn row(verdict: &Verdict, charset: Charset) -> Vec<Cell> {
     let line = line.rsplit('/').next().unwrap_or_default().to_string();
     let median = verdict.lifetimes.median_ns.map(units::duration_ns).unwrap_or_default();
     vec![
-        (Style::of(verdict.level), verdict.level.word().to_string()),
-        cell(site::name(verdict, charset)),
-        (Style::Dim, line),
-        cell(verdict.kind.word()),
-        cell(verdict.pid.to_string()),
-        cell(units::count(verdict.acquired)),
-        cell(units::count(verdict.released)),
-        cell(units::count(verdict.live)),
-        cell(median),
+        Cell::styled(Style::of(verdict.level), verdict.level.word()),
+        Cell { whole: site::is_endpoint(verdict), ..Cell::new(site::name(verdict, charset)) },
+        Cell::styled(Style::Dim, line),
+        Cell::new(verdict.kind.word()),
+        Cell::new(verdict.pid.to_string()),
+        Cell::new(units::count(verdict.acquired)),
+        Cell::new(units::count(verdict.released)),
+        Cell::new(units::count(verdict.live)),
+        Cell::new(median),
     ]
 }
 
@@ -96,19 +100,14 @@ fn rest(page: &mut Page, rest: &[&Verdict]) {
     page.paragraph(&Text::plain(text), 2);
 }
 
-/// For sites without a verdict yet: when it will be known, each reason once.
-fn waiting(page: &mut Page, quiet: &[&Verdict]) {
-    let mut said: Vec<&str> = Vec::new();
-    for verdict in quiet.iter().filter(|verdict| verdict.level == Level::TooSoon) {
-        if let Some(reason) = verdict.evidence.first()
-            && !said.contains(&reason.as_str())
-            && said.len() < SHOWN
-        {
-            said.push(reason);
-        }
-    }
+/// Why a site that waits has to wait, and why one that grew is no leak: the strongest sentence of each.
+fn reasons(page: &mut Page, quiet: &[&Verdict]) {
     let charset = page.form.charset;
-    for reason in said {
-        bullet(page, Text::plain(charset.sentence(reason)));
+    let grown = quiet.iter().filter(|v| matches!(v.level, Level::TooSoon | Level::Bounded));
+    for verdict in grown.filter(|verdict| !verdict.evidence.is_empty()).take(REASONS) {
+        let name = site::short_name(verdict, 40, charset);
+        let reason = charset.sentence(&verdict.evidence[0]);
+        let text = Text::solid(Style::Strong, name).and(Style::Plain, format!(": {reason}"));
+        bullet(page, text);
     }
 }

@@ -3,7 +3,7 @@
 use fdscope_model::stack::Frame;
 
 use crate::charset::Charset;
-use crate::page::Text;
+use crate::piece::Text;
 use crate::site;
 use crate::style::Style;
 
@@ -37,7 +37,7 @@ pub fn lines(frames: &[Frame], at: Option<usize>, charset: Charset) -> Vec<Text>
 
 fn padding(frames: &[Frame], charset: Charset) -> usize {
     let shown = frames.iter().filter(|frame| !frame.plumbing);
-    let widths = shown.map(|frame| crate::page::width(&function(frame, charset)));
+    let widths = shown.map(|frame| crate::piece::width(&function(frame, charset)));
     widths.filter(|width| *width <= FUNCTION_COLUMNS).max().unwrap_or(0)
 }
 

@@ -5,7 +5,8 @@ use fdscope_model::verdict::Report;
 
 use super::{bullet, heading, source};
 use crate::charset::Charset;
-use crate::page::{Page, Text};
+use crate::page::Page;
+use crate::piece::Text;
 use crate::style::Style;
 use crate::units;
 

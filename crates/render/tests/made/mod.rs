@@ -398,6 +398,48 @@ pub fn hostile_names() -> Report {
     report
 }
 
+/// A whole machine watched: more of everything than a page has room for.
+pub fn many() -> Report {
+    let mut report = leak_with_stack();
+    report.command = "fdscope leak".to_string();
+    let leak = report.verdicts[0].clone();
+    let misuse = report.misuse[0].clone();
+    for n in 0..10 {
+        let frame = frame(&format!("leak_{n}"), "src/many.c", 100 + n);
+        let site = Site { frames: vec![frame], at: Some(0), stacks: 1, ..leak.site.clone() };
+        let level = if n < 6 { Level::Leak } else { Level::Suspect };
+        report.verdicts.push(Verdict { level, site, ..leak.clone() });
+        report.misuse.push(Misuse { kind: MisuseKind::ProcessLimit, count: 1, ..misuse.clone() });
+    }
+    for n in 0..30 {
+        let mut site = quiet(Level::Steady, &format!("steady_{n}"), 1_000 * n, 1_000 * n, 0);
+        site.pid = Pid(900 + n as u32);
+        report.verdicts.push(site);
+        let mut total = total(900 + n as u32, &format!("worker-{n}"), 5, 5 + 20 * n, vec![5; 60]);
+        total.limits[0].value = if n == 3 { u64::MAX } else { 1_024 };
+        report.totals.push(total);
+        report.faults.push(Fault {
+            pid: Some(Pid(2_000 + n as u32)),
+            fd: None,
+            operation: "unwind stack",
+            cause: format!("no unwind information in module {n}"),
+        });
+    }
+    report.verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.level));
+    report
+}
+
+/// Nothing at all was there to be seen.
+pub fn empty() -> Report {
+    Report {
+        totals: Vec::new(),
+        verdicts: Vec::new(),
+        events: 0,
+        ended: Monotonic(0),
+        ..nothing_found()
+    }
+}
+
 /// Every report above, by name.
 pub fn all() -> Vec<(&'static str, Report)> {
     vec![
@@ -407,5 +449,7 @@ pub fn all() -> Vec<(&'static str, Report)> {
         ("suspect with losses", suspect_with_losses()),
         ("thread leak", thread_leak()),
         ("hostile names", hostile_names()),
+        ("many", many()),
+        ("empty", empty()),
     ]
 }

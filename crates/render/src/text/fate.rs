@@ -1,0 +1,95 @@
+//! What becomes of a site's handles: who releases them, after how long, and how many nobody does.
+
+use fdscope_model::verdict::{Closer, Verdict};
+
+use super::block::{COLUMN, labelled};
+use crate::charset::Charset;
+use crate::page::Page;
+use crate::phrase::phrase;
+use crate::piece::{Text, width};
+use crate::site;
+use crate::style::Style;
+use crate::units;
+
+/// Closers shown; the rest is counted.
+const CLOSERS: usize = 3;
+
+/// Where siblings go.
+pub fn closers(page: &mut Page, verdict: &Verdict) {
+    let words = phrase(verdict.kind);
+    let all: u64 = verdict.closed_by.iter().map(|closer| closer.count).sum();
+    let label = format!("{} by", words.gone);
+    let label = if width(&label) + 3 > COLUMN { "gone by" } else { &label };
+    if verdict.closed_by.is_empty() {
+        let text = match verdict.released {
+            0 => Text::default()
+                .and(Style::Strong, "nobody")
+                .and(Style::Plain, format!(": {} while watched", words.not_one())),
+            n => Text::plain(format!("{} {}; by whom was not seen", units::count(n), words.gone)),
+        };
+        return labelled(page, label, text);
+    }
+    for (index, closer) in verdict.closed_by.iter().take(CLOSERS).enumerate() {
+        let text = closer_line(closer, all, page.form.charset);
+        labelled(page, if index == 0 { label } else { "" }, text);
+    }
+    let rest: u64 = verdict.closed_by.iter().skip(CLOSERS).map(|closer| closer.count).sum();
+    if rest > 0 {
+        let places = verdict.closed_by.len() - CLOSERS;
+        let places = units::count_of(places as u64, "other place", "other places");
+        labelled(page, "", Text::plain(format!("{} at {places}", units::count(rest))));
+    }
+}
+
+/// "finish_request  src/send.c:60  272 by close (100 %)".
+fn closer_line(closer: &Closer, all: u64, charset: Charset) -> Text {
+    let (count, share) = (units::count(closer.count), units::share(closer.count, all));
+    let count = format!("{count} by {} ({share})", charset.sentence(&closer.how));
+    let Some(frame) = site::frame_at(&closer.frames, closer.at) else { return Text::plain(count) };
+    let text = Text::default().and(Style::Strong, site::function(frame, charset));
+    let text = match &frame.symbol.function {
+        Some(_) => text.and(Style::Plain, "  ").and_solid(Style::Dim, site::place(frame, charset)),
+        None => text,
+    };
+    text.and(Style::Plain, format!("  {count}"))
+}
+
+/// Born, gone, how long they lived, and the oldest one alive.
+pub fn survival(page: &mut Page, verdict: &Verdict) {
+    let words = phrase(verdict.kind);
+    let life = &verdict.lifetimes;
+    let gone = match verdict.released {
+        0 => "none".to_string(),
+        n => units::count(n),
+    };
+    let born = units::count(verdict.acquired);
+    let mut parts = vec![format!("{born} {} while watched, {gone} {}", words.past, words.gone)];
+    if let Some(median) = life.median_ns {
+        let mut text = format!("half of those within {}", units::duration_ns(median));
+        if let Some(p999) = life.p999_ns {
+            text += &format!(", 99.9 % within {}", units::duration_ns(p999));
+        }
+        if let Some(longest) = life.longest_ns {
+            text += &format!(", the last after {}", units::duration_ns(longest));
+        }
+        parts.push(text);
+    }
+    if let Some(oldest) = life.oldest_live_ns {
+        parts.push(format!(
+            "the oldest still {} is {} old",
+            words.alive,
+            units::duration_ns(oldest)
+        ));
+    }
+    let survivors = verdict.acquired.saturating_sub(verdict.released);
+    if let Some(descriptions) = verdict.descriptions.filter(|n| *n < survivors) {
+        let files =
+            units::count_of(descriptions, "open file description", "open file descriptions");
+        parts.push(format!("the survivors share {files} (dup or fork)"));
+    }
+    if verdict.existing > 0 {
+        let existing = units::count(verdict.existing);
+        parts.push(format!("{existing} of the living were there before watching, origin unknown"));
+    }
+    labelled(page, "lifetimes", Text::plain(parts.join("; ")));
+}
