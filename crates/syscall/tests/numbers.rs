@@ -7,7 +7,7 @@ use fdscope_syscall::handles::{CALLS, by_name};
 use fdscope_syscall::uses::USES;
 
 /// Names in the headers that do not contain those of the manual.
-const RENAMED: &[(&str, &str)] = &[("newfstatat", "fstatat64")];
+const RENAMED: &[(&str, &str)] = &[("newfstatat", "fstatat64"), ("newfstatat", "fstatat")];
 
 #[test]
 #[cfg(target_arch = "x86_64")]

@@ -140,14 +140,18 @@ static void copies(void) {
 }
 
 static void events(void) {
-    close_fd(made("eventfd2", eventfd(0, EFD_CLOEXEC)));
+    int fd = made("eventfd2", eventfd(0, EFD_CLOEXEC));
+    tell("cloexec %d", fd);
+    close_fd(fd);
     sigset_t none;
     sigemptyset(&none);
-    int fd = made("signalfd4", signalfd(-1, &none, 0));
+    fd = made("signalfd4", signalfd(-1, &none, 0));
     if (signalfd(fd, &none, 0) != fd) die("signalfd");
     close_fd(fd);
     close_fd(made("timerfd_create", timerfd_create(CLOCK_MONOTONIC, 0)));
-    close_fd(made("pidfd_open", syscall(SYS_pidfd_open, getpid(), 0)));
+    fd = made("pidfd_open", syscall(SYS_pidfd_open, getpid(), 0));
+    tell("cloexec %d", fd);
+    close_fd(fd);
     int epoll = made("epoll_create1", epoll_create1(0));
     struct epoll_event event = {.events = EPOLLIN};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event)) die("epoll_ctl");
