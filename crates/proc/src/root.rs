@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fdscope_model::{FdNumber, Name, Pid};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, Stat, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
@@ -103,6 +103,11 @@ impl ProcRoot {
     pub fn read(&self, path: &str) -> Result<Vec<u8>, ProcError> {
         read_whole(self.proc.as_fd(), path)
             .map_err(|cause| ProcError::System { path: format!("/proc/{path}"), cause })
+    }
+
+    /// A path that leads below this /proc wherever it is mounted, for the few calls that take no directory.
+    pub(crate) fn path_of(&self, below: &str) -> String {
+        format!("/proc/self/fd/{}/{below}", self.proc.as_raw_fd())
     }
 
     /// A file outside /proc (cgroups), by its absolute path; below the tree's parent for a captured /proc.

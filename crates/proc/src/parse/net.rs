@@ -166,11 +166,27 @@ impl Endpoint {
     }
 }
 
-fn inet_text(word: &str, local: SocketAddr, remote: SocketAddr, state: TcpState) -> String {
-    let mut text = format!("{word} {local}");
-    if remote.port() != 0 || !remote.ip().is_unspecified() {
-        text.push_str(&format!("->{remote}"));
+impl Endpoint {
+    /// The text without states that a socket passes through: the same from its connection to its end.
+    pub fn name(&self) -> Name {
+        match &self.ends {
+            Ends::Inet { local, remote, state } if state.word() != "LISTEN" => {
+                inet_name(self.table.file(), *local, *remote).as_str().into()
+            }
+            _ => self.text(),
+        }
     }
+}
+
+fn inet_name(word: &str, local: SocketAddr, remote: SocketAddr) -> String {
+    if remote.port() == 0 && remote.ip().is_unspecified() {
+        return format!("{word} {local}");
+    }
+    format!("{word} {local}->{remote}")
+}
+
+fn inet_text(word: &str, local: SocketAddr, remote: SocketAddr, state: TcpState) -> String {
+    let mut text = inet_name(word, local, remote);
     if word.starts_with("tcp") {
         text.push(' ');
         text.push_str(state.word());
