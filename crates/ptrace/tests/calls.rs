@@ -43,3 +43,14 @@ fn every_call_of_a_32_bit_program_is_told_as_the_program_tells_it() {
         check_all_calls(program);
     }
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn calls_through_the_32_bit_gate_of_a_64_bit_program_are_told() {
+    let Some(program) = compile("int80", &["-no-pie"]) else { return };
+    let (ledger, seen) = Target::start(program).trace(Options::default());
+    let mut found = lines(&seen);
+    assert_eq!(found.pop().as_deref(), Some("exit"));
+    assert_same(&ledger, &found);
+    assert!(seen.iter().all(|event| event.stack.is_none_or(|(_, _, compat)| !compat)));
+}

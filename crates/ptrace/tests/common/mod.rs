@@ -28,7 +28,16 @@ pub fn compile(name: &str, flags: &[&str]) -> Option<Program> {
     let path = directory.path().join(name);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let made = Command::new("cc")
-        .args(["-g", "-O1", "-Wall", "-Werror", "-pthread", "-static"])
+        .args([
+            "-g",
+            "-O1",
+            "-Wall",
+            "-Wno-unused-function",
+            "-Wno-return-type",
+            "-Werror",
+            "-pthread",
+            "-static",
+        ])
         .args(flags)
         .arg("-o")
         .args([&path, &source])
