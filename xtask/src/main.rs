@@ -3,6 +3,7 @@
 //! One file per chore. Nothing here is part of the program that users run.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod bpf;
 mod tidy;
 mod tree;
@@ -18,6 +19,11 @@ struct Chore {
 }
 
 const CHORES: &[Chore] = &[
+    Chore {
+        name: "bench",
+        help: "what watching costs, beside strace, as a Markdown table; --quick, or parts by name",
+        run: bench::run,
+    },
     Chore {
         name: "bpf",
         help: "rebuild crates/bpf/obj from crates/bpf/bpf with clang; --check: compare, write nothing",
