@@ -25,14 +25,22 @@ pub fn launch(tracer: &mut Tracer, command: Command) -> Result<Pid, Error> {
     tracer.targets.insert(pid, None);
     tracer.launching = Some(pid);
     let started = paused.go().map_err(failed)?;
-    await_exec(tracer);
+    await_exec(tracer, tid);
     started.outcome().map_err(failed)?;
     Ok(pid)
 }
 
-/// Serves the child's stops until it has run exec, or ended.
-fn await_exec(tracer: &mut Tracer) {
-    while tracer.launching.is_some() && !tracer.tasks.is_empty() {
+/// Serves the child's stops until it has run exec, or ended. Its end, if exec fails, is for the spawner to wait for.
+fn await_exec(tracer: &mut Tracer, tid: Tid) {
+    while tracer.launching.is_some() {
+        match wait::await_change(tid) {
+            Ok(false) => {}
+            Err(Errno::INTR) => continue,
+            Ok(true) | Err(_) => {
+                tracer.tasks.remove(tid);
+                return;
+            }
+        }
         match wait(true) {
             Ok(Some((tid, Status::Stopped(Stop::Exec)))) => {
                 tracer.exec(tid);

@@ -58,6 +58,22 @@ pub fn wait(block: bool) -> Result<Option<(Tid, Status)>, Errno> {
     }
 }
 
+/// Waits until something happens to a tracee, and leaves it to be waited for; true if it has ended.
+///
+/// For a tracee that another part of the program must wait for, as its parent, once it ends.
+///
+/// # Errors
+/// `CHILD` if it was waited for meanwhile; `INTR` if a signal came.
+pub fn await_change(tid: Tid) -> Result<bool, Errno> {
+    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: all-zero bytes are a valid siginfo_t, which is plain data.
+    let mut found = unsafe { MaybeUninit::<libc::siginfo_t>::zeroed().assume_init() };
+    // SAFETY: the pointer is to a live local that the kernel fills.
+    let result = unsafe { libc::waitid(libc::P_PID, tid.0, &raw mut found, flags) };
+    let ends = [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED];
+    if result < 0 { Err(last_error()) } else { Ok(ends.contains(&found.si_code)) }
+}
+
 /// The meaning of a wait status (wait(2), ptrace(2)).
 pub fn decode(status: c_int) -> Status {
     if libc::WIFEXITED(status) {
