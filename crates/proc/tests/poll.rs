@@ -11,10 +11,13 @@ use fdscope_model::{
 };
 use fdscope_proc::{Follow, PollSource, ProcRoot};
 
+/// What the events say of one descriptor: its kind, its name, and whether exec closes it.
+type Row = (HandleKind, Option<Name>, Option<bool>);
+
 /// The plainest fold: what lives, by table and number.
 #[derive(Default)]
 struct Fold {
-    tables: BTreeMap<TableId, BTreeMap<FdNumber, (HandleKind, Option<Name>)>>,
+    tables: BTreeMap<TableId, BTreeMap<FdNumber, Row>>,
     of: BTreeMap<Pid, TableId>,
     existing: usize,
     found: usize,
@@ -30,7 +33,7 @@ impl Fold {
             Body::Acquire(acquire) => {
                 let HandleKey::Descriptor(table, fd) = acquire.key else { panic!("{event:?}") };
                 self.of.insert(event.pid, table);
-                let row = (acquire.kind, acquire.name.clone());
+                let row = (acquire.kind, acquire.name.clone(), acquire.cloexec);
                 let old = self.tables.entry(table).or_default().insert(fd, row);
                 assert_eq!(old, None, "a number is released before it is acquired again");
                 match acquire.cause {
@@ -50,7 +53,16 @@ impl Fold {
                 let copy = self.tables.get(parent_table).cloned().unwrap_or_default();
                 self.tables.entry(*child_table).or_insert(copy);
             }
-            Body::Exec { comm, .. } => self.execs.push(comm.clone()),
+            Body::Unshare { from, to } => {
+                self.of.insert(event.pid, *to);
+                let copy = self.tables.get(from).cloned().unwrap_or_default();
+                self.tables.insert(*to, copy);
+            }
+            Body::Exec { comm, table } => {
+                self.execs.push(comm.clone());
+                assert_eq!(self.of.get(&event.pid), Some(table));
+                self.tables.entry(*table).or_default().retain(|_, row| row.2 != Some(true));
+            }
             Body::Exit { .. } => self.exited.push(event.pid),
             other => panic!("{other:?}"),
         }
@@ -124,7 +136,7 @@ fn every_birth_and_every_death_is_found_at_a_quiet_moment() {
     poll_until(&mut source, &mut fold, |fold| fold.live(pid) == listed(pid));
     assert!(fold.count(pid, HandleKind::EventFd) >= 4);
     assert!(fold.count(pid, HandleKind::IoUring) >= 2);
-    let lonely = |row: &(HandleKind, Option<Name>)| {
+    let lonely = |row: &Row| {
         row.1.as_ref().is_some_and(|name| name.to_string().ends_with("socket, not connected"))
     };
     assert!(fold.tables.values().flat_map(BTreeMap::values).any(lonely));
@@ -185,6 +197,61 @@ fn children_are_followed_through_fork_and_exec() {
     let id = rustix::process::Pid::from_raw(child.0 as i32).expect("a process id");
     rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("our grandchild");
     poll_until(&mut source, &mut fold, |fold| fold.exited.contains(&child));
+}
+
+/// The processes whose tables the fixture told of last; its threads are left out.
+fn family_of(fixture: &Fixture) -> Vec<Pid> {
+    let root = ProcRoot::open().expect("/proc");
+    let tables = fixture.said().iter().filter_map(|line| line.strip_prefix("table task="));
+    let task = |line: &str| Pid(line.split(' ').next().expect("a word").parse().expect("a number"));
+    let is_process = |pid: &Pid| root.process(*pid).expect("it rests").id.pid == *pid;
+    let mut family: Vec<Pid> = tables.map(task).filter(is_process).collect();
+    family.sort_unstable();
+    family
+}
+
+/// Polls until exactly `family` is watched and all its tables are as the kernel has them.
+fn poll_until_quiet(source: &mut PollSource, fold: &mut Fold, family: &[Pid]) {
+    for _ in 0..12_000 {
+        source.poll(Duration::from_millis(10), &mut |event| fold.apply(event)).expect("poll");
+        let agrees = |pid: &Pid| fold.live(pid.0) == listed(pid.0);
+        if source.pids() == family && family.iter().all(agrees) {
+            return;
+        }
+    }
+    panic!("two minutes have passed: {:?} of {family:?}", source.pids());
+}
+
+#[test]
+fn families_share_part_and_change_their_programs() {
+    let acts = [
+        "fork",
+        "clone3",
+        "clone-files",
+        "vfork-exec",
+        "unshare",
+        "close-range",
+        "close-range-cloexec",
+        "close-range-unshare",
+        "dup2-over",
+        "scm-send",
+        "scm-receive",
+        "child-exits",
+        "thread-exec",
+    ];
+    for act in acts {
+        let mut fixture = Fixture::start(&c("family"), &[]);
+        let (mut source, mut fold) = (watch(fixture.pid(), Follow::Children), Fold::default());
+        let pid = fixture.pid();
+        poll_until(&mut source, &mut fold, |fold| fold.live(pid) == listed(pid));
+        let ended = act == "thread-exec";
+        fixture.say(&format!("do {act}"));
+        fixture.wait_for(if ended { "ready" } else { "done" });
+        let family = if ended { vec![Pid(pid)] } else { family_of(&fixture) };
+        poll_until_quiet(&mut source, &mut fold, &family);
+        assert_eq!(ended, fold.execs.len() == 1 && fold.forks == 0, "{act}");
+        eprintln!("{act}: {} forks, {} execs", fold.forks, fold.execs.len());
+    }
 }
 
 #[test]
