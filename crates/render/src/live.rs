@@ -1,7 +1,6 @@
 //! The one line that says how the watch goes, fitted to a width. Who prints it, and how often, is the caller's affair.
 
 use fdscope_model::HandleKind;
-use fdscope_model::verdict::Level;
 
 use crate::page::{Form, Page};
 use crate::phrase::phrase;
@@ -20,23 +19,23 @@ pub struct Status {
     pub limit: Option<u64>,
     /// Handles acquired per second, lately.
     pub acquired_per_s: f64,
-    /// The worst site so far, if any gave reason to look.
+    /// The site that grows most so far, if any does.
     pub worst: Option<Worst>,
     /// Events lost so far.
     pub lost: u64,
 }
 
-/// The worst site so far.
+/// The site that grows most so far. It is no verdict yet, and the line does not call it one.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Worst {
-    /// What would be said of it if watching ended now.
-    pub level: Level,
     /// Its function or name pattern.
     pub name: String,
     /// What kind of handle.
     pub kind: HandleKind,
-    /// Alive now.
+    /// Born while watched and alive now.
     pub live: u64,
+    /// Growth of the number alive, lately.
+    pub per_s: f64,
 }
 
 /// What a line shows, from everything to the least: the first that fits is taken.
@@ -94,13 +93,9 @@ fn parts(status: &Status, detail: &Detail, name_columns: usize, form: Form) -> T
         let name = shorten(&form.charset.sentence(&worst.name), name_columns, form.charset);
         let phrase = phrase(worst.kind);
         let count = units::count_of(worst.live, phrase.one, phrase.many);
-        let level = Text::solid(Style::of(worst.level), worst.level.word());
-        parts.push(
-            level
-                .and(Style::Plain, " ")
-                .and_solid(Style::Strong, name)
-                .and(Style::Plain, format!(" {count} {}", phrase.alive)),
-        );
+        let rest = format!(" {count} {}", units::signed_rate(worst.per_s));
+        let text = Text::plain("growing ").and_solid(Style::Strong, name);
+        parts.push(text.and(Style::Plain, rest));
     }
     if status.lost > 0 {
         let lost = format!("{} lost", units::count(status.lost));
@@ -141,10 +136,10 @@ mod tests {
             limit: Some(1_024),
             acquired_per_s: 10.26,
             worst: Some(Worst {
-                level: Level::Leak,
                 name: "app::server::handle_request".into(),
                 kind: HandleKind::File,
                 live: 140,
+                per_s: 3.0,
             }),
             lost: 3,
         }
@@ -158,18 +153,15 @@ mod tests {
 
     #[test]
     fn parts_are_left_out_and_numbers_never_cut() {
-        let all = "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | leak \
-                   app::server::handle_request 140 files open | 3 lost";
+        let all = "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | growing \
+                   app::server::handle_request 140 files +3.0/s | 3 lost";
         check(120, all);
         check(
-            106,
-            "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | leak \
-             app::server:…ndle_request 140 files open | 3 lost",
+            110,
+            "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | growing \
+             app::server:…dle_request 140 files +3.0/s | 3 lost",
         );
-        check(
-            80,
-            "12 s | 152 of 1,024 open (15 %) | leak app::ser…_request 140 files open | 3 lost",
-        );
+        check(80, "12 s | 152 of 1,024 open | growing app::serv…e_request 140 files +3.0/s | 3 lost");
         check(60, "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | 3 lost");
         check(34, "12 s | 152 of 1,024 open | 3 lost");
         check(28, "152 of 1,024 open | 3 lost");

@@ -30,6 +30,12 @@ pub fn is_endpoint(verdict: &Verdict) -> bool {
         && verdict.site.pattern.as_ref().is_some_and(network)
 }
 
+/// True if the site's pattern is no name but a remark in parentheses: why there is none.
+pub fn is_unnamed(verdict: &Verdict) -> bool {
+    let remark = |pattern: &Name| pattern.bytes().starts_with(b"(");
+    verdict.site.frames.is_empty() && verdict.site.pattern.as_ref().is_some_and(remark)
+}
+
 /// The name of a site in at most `columns`, if it can be shortened without loss of an address.
 pub fn short_name(verdict: &Verdict, columns: usize, charset: Charset) -> String {
     let name = name(verdict, charset);

@@ -158,10 +158,10 @@ proptest! {
     #[test]
     fn the_live_line_fits_or_is_empty(width in 0usize..140, text in any::<String>(), open: u64, lost: u64) {
         let worst = Worst {
-            level: fdscope_model::Level::Leak,
             name: text,
             kind: fdscope_model::HandleKind::Socket,
             live: open,
+            per_s: lost as f64 / 3.0,
         };
         let status = Status {
             elapsed_ns: lost,

@@ -58,6 +58,9 @@ fn place(page: &mut Page, verdict: &Verdict) {
         (Some(frame), _) => {
             (Text::solid(Style::Site, site::place(frame, charset)), lacking(frame, charset))
         }
+        (None, Some(_)) if site::is_unnamed(verdict) => {
+            (Text::plain(site::name(verdict, charset)), Text::default())
+        }
         (None, Some(pattern)) => (
             Text::plain("names like ").and_solid(Style::Site, charset.name(pattern)),
             Text::plain("; no stack was seen"),

@@ -1,6 +1,6 @@
 //! What becomes of a site's handles: who releases them, after how long, and how many nobody does.
 
-use fdscope_model::verdict::{Closer, Verdict};
+use fdscope_model::verdict::{Closer, Lifetimes, Verdict};
 
 use super::block::{COLUMN, labelled};
 use crate::charset::Charset;
@@ -64,16 +64,7 @@ pub fn survival(page: &mut Page, verdict: &Verdict) {
     };
     let born = units::count(verdict.acquired);
     let mut parts = vec![format!("{born} {} while watched, {gone} {}", words.past, words.gone)];
-    if let Some(median) = life.median_ns {
-        let mut text = format!("half of those within {}", units::duration_ns(median));
-        if let Some(p999) = life.p999_ns {
-            text += &format!(", 99.9 % within {}", units::duration_ns(p999));
-        }
-        if let Some(longest) = life.longest_ns {
-            text += &format!(", the last after {}", units::duration_ns(longest));
-        }
-        parts.push(text);
-    }
+    parts.extend(lived(life));
     if let Some(oldest) = life.oldest_live_ns {
         parts.push(format!(
             "the oldest still {} is {} old",
@@ -92,4 +83,21 @@ pub fn survival(page: &mut Page, verdict: &Verdict) {
         parts.push(format!("{existing} of the living were there before watching, origin unknown"));
     }
     labelled(page, "lifetimes", Text::plain(parts.join("; ")));
+}
+
+/// "half of those within 1.2 ms, 99.9 % within 40 ms, the last after 41 ms"; what would read the same is not said.
+fn lived(life: &Lifetimes) -> Option<String> {
+    let [median, p999, longest] =
+        [life.median_ns, life.p999_ns, life.longest_ns].map(|ns| ns.map(units::duration_ns));
+    let mut text = format!("half of those within {}", median.as_deref()?);
+    if let Some(p999) = p999.as_deref().filter(|p999| *p999 != median.as_deref().unwrap_or("")) {
+        text += &format!(", 99.9 % within {p999}");
+    }
+    match longest {
+        Some(longest) if Some(&longest) == median.as_ref() => Some(format!("all within {longest}")),
+        Some(longest) if Some(&longest) != p999.as_ref() => {
+            Some(text + ", the last after " + &longest)
+        }
+        _ => Some(text),
+    }
 }

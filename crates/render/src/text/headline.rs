@@ -17,8 +17,12 @@ const NAME_COLUMNS: usize = 64;
 pub fn headline(verdict: &Verdict, charset: Charset) -> Text {
     let words = phrase(verdict.kind);
     let name = site::short_name(verdict, NAME_COLUMNS, charset);
-    let text = Text::solid(Style::Strong, format!("`{name}`"))
-        .and(Style::Plain, format!(" {}", growth(verdict, &words)));
+    let name = match site::is_unnamed(verdict) {
+        true => format!("{} {name}", charset.name(&verdict.comm)),
+        false => format!("`{name}`"),
+    };
+    let text =
+        Text::solid(Style::Strong, name).and(Style::Plain, format!(" {}", growth(verdict, &words)));
     match &verdict.forecast {
         Some(forecast) => {
             text.and(Style::Plain, ", ").and_text(limit(&forecast.limit)).and_text(when(forecast))
@@ -27,25 +31,23 @@ pub fn headline(verdict: &Verdict, charset: Charset) -> Text {
     }
 }
 
-/// "opens 3.0 files/s that are never closed: 140 open".
+/// "opens 3.0 files/s that are never closed: 140 open"; without a rate, "opened 412 files, 140 of which …".
 fn growth(verdict: &Verdict, words: &Phrase) -> String {
-    let Phrase { one, many, verb, past, alive, .. } = words;
     let coded = !verdict.site.frames.is_empty();
-    let (verb, past) = if coded { (*verb, *past) } else { ("gains", "gained") };
+    let (verb, past) = if coded { (words.verb, words.past) } else { ("gains", "gained") };
     let fate = match verdict.level {
         Level::Leak => words.never(),
         _ => words.not_seen(),
     };
-    let live = units::count(verdict.live);
-    match verdict.rate {
-        // Below that, the rate would print as 0.0 a day.
-        Some(rate) if rate.per_s * 86_400.0 >= 0.05 => {
-            format!("{verb} {} that {fate}: {live} {alive}", units::rate(rate.per_s, many))
-        }
-        _ => {
-            let born = units::count_of(verdict.acquired, one, many);
-            format!("{past} {born}, some of which {fate}: {live} {alive}")
-        }
+    let live = format!("{} {}", units::count(verdict.live), words.alive);
+    // Slower than this, a rate would print as 0.0 a day.
+    if let Some(rate) = verdict.rate.filter(|rate| rate.per_s * 86_400.0 >= 0.05) {
+        return format!("{verb} {} that {fate}: {live}", units::rate(rate.per_s, words.many));
+    }
+    let born = units::count_of(verdict.acquired, words.one, words.many);
+    match verdict.acquired.saturating_sub(verdict.released) {
+        kept if kept == verdict.acquired => format!("{past} {born} that {fate}: {live}"),
+        kept => format!("{past} {born}, {} of which {fate}: {live}", units::count(kept)),
     }
 }
 
