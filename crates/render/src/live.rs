@@ -161,7 +161,10 @@ mod tests {
             "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | growing \
              app::server:…dle_request 140 files +3.0/s | 3 lost",
         );
-        check(80, "12 s | 152 of 1,024 open | growing app::serv…e_request 140 files +3.0/s | 3 lost");
+        check(
+            80,
+            "12 s | 152 of 1,024 open | growing app::serv…e_request 140 files +3.0/s | 3 lost",
+        );
         check(60, "12 s | 152 of 1,024 open (15 %) | 10.3 acquired/s | 3 lost");
         check(34, "12 s | 152 of 1,024 open | 3 lost");
         check(28, "152 of 1,024 open | 3 lost");
