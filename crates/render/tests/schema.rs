@@ -21,9 +21,15 @@ fn output(report: &Report) -> Value {
 }
 
 fn compile(schema: Value) -> (Schemas, SchemaIndex) {
+    compile_part(schema, "")
+}
+
+/// The part of the schema at a JSON pointer.
+fn compile_part(schema: Value, pointer: &str) -> (Schemas, SchemaIndex) {
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
     compiler.add_resource("mem:///leak", schema).expect("the schema is a resource");
-    let index = compiler.compile("mem:///leak", &mut schemas).expect("the schema compiles");
+    let place = format!("mem:///leak{pointer}");
+    let index = compiler.compile(&place, &mut schemas).expect("the schema compiles");
     (schemas, index)
 }
 
@@ -96,4 +102,16 @@ fn the_words_of_the_schema_are_those_of_the_model() {
     levels.sort_unstable();
     assert_eq!(words("/$defs/level/enum"), levels);
     assert_eq!(schema["properties"]["schema"]["const"], json::SCHEMA);
+}
+
+#[test]
+fn the_verdict_in_the_documentation_fits() {
+    let page = include_str!("../../../docs/json.md");
+    let (_, rest) = page.split_once("```json\n").expect("the page shows a verdict");
+    let (example, _) = rest.split_once("```").expect("the block ends");
+    let example: Value = serde_json::from_str(example).expect("the example is JSON");
+    let (schemas, index) = compile_part(strict(schema()), "#/$defs/verdict");
+    if let Err(error) = schemas.validate(&example, index) {
+        panic!("{error}");
+    }
 }

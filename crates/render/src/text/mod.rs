@@ -34,6 +34,13 @@ pub fn report(report: &Report, form: Form) -> String {
     summary(&mut page, report);
     for (index, verdict) in detailed(report).enumerate() {
         page.gap();
+        if index == WHOLE {
+            let rest = units::count((detailed(report).count() - WHOLE) as u64);
+            page.line(
+                &Text::default().and(Style::Dim, format!("{rest} more in short (--json has all)")),
+            );
+            page.gap();
+        }
         match index {
             0..WHOLE => evidence::verdict(&mut page, report, verdict),
             _ => evidence::brief(&mut page, verdict),

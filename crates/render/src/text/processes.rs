@@ -1,5 +1,7 @@
 //! Totals of each process, and whether the ledger equals what the kernel says.
 
+use std::cmp::Reverse;
+
 use fdscope_model::verdict::{Report, Total};
 use fdscope_model::{Limit, LimitName};
 
@@ -34,17 +36,22 @@ pub fn section(page: &mut Page, report: &Report) {
     }
     heading(page, "Descriptors");
     let charset = page.form.charset;
-    let rows = report.totals.iter().take(SHOWN).map(|total| row(total, charset)).collect();
+    let mut totals: Vec<&Total> = report.totals.iter().collect();
+    if totals.len() > SHOWN {
+        // Those that hold most are the ones to see.
+        totals.sort_by_key(|total| Reverse(total.now));
+    }
+    let rows = totals.iter().take(SHOWN).map(|total| row(total, charset)).collect();
     let laid = Table { columns: COLUMNS.to_vec(), rows }.lay_out(page.form.width - 2, charset);
     for line in laid.lines {
         page.line(&Text::plain("  ").and_text(line));
     }
-    rest(page, report.totals.get(SHOWN..).unwrap_or_default());
+    rest(page, totals.get(SHOWN..).unwrap_or_default());
     if !laid.dropped.is_empty() {
         let text = format!("  (no room for {}; --json has all)", laid.dropped.join(", "));
         page.paragraph(&Text::default().and(Style::Dim, text), 2);
     }
-    let mut notes = report.totals.iter().flat_map(|total| notes(total, charset));
+    let mut notes = totals.iter().flat_map(|total| notes(total, charset));
     notes.by_ref().take(SHOWN).for_each(|note| bullet(page, note));
     let rest = notes.count() as u64;
     if rest > 0 {
@@ -79,11 +86,11 @@ fn row(total: &Total, charset: Charset) -> Vec<Cell> {
 }
 
 /// The sums of the rows left out.
-fn rest(page: &mut Page, rest: &[Total]) {
+fn rest(page: &mut Page, rest: &[&Total]) {
     if rest.is_empty() {
         return;
     }
-    let sum = |part: fn(&Total) -> u64| units::count(rest.iter().map(part).sum());
+    let sum = |part: fn(&Total) -> u64| units::count(rest.iter().map(|total| part(total)).sum());
     let disagreeing = rest.iter().filter(|total| total.agrees == Some(false)).count() as u64;
     let text = format!(
         "  and {}: {} at start, {} now, {} acquired, {} released; ledger not equal in {}",

@@ -409,7 +409,15 @@ pub fn many() -> Report {
         let site = Site { frames: vec![frame], at: Some(0), stacks: 1, ..leak.site.clone() };
         let level = if n < 6 { Level::Leak } else { Level::Suspect };
         report.verdicts.push(Verdict { level, site, ..leak.clone() });
-        report.misuse.push(Misuse { kind: MisuseKind::ProcessLimit, count: 1, ..misuse.clone() });
+        report.misuse.push(Misuse {
+            kind: MisuseKind::ProcessLimit,
+            call: "openat".to_string(),
+            count: 1,
+            fd: None,
+            name: Name::default(),
+            earlier: Vec::new(),
+            ..misuse.clone()
+        });
     }
     for n in 0..30 {
         let mut site = quiet(Level::Steady, &format!("steady_{n}"), 1_000 * n, 1_000 * n, 0);
