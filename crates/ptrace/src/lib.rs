@@ -25,6 +25,7 @@ mod attach;
 mod births;
 mod calls;
 mod launch;
+mod leave;
 mod look;
 mod mappings;
 mod restart;

@@ -218,26 +218,6 @@ impl Tracer {
             of.filter(|_| self.options.stack_bytes > 0).and_then(|tid| self.stacks.copy(tid));
         self.queue.push(&mut self.events, stack);
     }
-
-    /// Lets go whoever stands in a stop, as if nobody had looked. The rest run, and the kernel lets them go, without
-    /// interrupting them, when this thread ends: stops not yet waited for are undone, their signals delivered.
-    pub fn let_go(&mut self) {
-        for (tid, _) in self.early.drain() {
-            carry_out(tid, Next::Leave);
-        }
-        while let Ok(Some((tid, status))) = wait(false) {
-            match status {
-                Status::Stopped(Stop::Signal(signal)) => drop(ptrace::detach(tid, signal)),
-                Status::Stopped(Stop::Interrupted) => {
-                    resume_interrupted_call(tid);
-                    carry_out(tid, Next::Leave);
-                }
-                Status::Stopped(_) => carry_out(tid, Next::Leave),
-                Status::Exited(code) => self.died(tid, Ending::Exited(code)),
-                Status::Killed(signal) => self.died(tid, Ending::Killed(signal)),
-            }
-        }
-    }
 }
 
 /// Does with a stopped thread what is next. A thread that is gone meanwhile (killed) will report its end.

@@ -94,6 +94,14 @@ pub fn resume_to_syscall(tid: Tid, signal: i32) -> Result<(), Errno> {
     request(libc::PTRACE_SYSCALL, tid, 0, signal as usize)
 }
 
+/// Resumes a stopped thread without stopping it at system calls, delivering `signal` unless it is 0.
+///
+/// # Errors
+/// `SRCH` if the thread is gone or not in a stop.
+pub fn resume(tid: Tid, signal: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_CONT, tid, 0, signal as usize)
+}
+
 /// Lets a stopped thread go, delivering `signal` unless it is 0.
 ///
 /// # Errors
