@@ -79,11 +79,13 @@ impl ProcRoot {
     /// If the process is gone, or on older kernels if its table may not be read.
     pub fn count_descriptors(&self, pid: Pid) -> Result<u64, ProcError> {
         let dir = self.pid_dir(pid)?;
-        let counted = if self.is_live() { dir.stat("fd", "count descriptors")?.st_size } else { 0 };
+        let path = format!("{}fd", dir.living_place()?);
+        let counted =
+            if self.is_live() { dir.stat(&path, "count descriptors")?.st_size } else { 0 };
         match u64::try_from(counted) {
             Ok(count) if count > 0 => Ok(count),
             // No descriptor at all, or a kernel that does not count.
-            _ => Ok(dir.list("fd", "list descriptors")?.len() as u64),
+            _ => Ok(dir.list(&path, "list descriptors")?.len() as u64),
         }
     }
 }

@@ -117,7 +117,8 @@ impl ProcRoot {
     fn of_mappings(&self, dir: &PidDir) -> Option<Limit> {
         let value = self.number("sys/vm/max_map_count")?;
         let mut used = 0;
-        dir.read_lines("maps", "read maps", &mut |_| used += 1).ok()?;
+        let path = format!("{}maps", dir.living_place().ok()?);
+        dir.read_lines(&path, "read maps", &mut |_| used += 1).ok()?;
         Some(Limit { name: LimitName::MaxMapCount, value, used })
     }
 
@@ -205,6 +206,7 @@ mod tests {
             let tree = capture(&[
                 ("proc/7/cgroup", cgroup),
                 ("proc/7/mountinfo", mount),
+                ("proc/7/stat", "7 (x) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 9 0 0 0"),
                 ("proc/7/status", "Tgid:\t7\nUid:\t5\t5\t5\t5\nCapEff:\t0\nThreads:\t2\n"),
                 (&file("a/b/pids.max"), "max\n"),
                 (&file("a/b/pids.current"), "3\n"),

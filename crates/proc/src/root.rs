@@ -191,6 +191,21 @@ impl PidDir {
         Ok(numbers)
     }
 
+    /// Where the process's memory and descriptors show: nothing, or `task/TID/` of a living thread if the first thread
+    /// has exited before the others and let go of both.
+    ///
+    /// # Errors
+    /// If the process is gone, or a zombie that holds nothing.
+    pub fn living_place(&self) -> Result<String, ProcError> {
+        let stat = self.process_stat()?;
+        if !stat.state.is_zombie() {
+            return Ok(String::new());
+        }
+        let mut others = self.list("task", "list threads")?.into_iter();
+        let living = others.find(|tid| *tid != self.pid.0 && stat.threads > 1);
+        living.map(|tid| format!("task/{tid}/")).ok_or(ProcError::Gone { pid: self.pid })
+    }
+
     /// stat(2) of an entry of the process's directory itself, which procfs answers from memory.
     ///
     /// # Errors

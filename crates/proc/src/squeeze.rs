@@ -155,12 +155,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn squeezing_twice_changes_nothing_more_and_never_grows(
+        fn any_bytes_are_taken_and_none_added(
             name in proptest::collection::vec(any::<u8>(), 0..80),
         ) {
-            let once = squeeze(&name, Chance::Clear);
-            prop_assert!(once.len() <= name.len());
-            prop_assert_eq!(squeeze(&once, Chance::Clear), once);
+            for chance in [Chance::Clear, Chance::Temporary] {
+                prop_assert!(squeeze(&name, chance).len() <= name.len());
+            }
+        }
+
+        #[test]
+        fn numbered_siblings_are_one(word in "[a-z]{1,8}", one in any::<u32>(), other in any::<u32>()) {
+            let name = |number: u32| squeeze(format!("/srv/{word}-{number}.log").as_bytes(), Chance::Clear);
+            prop_assert_eq!(name(one), name(other));
         }
     }
 }

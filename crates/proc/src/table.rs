@@ -65,18 +65,14 @@ pub(crate) struct OpenTable {
 impl OpenTable {
     pub fn open(root: &ProcRoot, pid: Pid, detail: Detail) -> Result<Self, ProcError> {
         let process = root.pid_dir(pid)?;
-        let stat = process.process_stat()?;
-        let mut place = String::new();
-        if stat.state.is_zombie() && stat.threads > 1 {
-            // The first thread has exited and let go of the table; the others still hold it.
-            place = other_thread(&process, pid)?;
-        }
+        let start_ticks = process.process_stat()?.start_ticks;
+        let place = process.living_place()?;
         let path = format!("{place}fd");
         let links = process.open_dir(&path, "list descriptors")?;
         // Absent permission shows as a fault of each row.
         let infos = process.open_dir(&format!("{place}fdinfo"), "open fdinfo");
         let infos = (detail >= Detail::Kind).then_some(infos.ok()).flatten();
-        let owner = ProcessId { pid, start_ticks: stat.start_ticks };
+        let owner = ProcessId { pid, start_ticks };
         let own = root.pid_dir(Pid(std::process::id())).ok().filter(|_| root.is_live());
         Ok(OpenTable {
             owner,
@@ -273,12 +269,6 @@ impl OpenTable {
         };
         Fault { pid: Some(self.owner.pid), fd: Some(fd), operation, cause }
     }
-}
-
-/// The path of a living thread's directory, for a process whose first thread has exited.
-fn other_thread(process: &PidDir, pid: Pid) -> Result<String, ProcError> {
-    let tid = process.tids()?.into_iter().find(|tid| tid.0 != pid.0);
-    tid.map(|tid| format!("task/{tid}/")).ok_or(ProcError::Gone { pid })
 }
 
 /// True for a link whose text does not tell the kind: a path, other than those that the model knows by name.

@@ -19,6 +19,7 @@ use fdscope_sys::clock::monotonic_now;
 use crate::descriptors::{DescriptorSource, Detail};
 use crate::error::ProcError;
 use crate::root::ProcRoot;
+use crate::table::OpenTable;
 use diff::Known;
 use target::{Change, Target};
 
@@ -81,6 +82,8 @@ impl PollSource {
         let mut targets: BTreeMap<Pid, Target> = BTreeMap::new();
         for &pid in pids {
             let target = Target::named(&root, pid, targets.values())?;
+            // Refused at once, with the reason, rather than at the first look.
+            OpenTable::open(&root, pid, Detail::Number)?;
             targets.insert(pid, target);
         }
         let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);

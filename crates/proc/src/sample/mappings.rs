@@ -52,7 +52,8 @@ impl Mappings {
         self.stacks.begin(dir);
         let mut tally = Tally::default();
         let mut held: Option<Plain> = None;
-        dir.read_lines("maps", "read maps", &mut |line| {
+        let path = format!("{}maps", dir.living_place()?);
+        dir.read_lines(&path, "read maps", &mut |line| {
             let Some(map) = parse_map(line) else { return };
             let plain = map.is_anonymous().then_some(Plain {
                 start: map.start,
@@ -64,7 +65,7 @@ impl Mappings {
                     tally.add_pair(first, second, &mut self.stacks)
                 }
                 (first, second) => {
-                    tally.add_alone(first, &mut self.stacks);
+                    tally.add_alone(first);
                     second
                 }
             };
@@ -72,7 +73,7 @@ impl Mappings {
                 tally.add(group_of_named(&map));
             }
         })?;
-        tally.add_alone(held, &mut self.stacks);
+        tally.add_alone(held);
         let mut counts = self.stacks.unjoined(dir);
         for stretch in self.stacks.rejected() {
             tally.add(
@@ -141,15 +142,12 @@ impl Tally {
             stacks.add(Stretch { start: second.start, size, guard });
             return None;
         }
-        self.add_alone(Some(first), stacks);
+        self.add_alone(Some(first));
         Some(second)
     }
 
-    fn add_alone(&mut self, plain: Option<Plain>, stacks: &mut Stacks) {
+    fn add_alone(&mut self, plain: Option<Plain>) {
         let Some(plain) = plain else { return };
-        if is_usable(plain) && stacks.add_unguarded(plain.start, plain.size()) {
-            return;
-        }
         self.add(group_of_plain(plain));
     }
 }

@@ -4,6 +4,9 @@
 //! glibc's default (RLIMIT_STACK, or 2 MiB), Rust's, or one seen under a living thread. From their number those of
 //! living threads are taken, and what glibc may keep for the next thread: at most 40 MiB (nptl/allocatestack.c,
 //! `stack_cache_maxsize`). What is left is a lower bound: at least so many threads were never joined.
+//!
+//! Not seen: stacks whose guard is no mapping of its own (glibc since 2.42 on Linux since 6.13 guards by
+//! MADV_GUARD_INSTALL). They read like any block of malloc(3) and are counted among anonymous mappings.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +59,6 @@ pub(super) struct Stacks {
     usual: Vec<u64>,
     /// Makes under living threads, ever.
     seen: BTreeSet<Make>,
-    page: u64,
 }
 
 impl Stacks {
@@ -64,7 +66,6 @@ impl Stacks {
     pub fn begin(&mut self, dir: &PidDir) {
         self.stretches.clear();
         self.rejected.clear();
-        self.page = rustix::param::page_size() as u64;
         self.usual = vec![COMMON];
         self.usual.extend(soft(dir, Resource::Stack).filter(|&size| size < 1 << 32));
     }
@@ -74,18 +75,6 @@ impl Stacks {
         if self.stretches.len() < MOST {
             self.stretches.push(stretch);
         }
-    }
-
-    /// Takes a stretch that no mapping guards, if it is made of whole stacks. glibc since 2.42 guards within the
-    /// mapping (MADV_GUARD_INSTALL), and neighbours merge; the sum of a default stack and a page is no other's size.
-    pub fn add_unguarded(&mut self, start: u64, size: u64) -> bool {
-        let whole =
-            self.usual.iter().map(|usual| usual + self.page).find(|one| size.is_multiple_of(*one));
-        let Some(one) = whole else { return false };
-        for at in 0..size / one {
-            self.add(Stretch { start: start + at * one, size: one, guard: 0 });
-        }
-        true
     }
 
     /// Stretches that turned out to be no stacks.
@@ -171,7 +160,6 @@ fn is_stack(stretch: &Stretch, usual: &[u64], seen: &BTreeSet<Make>) -> bool {
     let whole = stretch.size + stretch.guard;
     seen.contains(&(stretch.size, stretch.guard))
         || usual.iter().any(|&usual| usual == stretch.size || usual == whole)
-        || stretch.guard == 0
 }
 
 /// The stack pointer in /proc/PID/task/TID/syscall: the last but one word, for a thread that is blocked.

@@ -1,0 +1,114 @@
+//! Bad days: processes that may not be read, that have lost their first thread, that are called by hostile names.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use fdscope_fixtures::{Fixture, c, in_path};
+use fdscope_model::{Association, EventSource, HandleKind, Pid};
+use fdscope_proc::{Detail, PollSource, ProcRoot};
+
+/// Compiles a program of this folder.
+fn compile(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
+    if !in_path("cc") {
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("folder");
+    let source = format!("{}/tests/programs/{name}.c", env!("CARGO_MANIFEST_DIR"));
+    let program = folder.path().join(name);
+    let status = Command::new("cc").args(["-pthread", &source, "-o"]).arg(&program).status();
+    assert!(status.expect("cc").success());
+    Some((folder, program))
+}
+
+#[test]
+fn descriptors_outlive_the_first_thread() {
+    let Some((_folder, program)) = compile("headless") else { return };
+    let fixture = Fixture::start(&program, &[]);
+    let pid = Pid(fixture.pid());
+    let root = ProcRoot::open().expect("/proc");
+    let snapshot = root.descriptors(pid, Detail::Kind).expect("snapshot");
+    let names: Vec<_> = snapshot.handles.iter().map(|handle| handle.name.clone()).collect();
+    assert!(names.contains(&"/dev/null".into()), "{names:?}");
+    assert_eq!(root.count_descriptors(pid).expect("count"), names.len() as u64);
+    let sample = root.sample(pid).expect("sample");
+    assert!(sample.groups.iter().any(|group| group.kind == HandleKind::Mapping));
+    let mut source = PollSource::new(root, &[pid], false, Duration::from_secs(1)).expect("source");
+    let mut events = 0;
+    source.poll(Duration::ZERO, &mut |_| events += 1).expect("poll");
+    assert_eq!(events, names.len());
+    fixture.finish();
+}
+
+/// Runs this test program again as nobody, with only the test named.
+fn as_nobody(test: &str, pid: u32) {
+    let own = std::env::current_exe().expect("own program");
+    let folder = tempfile::tempdir().expect("folder");
+    let copy = folder.path().join("copy");
+    std::fs::copy(&own, &copy).expect("copy");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("permissions");
+    let mut command = Command::new(&copy);
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command.env("FDSCOPE_TEST_PID", pid.to_string()).uid(65_534).gid(65_534);
+    let output = command.stdin(Stdio::null()).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn another_users_process_is_refused_in_words_and_what_is_public_is_told() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root, to become another user");
+        return;
+    }
+    let mut fixture = Fixture::start(&c("leaky"), &[]);
+    fixture.ask("step 3");
+    as_nobody("seen_by_nobody", fixture.pid());
+}
+
+/// The part of the test above that runs as another user.
+#[test]
+#[ignore = "run by the test above, as another user"]
+fn seen_by_nobody() {
+    let Some(pid) = std::env::var("FDSCOPE_TEST_PID").ok().and_then(|pid| pid.parse().ok()) else {
+        return;
+    };
+    let pid = Pid(pid);
+    let root = ProcRoot::open().expect("/proc");
+    let error = root.descriptors(pid, Detail::Full).expect_err("another user's");
+    assert!(error.is_not_permitted(), "{error}");
+    let text = error.to_string();
+    assert_eq!(text, format!("failed to list descriptors of process {pid}: permission denied"));
+    let error = PollSource::new(root.clone(), &[pid], false, Duration::from_secs(1));
+    assert!(error.expect_err("refused at once").is_not_permitted());
+
+    let process = root.process(pid).expect("who it is, is public");
+    assert!(process.exe.is_empty() && !process.cmdline.is_empty());
+    let sample = root.sample(pid).expect("what is public");
+    assert!(sample.threads == 1 && sample.limits.len() >= 3, "{sample:?}");
+    assert!(sample.descriptors >= 6 || sample.descriptors == 0, "counted since Linux 6.2");
+}
+
+#[test]
+fn hostile_names_are_kept_byte_for_byte() {
+    let mut fixture = Fixture::start(&c("hostile"), &[]);
+    fixture.ask("step 1");
+    let pid = fixture.pid();
+    let root = ProcRoot::open().expect("/proc");
+    let snapshot = root.descriptors(Pid(pid), Detail::Full).expect("snapshot");
+    assert_eq!(snapshot.faults, []);
+    let mut unprintable = 0;
+    for handle in &snapshot.handles {
+        let Association::Fd(fd) = handle.via else { panic!("a descriptor: {handle:?}") };
+        let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).expect("link");
+        assert_eq!(handle.name.bytes(), link.as_os_str().as_encoded_bytes());
+        unprintable += usize::from(handle.name.bytes().iter().any(|b| !(b' '..=b'~').contains(&b)));
+        assert!(!handle.name.to_string().chars().any(char::is_control));
+    }
+    assert!(unprintable >= 4);
+    let comm = std::fs::read(format!("/proc/{pid}/comm")).expect("comm");
+    let process = root.process(Pid(pid)).expect("process");
+    assert_eq!(Some(process.comm.bytes()), comm.strip_suffix(b"\n"));
+}
