@@ -25,6 +25,7 @@ mod options;
 mod perf_map;
 mod plumbing;
 mod rule;
+mod site;
 mod space;
 mod stacks;
 mod symbols;

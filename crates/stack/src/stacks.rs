@@ -16,8 +16,8 @@ use crate::debug_file::{build_id_path, hexadecimal};
 use crate::hash::FastMap;
 use crate::module::{Code, Modules};
 use crate::options::StackOptions;
-use crate::plumbing;
 use crate::rule::Memory;
+use crate::site;
 use crate::space::Space;
 use crate::symbols::Symbols;
 use crate::table::StackTable;
@@ -288,7 +288,7 @@ impl Symbolizer for Stacks {
                 });
             }
         }
-        let at = plumbing::mark(self.modules.options().plumbing, &mut frames);
+        let at = site::mark(self.modules.options().plumbing, &mut frames);
         Symbolized { frames, at }
     }
 }
