@@ -49,6 +49,8 @@ struct Batch {
 #[derive(Default)]
 struct State {
     batch: Batch,
+    /// The batch delivered last, emptied: its memory is used again, since fresh pages cost as much as a copy.
+    spare: Batch,
     closed: bool,
     waiting: bool,
 }
@@ -80,18 +82,20 @@ impl Queue {
 
     /// Delivers what there is, waiting at most `timeout` for something; says whether more may come.
     pub fn deliver(&self, timeout: Duration, sink: &mut dyn FnMut(&Event<'_>)) -> bool {
-        let mut batch = Batch::default();
-        let open = {
-            let mut state = self.await_something(timeout);
-            std::mem::swap(&mut batch, &mut state.batch);
-            !state.closed
-        };
-        for (event, kept) in std::mem::take(&mut batch.events) {
+        let mut state = self.await_something(timeout);
+        let spare = std::mem::take(&mut state.spare);
+        let mut batch = std::mem::replace(&mut state.batch, spare);
+        let open = !state.closed;
+        drop(state);
+        let mut events = std::mem::take(&mut batch.events);
+        for (event, kept) in events.drain(..) {
             sink(&batch.with_stack(event, kept));
         }
-        if let Some(event) = batch.lost_like {
+        if let Some(event) = batch.lost_like.take() {
             sink(&Event { body: Body::Lost { count: batch.lost }, ..event });
         }
+        batch.stacks.clear();
+        self.lock().spare = Batch { events, stacks: batch.stacks, ..Batch::default() };
         open
     }
 

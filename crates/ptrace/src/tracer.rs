@@ -147,14 +147,18 @@ impl Tracer {
     /// Serves stops until nothing is left to trace, or until `stop` is set.
     pub fn run(&mut self, stop: &AtomicBool) {
         let mut batch = Vec::new();
+        let mut turns = 0u32;
         while !stop.load(Ordering::Relaxed) && !self.is_done() {
             match wait(true) {
                 Ok(stopped) => batch.extend(stopped),
                 Err(Errno::INTR) => continue,
                 Err(_) => return,
             }
-            // One look at all who stand: else a thread that stops often would keep the others waiting.
-            while self.tasks.len() > 1
+            // Now and then one look at all who stand: the kernel offers the first of its list, so that a few busy
+            // threads could keep the others waiting. Not each time: a look goes through all threads.
+            turns = turns.wrapping_add(1);
+            while turns.is_multiple_of(8)
+                && self.tasks.len() > 1
                 && let Ok(Some(stopped)) = wait(false)
             {
                 batch.push(stopped);

@@ -5,13 +5,13 @@
 
 use fdscope_model::HandleKind;
 
+mod descriptors;
+mod others;
+
 use crate::arch::Arch;
 use crate::effect::{Cloexec, Effect, When};
 use crate::handles::{HandleCall, socketcall};
-use crate::ioctls::{Place, ioctl};
-use crate::memory::{Memory, u32_in, word_in};
-use crate::message::{self, Carrier};
-use crate::options::socket_option;
+use crate::memory::{Memory, u32_in};
 
 /// A system call with its arguments, as at its entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +138,17 @@ impl Invocation {
         takes.then(|| self.arg32(0)).filter(|fd| *fd <= i32::MAX as u32)
     }
 
-    fn arg32(&self, index: usize) -> u32 {
+    /// The flags of clone, clone3, fork and vfork, as far as they concern tables: `CLONE_FILES`, `CLONE_THREAD`.
+    pub fn clone_flags(&self, memory: &dyn Memory) -> Option<u64> {
+        match self.call.effect {
+            Effect::Clone => Some(self.args[0]),
+            Effect::Clone3 => memory.u64_at(self.args[0]),
+            Effect::Fork => Some(0),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn arg32(&self, index: usize) -> u32 {
         self.args[index] as u32
     }
 
@@ -161,7 +171,7 @@ impl Invocation {
         }
     }
 
-    fn flag(&self, cloexec: Cloexec, memory: &dyn Memory) -> Option<bool> {
+    pub(crate) fn flag(&self, cloexec: Cloexec, memory: &dyn Memory) -> Option<bool> {
         match cloexec {
             Cloexec::Never => Some(false),
             Cloexec::Always => Some(true),
@@ -180,208 +190,6 @@ impl Invocation {
         let cloexec = self.flag(cloexec, memory);
         Outcome::Made { fd, kind: self.call.kind, cloexec, of: None }
     }
-
-    fn copies(&self, result: u32, tell: &mut dyn FnMut(Outcome)) {
-        const F_DUPFD: u32 = 0;
-        const F_SETFD: u32 = 2;
-        const F_DUPFD_CLOEXEC: u32 = 1030;
-        let of = self.arg32(0);
-        let kind = HandleKind::UnknownDescriptor;
-        let copy =
-            |cloexec| Outcome::Made { fd: result, kind, cloexec: Some(cloexec), of: Some(of) };
-        match self.call.effect {
-            Effect::Dup => tell(copy(false)),
-            Effect::DupOnto { cloexec } if result != of => {
-                tell(Outcome::Replaced(result));
-                tell(copy(self.flag(cloexec, &NO_MEMORY).unwrap_or(false)));
-            }
-            Effect::Fcntl => match self.arg32(1) {
-                F_DUPFD => tell(copy(false)),
-                F_DUPFD_CLOEXEC => tell(copy(true)),
-                F_SETFD => tell(Outcome::Flagged(of, self.args[2] & 1 != 0)),
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    fn close_range(&self, tell: &mut dyn FnMut(Outcome)) {
-        const CLOSE_RANGE_UNSHARE: u32 = 2;
-        const CLOSE_RANGE_CLOEXEC: u32 = 4;
-        let (first, last, flags) = (self.arg32(0), self.arg32(1), self.arg32(2));
-        if flags & CLOSE_RANGE_UNSHARE != 0 {
-            tell(Outcome::Unshared);
-        }
-        tell(match flags & CLOSE_RANGE_CLOEXEC {
-            0 => Outcome::ClosedRange(first, last),
-            _ => Outcome::FlaggedRange(first, last),
-        });
-    }
-
-    /// The flags of clone, clone3, fork and vfork, as far as they concern tables: `CLONE_FILES`, `CLONE_THREAD`.
-    pub fn clone_flags(&self, memory: &dyn Memory) -> Option<u64> {
-        match self.call.effect {
-            Effect::Clone => Some(self.args[0]),
-            Effect::Clone3 => memory.u64_at(self.args[0]),
-            Effect::Fork => Some(0),
-            _ => None,
-        }
-    }
-
-    fn clone_pidfd(&self, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        const CLONE_PIDFD: u64 = 0x1000;
-        if self.clone_flags(memory).is_none_or(|flags| flags & CLONE_PIDFD == 0) {
-            return;
-        }
-        let place = match self.call.effect {
-            Effect::Clone3 => memory.u64_at(self.args[0].wrapping_add(8)),
-            _ => Some(self.args[2]),
-        };
-        if let Some(fd) = place.and_then(|address| memory.u32_at(address)) {
-            tell(Outcome::Made { fd, kind: HandleKind::PidFd, cloexec: Some(true), of: None });
-        }
-    }
-
-    fn received(&self, result: i64, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        let (count, flags) = match self.call.effect {
-            Effect::ReceiveMessages => (result.clamp(0, 1024) as u64, self.args[3]),
-            _ => (1, self.args[2]),
-        };
-        let stride = message::vector_stride(self.arch) as u64;
-        for index in 0..count {
-            self.message(self.args[1].wrapping_add(index * stride), flags, memory, tell);
-        }
-    }
-
-    fn message(&self, at: u64, flags: u64, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        const MSG_CMSG_CLOEXEC: u64 = 0x4000_0000;
-        /// More than the kernel ever puts: SCM_MAX_FD is 253.
-        const MOST: u64 = 16 << 10;
-        let mut header = [0; 64];
-        let header = &mut header[..message::header_bytes(self.arch)];
-        let read = memory.read(at, header);
-        let Some(control) = message::control(&header[..read], self.arch) else { return };
-        if control.address == 0 || control.length == 0 {
-            return;
-        }
-        let mut bytes = vec![0; control.length.min(MOST) as usize];
-        let read = memory.read(control.address, &mut bytes);
-        for carried in message::carried(&bytes[..read], self.arch) {
-            let (kind, cloexec) = match carried.by {
-                Carrier::Rights => (HandleKind::UnknownDescriptor, flags & MSG_CMSG_CLOEXEC != 0),
-                Carrier::PidFd => (HandleKind::PidFd, true),
-            };
-            tell(Outcome::Made { fd: carried.fd, kind, cloexec: Some(cloexec), of: None });
-        }
-    }
-
-    fn ioctl(&self, result: i64, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        let Some(row) = ioctl(self.arg32(1)) else { return };
-        let fd = match row.place {
-            Place::Result => Some(result as u32),
-            Place::Struct(offset) => memory.u32_at(self.args[2].wrapping_add(offset.into())),
-            Place::OtherProcess => None,
-        };
-        if let Some(fd) = fd.filter(|fd| *fd <= i32::MAX as u32) {
-            let cloexec = self.flag(row.cloexec, memory);
-            tell(Outcome::Made { fd, kind: row.kind, cloexec, of: None });
-        }
-    }
-
-    fn socket_option(&self, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        let Some(row) = socket_option(self.arg32(1), self.arg32(2)) else { return };
-        let at = self.args[3].wrapping_add(row.offset.into());
-        if let Some(fd) = memory.u32_at(at).filter(|fd| *fd <= i32::MAX as u32) {
-            let cloexec = self.flag(row.cloexec, memory);
-            tell(Outcome::Made { fd, kind: row.kind, cloexec, of: None });
-        }
-    }
-
-    fn registrations(&self, result: u32, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        const EPOLL_CTL_ADD: u32 = 1;
-        const EPOLL_CTL_DEL: u32 = 2;
-        let (first, second) = (self.arg32(0), self.arg32(1));
-        match (self.call.effect, second) {
-            (Effect::TimerCreate, _) => {
-                if let Some(id) = memory.u32_at(self.args[2]) {
-                    tell(Outcome::TimerMade(id));
-                }
-            }
-            (Effect::TimerDelete, _) => tell(Outcome::TimerEnded(first)),
-            (Effect::AddWatch, _) => tell(Outcome::Watched(first, result)),
-            (Effect::RemoveWatch, watch) => tell(Outcome::Unwatched(first, watch)),
-            (Effect::EpollControl, EPOLL_CTL_ADD) => {
-                tell(Outcome::Registered(first, self.arg32(2)))
-            }
-            (Effect::EpollControl, EPOLL_CTL_DEL) => {
-                tell(Outcome::Unregistered(first, self.arg32(2)));
-            }
-            _ => {}
-        }
-    }
-
-    fn mappings(&self, result: u64, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        match self.call.effect {
-            Effect::Map => tell(Outcome::Mapped(self.address(result), self.args[1])),
-            Effect::MapStruct => {
-                if let Some(length) = memory.u32_at(self.args[0].wrapping_add(4)) {
-                    tell(Outcome::Mapped(self.address(result), length.into()));
-                }
-            }
-            Effect::Unmap => tell(Outcome::Unmapped(self.args[0], self.args[1])),
-            Effect::Remap => {
-                tell(Outcome::Unmapped(self.args[0], self.args[1]));
-                tell(Outcome::Mapped(self.address(result), self.args[2]));
-            }
-            _ => {}
-        }
-    }
-
-    fn address(&self, result: u64) -> u64 {
-        if self.arch.is_compat() { result & 0xffff_ffff } else { result }
-    }
-
-    fn reaped(&self, result: i64, memory: &dyn Memory, tell: &mut dyn FnMut(Outcome)) {
-        let child = match self.call.effect {
-            Effect::Wait => self.waited(result, memory),
-            _ => self.waited_id(memory),
-        };
-        if let Some(child) = child.filter(|child| *child > 0) {
-            tell(Outcome::Reaped(child));
-        }
-    }
-
-    /// wait4 also reports children that stopped or continued (low byte 0x7f, or all ones); without a status to look
-    /// at, they can only be meant if WUNTRACED or WCONTINUED was asked for.
-    fn waited(&self, result: i64, memory: &dyn Memory) -> Option<u32> {
-        const WUNTRACED_WCONTINUED: u64 = 2 | 8;
-        let gone = match memory.u32_at(self.args[1]) {
-            Some(status) => status & 0xff != 0x7f && status != 0xffff,
-            None => self.args[2] & WUNTRACED_WCONTINUED == 0,
-        };
-        gone.then_some(result as u32)
-    }
-
-    /// `siginfo_t`: `si_code` is the third int, `si_pid` follows at the next multiple of the pointer size.
-    fn waited_id(&self, memory: &dyn Memory) -> Option<u32> {
-        const P_PID: u32 = 1;
-        const WNOWAIT: u64 = 0x0100_0000;
-        const WSTOPPED_WCONTINUED: u64 = 2 | 8;
-        const CLD_EXITED_KILLED_DUMPED: std::ops::RangeInclusive<u32> = 1..=3;
-        if self.args[3] & WNOWAIT != 0 {
-            return None;
-        }
-        let mut bytes = [0; 24];
-        let read = memory.read(self.args[2], &mut bytes);
-        if read < bytes.len() {
-            let only_ends = self.args[3] & WSTOPPED_WCONTINUED == 0;
-            return (only_ends && self.arg32(0) == P_PID).then(|| self.arg32(1));
-        }
-        let code = u32_in(&bytes, 8)?;
-        let pid_at = 12usize.next_multiple_of(self.arch.pointer_bytes());
-        let pid = word_in(&bytes, pid_at, 4)? as u32;
-        CLD_EXITED_KILLED_DUMPED.contains(&code).then_some(pid)
-    }
 }
 
 const EBADF: i64 = 9;
@@ -389,8 +197,6 @@ const EBADF: i64 = 9;
 pub const CLONE_FILES: u64 = 0x400;
 /// `CLONE_THREAD` of linux/sched.h: the child is a thread.
 pub const CLONE_THREAD: u64 = 0x1_0000;
-
-const NO_MEMORY: (u64, &[u8]) = (0, &[]);
 
 /// Calls with a descriptor as first argument that their effect does not tell: directories, listeners, filesystems.
 const DIRECTORY_OR_LISTENER: &[&str] = &[
