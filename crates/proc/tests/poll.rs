@@ -137,7 +137,7 @@ fn every_birth_and_every_death_is_found_at_a_quiet_moment() {
     assert!(fold.count(pid, HandleKind::EventFd) >= 4);
     assert!(fold.count(pid, HandleKind::IoUring) >= 2);
     let lonely = |row: &Row| {
-        row.1.as_ref().is_some_and(|name| name.to_string().ends_with("socket, not connected"))
+        row.1.as_ref().is_some_and(|name| name.to_string().starts_with("TCP socket, unconnected"))
     };
     assert!(fold.tables.values().flat_map(BTreeMap::values).any(lonely));
 }

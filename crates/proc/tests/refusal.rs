@@ -104,7 +104,7 @@ fn hostile_names_are_kept_byte_for_byte() {
         let Association::Fd(fd) = handle.via else { panic!("a descriptor: {handle:?}") };
         let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).expect("link");
         assert_eq!(handle.name.bytes(), link.as_os_str().as_encoded_bytes());
-        unprintable += usize::from(handle.name.bytes().iter().any(|b| !(b' '..=b'~').contains(&b)));
+        unprintable += usize::from(handle.name.bytes().iter().any(|b| !(b' '..=b'~').contains(b)));
         assert!(!handle.name.to_string().chars().any(char::is_control));
     }
     assert!(unprintable >= 4);

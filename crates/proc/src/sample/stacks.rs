@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use fdscope_model::process::GroupCount;
-use fdscope_model::{HandleKind, Name};
+use fdscope_model::{HandleKind, Name, Tid};
 
 use crate::limits::soft;
 use crate::parse::{Resource, hex};
@@ -54,6 +54,8 @@ type Make = (u64, u64);
 #[derive(Debug, Default)]
 pub(super) struct Stacks {
     stretches: Vec<Stretch>,
+    /// Threads when the reading began: one that ended since may still show its stack.
+    before: Vec<Tid>,
     rejected: Vec<Stretch>,
     /// Sizes at which stacks are expected though no thread was seen on one.
     usual: Vec<u64>,
@@ -65,6 +67,7 @@ impl Stacks {
     /// Begins a reading of maps.
     pub fn begin(&mut self, dir: &PidDir) {
         self.stretches.clear();
+        self.before = dir.tids().unwrap_or_default();
         self.rejected.clear();
         self.usual = vec![COMMON];
         self.usual.extend(soft(dir, Resource::Stack).filter(|&size| size < 1 << 32));
@@ -123,6 +126,9 @@ impl Stacks {
         self.stretches.sort_unstable_by_key(|stretch| stretch.start);
         let mut living = Living::default();
         let tids = dir.tids().unwrap_or_default();
+        let now: BTreeSet<Tid> = tids.iter().copied().collect();
+        living.elsewhere_unknown =
+            self.before.iter().filter(|tid| !now.contains(tid)).count() as u64;
         // The first thread stands on the process's own stack.
         let others = tids.into_iter().filter(|tid| tid.0 != dir.pid().0);
         for (at, tid) in others.enumerate() {
@@ -152,7 +158,7 @@ impl Stacks {
 struct Living {
     /// One for each thread on a stretch.
     makes: Vec<Make>,
-    /// Threads of which it is not known: running, or not permitted.
+    /// Threads of which it is not known: running, ended since, or not permitted.
     elsewhere_unknown: u64,
 }
 
