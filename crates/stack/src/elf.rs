@@ -15,7 +15,7 @@ use crate::arch::Arch;
 use crate::error::StackError;
 
 /// The largest unwind section that is read: about twice that of the largest browsers.
-const LARGEST_SECTION: u64 = 96 << 20;
+pub const LARGEST_SECTION: u64 = 96 << 20;
 /// The most program headers that are looked at.
 const MOST_SEGMENTS: usize = 256;
 
@@ -32,6 +32,10 @@ pub struct Elf {
     pub debug_link: Option<(Vec<u8>, u32)>,
     /// True for the Go toolchain's output, whose every function keeps a frame pointer.
     pub go: bool,
+    /// Where Go's own table of functions is: offset and size.
+    pub go_table: Option<(u64, u64)>,
+    /// Address of `.text`.
+    pub text_address: u64,
     /// Unwind sections.
     pub unwind: UnwindSections,
 }
@@ -111,6 +115,8 @@ impl Elf {
                 _ => {}
             }
         }
+        let go_table = elf.section_by_name(".gopclntab");
+        let go_table = go_table.or_else(|| elf.section_by_name(".data.rel.ro.gopclntab"));
         let link = elf.gnu_debuglink().ok().flatten();
         let mut unwind = read_unwind(&elf);
         if let (true, Some(index)) = (unwind.eh_frame.bytes.is_empty(), index) {
@@ -122,8 +128,9 @@ impl Elf {
             segments,
             build_id: elf.build_id().ok().flatten().unwrap_or_default().to_vec(),
             debug_link: link.map(|(name, crc)| (name.to_vec(), crc)),
-            go: elf.section_by_name(".gopclntab").is_some()
-                || elf.section_by_name(".note.go.buildid").is_some(),
+            go: go_table.is_some() || elf.section_by_name(".note.go.buildid").is_some(),
+            go_table: go_table.and_then(|section| section.file_range()),
+            text_address: unwind.text_address,
             unwind,
         })
     }

@@ -1,11 +1,12 @@
 //! From addresses to functions, files and lines: the only file that knows blazesym.
 //!
 //! Each module is asked in turn: its separate debug file, then the file itself with its debug information, then its
-//! symbol table alone. All go by the descriptors that `module` keeps, so that deleted files and other mount
+//! symbol table alone, then what the toolchain put there for itself (`go_table`). All go by the descriptors that `module` keeps, so that deleted files and other mount
 //! namespaces make no difference.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,6 +15,8 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use fdscope_model::{CodeAddr, Symbol};
 
+use crate::elf::LARGEST_SECTION;
+use crate::go_table::GoTable;
 use crate::hash::FastMap;
 use crate::module::{Code, Image, Module};
 use crate::perf_map::PerfMap;
@@ -25,6 +28,7 @@ pub struct Symbols {
     debug_dirs: Vec<PathBuf>,
     known: FastMap<CodeAddr, Rc<[Symbol]>>,
     perf_maps: FastMap<u32, PerfMap>,
+    go_tables: FastMap<u32, Option<GoTable>>,
 }
 
 impl Symbols {
@@ -32,7 +36,7 @@ impl Symbols {
     pub fn new(debug_dirs: Vec<PathBuf>) -> Self {
         let symbolizer = build(&debug_dirs);
         let (known, perf_maps) = (FastMap::default(), FastMap::default());
-        Symbols { symbolizer, debug_dirs, known, perf_maps }
+        Symbols { symbolizer, debug_dirs, known, perf_maps, go_tables: FastMap::default() }
     }
 
     /// The symbols at `addr` of `module`, innermost first; never empty.
@@ -41,7 +45,9 @@ impl Symbols {
             return Rc::clone(known);
         }
         let found: Option<Vec<Symbol>> = match module.map(|module| &module.code) {
-            Some(Code::File(image)) => self.in_image(image, addr.offset),
+            Some(Code::File(image)) => {
+                self.in_image(image, addr.offset).or_else(|| self.in_go_table(image, addr))
+            }
             Some(Code::Jit { map: Some(map), .. }) => self.in_perf_map(map, addr),
             _ => None,
         };
@@ -63,6 +69,18 @@ impl Symbols {
             *map = PerfMap::read(file);
         }
         map.symbol(addr.offset).map(|symbol| vec![symbol])
+    }
+
+    fn in_go_table(&mut self, image: &Image, addr: CodeAddr) -> Option<Vec<Symbol>> {
+        let address = image.elf.address_of(addr.offset)?;
+        let read = || {
+            let (offset, size) = image.elf.go_table.filter(|&(_, size)| size < LARGEST_SECTION)?;
+            let mut bytes = vec![0; usize::try_from(size).ok()?];
+            image.file.read_exact_at(&mut bytes, offset).ok()?;
+            GoTable::parse(bytes, image.elf.text_address)
+        };
+        let table = self.go_tables.entry(addr.module).or_insert_with(read).as_ref()?;
+        table.symbol(address).map(|symbol| vec![symbol])
     }
 
     fn in_image(&mut self, image: &Image, offset: u64) -> Option<Vec<Symbol>> {

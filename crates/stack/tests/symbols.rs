@@ -276,6 +276,39 @@ fn inlined_and_mangled_names_of_cpp_are_shown() {
     assert!(got.iter().any(|name| name.contains("(anonymous namespace)::Worker::run")), "{got:?}");
 }
 
+#[test]
+fn stripped_go_programs_are_named_by_their_own_table() {
+    if !cfg!(target_arch = "x86_64") || Command::new("go").arg("version").output().is_err() {
+        eprintln!("skipped: needs go");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("stripped");
+    let mut build = Command::new("go");
+    build.args(["build", "-ldflags=-s -w", "-o"]).arg(&program).arg(common::source("callers.go"));
+    build.env("GOCACHE", directory.path().join("cache")).env("GOFLAGS", "-mod=mod");
+    assert!(build.status().unwrap().success());
+    let mut fixture = Fixture::start(&mut Command::new(&program));
+    let mut truth: Vec<(u64, String)> = Vec::new();
+    loop {
+        let line = fixture.line();
+        let Some((address, rest)) = line.split_once(' ') else { break };
+        truth.push((address.parse().unwrap(), rest.to_owned()));
+    }
+    assert!(truth.len() >= 4, "{truth:?}");
+    let addresses: Vec<u64> = truth.iter().map(|(address, _)| *address).collect();
+    let mut stacks = Stacks::new(StackOptions::default());
+    let id = common::id(stacks.intern(fixture.pid(), &Trace::Addresses(&addresses)));
+    let symbolized = stacks.symbolize(id);
+    let text = |symbol: &fdscope_model::Symbol| {
+        let (function, file) = (symbol.function.as_deref(), symbol.file.as_deref());
+        format!("{} {}:{}", function.unwrap(), file.unwrap(), symbol.line.unwrap())
+    };
+    let got: Vec<String> = symbolized.frames.iter().map(|frame| text(&frame.symbol)).collect();
+    let truth: Vec<String> = truth.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(got, truth);
+}
+
 mod shop {
     #[inline(never)]
     pub fn rust_function(n: u32) -> u32 {
