@@ -172,17 +172,23 @@ fn acquired<'a>(
 
 const O_PATH: u32 = 0o10_000_000;
 
-/// The kind by mode. Anonymous inodes look like regular files to the kernel since Linux 6.17: they stay unknown until
-/// someone reads their link.
+/// The kind by mode. What the kernel made up itself (major 0) stays unknown until someone reads its link: anonymous
+/// inodes look like regular files since Linux 6.17, and pipes like named ones.
 pub fn kind_of(slot: &wire::Slot) -> HandleKind {
     const S_IFREG: u32 = 0o100_000;
-    let kind = kind::classify(slot.mode, b"");
+    const S_IFIFO: u32 = 0o010_000;
     if slot.flags & O_PATH != 0 {
         return HandleKind::Path;
     }
-    let anonymous =
-        slot.mode & 0o170_000 == S_IFREG && slot.mode & 0o777 == 0o600 && major(slot) == 0;
-    if anonymous { HandleKind::UnknownDescriptor } else { kind }
+    let made_up = match slot.mode & 0o170_000 {
+        S_IFREG => slot.mode & 0o777 == 0o600,
+        S_IFIFO => true,
+        _ => false,
+    };
+    if made_up && major(slot) == 0 {
+        return HandleKind::UnknownDescriptor;
+    }
+    kind::classify(slot.mode, b"")
 }
 
 fn major(slot: &wire::Slot) -> u32 {

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub mod demo;
+pub mod demo_target;
+pub mod doctor;
+pub mod leak;
+pub mod manual;

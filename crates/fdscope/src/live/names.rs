@@ -1,0 +1,98 @@
+//! What living handles are called: asked of the kernel while they live, remembered for when they do not.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+
+use fdscope_analyze::Ledger;
+use fdscope_model::{FdNumber, HandleKind, Name, Pid, Tid, kind};
+use fdscope_proc::ProcRoot;
+
+/// At most this many links are read per process and tick: reading one takes about 2 µs.
+const MOST_PER_TICK: usize = 1024;
+/// At most this many names are remembered.
+const MOST_KEPT: usize = 16_384;
+
+/// Names of descriptors and threads.
+pub struct NameBook {
+    proc: ProcRoot,
+    descriptors: RefCell<HashMap<(Pid, FdNumber), (u64, Name)>>,
+    threads: RefCell<HashMap<Tid, Name>>,
+}
+
+impl NameBook {
+    /// An empty book.
+    pub fn new(proc: ProcRoot) -> Self {
+        NameBook { proc, descriptors: RefCell::default(), threads: RefCell::default() }
+    }
+
+    /// Reads the names of handles that came while watching and do not have one yet, and tells the ledger the kinds
+    /// that only a name reveals.
+    pub fn learn(&self, ledger: &mut Ledger, pid: Pid) {
+        let Ok(dir) = self.proc.pid_dir(pid) else { return };
+        let mut read = 0;
+        for handle in ledger.live(pid) {
+            let known = self
+                .descriptors
+                .borrow()
+                .get(&(pid, handle.fd))
+                .is_some_and(|k| k.0 == handle.born.0);
+            let wanted = handle.birth_seen || handle.kind == HandleKind::UnknownDescriptor;
+            if known || !wanted || read >= MOST_PER_TICK {
+                continue;
+            }
+            read += 1;
+            let Ok(link) = dir.read_link(&format!("fd/{}", handle.fd), "read link") else {
+                continue;
+            };
+            if handle.kind == HandleKind::UnknownDescriptor || handle.kind == HandleKind::CharDevice
+            {
+                let found = kind::classify(0o100_000, link.bytes());
+                ledger.learn(pid, handle.key, found, None);
+            }
+            self.keep(pid, handle.fd, handle.born.0, link);
+        }
+    }
+
+    fn keep(&self, pid: Pid, fd: FdNumber, born: u64, name: Name) {
+        let mut kept = self.descriptors.borrow_mut();
+        if kept.len() < MOST_KEPT || kept.contains_key(&(pid, fd)) {
+            kept.insert((pid, fd), (born, name));
+        }
+    }
+
+    /// The name of a descriptor: asked for now, else as last known. A socket's is its endpoints.
+    pub fn descriptor(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
+        let now = self
+            .proc
+            .pid_dir(pid)
+            .ok()
+            .and_then(|dir| dir.read_link(&format!("fd/{fd}"), "read link").ok());
+        let name =
+            now.or_else(|| self.descriptors.borrow().get(&(pid, fd)).map(|kept| kept.1.clone()))?;
+        Some(self.endpoint(pid, &name).unwrap_or(name))
+    }
+
+    /// What a socket is connected to: `tcp 10.0.0.1:80->10.0.0.2:4242 ESTABLISHED` for `socket:[17]`.
+    fn endpoint(&self, pid: Pid, link: &Name) -> Option<Name> {
+        let digits = link.bytes().strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+        let inode: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        let found = self.proc.endpoints(pid, &BTreeSet::from([inode])).ok()?;
+        found.get(&inode).map(|endpoint| endpoint.text())
+    }
+
+    /// The name of a thread: asked for now, else as last known.
+    pub fn thread(&self, pid: Pid, tid: Tid) -> Option<Name> {
+        if let Some(known) = self.threads.borrow().get(&tid) {
+            return Some(known.clone());
+        }
+        let dir = self.proc.pid_dir(pid).ok()?;
+        let mut comm = dir.read(&format!("task/{tid}/comm"), "read name").ok()?;
+        comm.truncate(comm.len().saturating_sub(1));
+        let name = Name::from(comm);
+        let mut threads = self.threads.borrow_mut();
+        if threads.len() < MOST_KEPT {
+            threads.insert(tid, name.clone());
+        }
+        Some(name)
+    }
+}

@@ -1,0 +1,300 @@
+//! The event sources behind one face, and the choice among them.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use fdscope_bpf::load::KernelTypes;
+use fdscope_bpf::{BpfSource, Stacks, Support, TableReader};
+use fdscope_model::{
+    Acquire, AcquireCause, Association, Blind, Body, Event, EventSource, Handle, HandleKey, Pid,
+    Progress, Sight, Snapshot, SnapshotSource, TableId, Tid, Trace,
+};
+use fdscope_proc::{DescriptorSource, Detail, PollSource, ProcRoot};
+use fdscope_ptrace::{Follow, PtraceSource};
+
+use crate::args::{Leak, Source, StackMode};
+use crate::ending::{Ending, Failure};
+use crate::live::launch::Launched;
+
+/// `O_CLOEXEC` in the flags of handles.
+const O_CLOEXEC: u32 = 0o2_000_000;
+
+/// An open source.
+pub enum Live {
+    /// eBPF, with the reader of the kernel's tables.
+    Bpf(Box<BpfSource>, TableReader),
+    /// ptrace.
+    Ptrace(PtraceSource),
+    /// Reading /proc.
+    Poll(PollSource),
+}
+
+/// A source with what was lost by not having a better one, and the command it launched.
+pub struct Opened {
+    /// The source.
+    pub live: Live,
+    /// Why better sources were not used.
+    pub fallbacks: Vec<Blind>,
+    /// The launched command.
+    pub launched: Option<Launched>,
+}
+
+/// What to open a source on.
+pub struct Wanted<'a> {
+    /// What was typed.
+    pub leak: &'a Leak,
+    /// The processes; empty for a launch.
+    pub pids: &'a [Pid],
+    /// A 32-bit program is among them.
+    pub compat: bool,
+}
+
+impl Wanted<'_> {
+    fn follows(&self) -> bool {
+        self.leak.follow || self.leak.children || !self.leak.launch.is_empty()
+    }
+
+    fn command(&self) -> Option<Command> {
+        let (program, arguments) = self.leak.launch.split_first()?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Some(command)
+    }
+}
+
+/// Opens the source that was asked for, or the best that is permitted.
+///
+/// # Errors
+/// If it, or any, cannot be had: a [`Failure`] with its exit code where more privilege would help.
+pub fn open(proc: &ProcRoot, wanted: &Wanted<'_>) -> Result<Opened> {
+    let sources: &[Source] = match wanted.leak.source {
+        Source::Auto => &[Source::Bpf, Source::Ptrace, Source::Poll],
+        Source::Bpf => &[Source::Bpf],
+        Source::Ptrace => &[Source::Ptrace],
+        Source::Poll => &[Source::Poll],
+    };
+    let mut fallbacks = Vec::new();
+    let mut last = anyhow!("no source");
+    for source in sources {
+        match open_one(*source, proc, wanted) {
+            Ok((live, launched)) => return Ok(Opened { live, fallbacks, launched }),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                if let Some(blind) = fallback(*source, &error) {
+                    fallbacks.push(blind);
+                }
+                last = error;
+            }
+        }
+    }
+    Err(last)
+}
+
+/// A command that cannot be run fails whatever the source.
+fn is_final(error: &anyhow::Error) -> bool {
+    let not_run = error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.ending != Ending::NotPermitted);
+    not_run || matches!(error.downcast_ref(), Some(fdscope_ptrace::Error::Launch { .. }))
+}
+
+/// What is lost by going on without this source.
+fn fallback(source: Source, error: &anyhow::Error) -> Option<Blind> {
+    let (what, cure) = match source {
+        Source::Bpf => (
+            "what eBPF would show at less cost",
+            "run with sudo, or give fdscope CAP_BPF and CAP_PERFMON",
+        ),
+        Source::Ptrace => (
+            "stacks, and handles that live shorter than the interval",
+            "run as the target's user or with sudo",
+        ),
+        Source::Auto | Source::Poll => return None,
+    };
+    Some(Blind { what: what.to_owned(), why: format!("{error:#}"), cure: Some(cure.to_owned()) })
+}
+
+fn open_one(
+    source: Source,
+    proc: &ProcRoot,
+    wanted: &Wanted<'_>,
+) -> Result<(Live, Option<Launched>)> {
+    match source {
+        Source::Bpf | Source::Auto => open_bpf(wanted),
+        Source::Ptrace => open_ptrace(wanted),
+        Source::Poll => open_poll(proc, wanted),
+    }
+}
+
+fn open_bpf(wanted: &Wanted<'_>) -> Result<(Live, Option<Launched>)> {
+    if let Support::Missing(reason) = Support::probe() {
+        return Err(Failure::new(Ending::NotPermitted, format!("eBPF cannot be used: {reason}"))
+            .cure("run with sudo, or: sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep \"$(command -v fdscope)\"")
+            .cure("without it: --source ptrace, for your own processes")
+            .into());
+    }
+    let types = KernelTypes::read()?;
+    let options = fdscope_bpf::Options {
+        ring_bytes: wanted.leak.ring,
+        stacks: match wanted.leak.stacks {
+            StackMode::Dwarf => Stacks::Copied,
+            StackMode::Fp => Stacks::FramePointers,
+            StackMode::Off => Stacks::Off,
+        },
+        follow: wanted.follows(),
+        compat: wanted.compat,
+    };
+    let reader = TableReader::open(&types)?;
+    let mut source = BpfSource::open(&types, options)?;
+    let launched = wanted.command().map(Launched::pause).transpose()?;
+    let launched_pid = launched.as_ref().map(Launched::pid);
+    for pid in wanted.pids.iter().copied().chain(launched_pid) {
+        source.watch(pid)?;
+    }
+    Ok((Live::Bpf(Box::new(source), reader), launched))
+}
+
+fn open_ptrace(wanted: &Wanted<'_>) -> Result<(Live, Option<Launched>)> {
+    let options = fdscope_ptrace::Options {
+        follow: if wanted.follows() { Follow::Children } else { Follow::No },
+        ..fdscope_ptrace::Options::default()
+    };
+    let source = match wanted.command() {
+        Some(command) => PtraceSource::launch(command, options)?,
+        None => PtraceSource::attach(wanted.pids, options)?,
+    };
+    let launched = source.launched().map(Launched::traced);
+    Ok((Live::Ptrace(source), launched))
+}
+
+fn open_poll(proc: &ProcRoot, wanted: &Wanted<'_>) -> Result<(Live, Option<Launched>)> {
+    let launched = wanted.command().map(Launched::pause).transpose()?;
+    let launched_pid = launched.as_ref().map(Launched::pid);
+    let pids: Vec<Pid> = wanted.pids.iter().copied().chain(launched_pid).collect();
+    let source = PollSource::new(proc.clone(), &pids, wanted.follows(), wanted.leak.interval)?;
+    Ok((Live::Poll(source), launched))
+}
+
+impl Live {
+    /// What the source sees.
+    pub fn sight(&self) -> &Sight {
+        match self {
+            Live::Bpf(source, _) => source.sight(),
+            Live::Ptrace(source) => source.sight(),
+            Live::Poll(source) => source.sight(),
+        }
+    }
+
+    /// See [`EventSource::poll`].
+    pub fn poll(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Progress> {
+        Ok(match self {
+            Live::Bpf(source, _) => source.poll(timeout, sink)?,
+            Live::Ptrace(source) => source.poll(timeout, sink)?,
+            Live::Poll(source) => source.poll(timeout, sink)?,
+        })
+    }
+
+    /// See [`EventSource::stop`].
+    pub fn stop(&mut self) -> Result<()> {
+        match self {
+            Live::Bpf(source, _) => source.stop()?,
+            Live::Ptrace(source) => source.stop()?,
+            Live::Poll(source) => source.stop()?,
+        }
+        Ok(())
+    }
+
+    /// Tells how much stack to copy at births.
+    pub fn set_stack_bytes(&mut self, pid: Pid, bytes: usize) -> Result<()> {
+        if let Live::Bpf(source, _) = self {
+            source.set_stack_bytes(pid, u32::try_from(bytes).unwrap_or(u32::MAX / 2))?;
+        }
+        Ok(())
+    }
+
+    /// The kernel's table of a process, to hold the ledger against; `None` where the source is that table itself.
+    pub fn table(&mut self, proc: &ProcRoot, pid: Pid) -> Option<Result<Snapshot>> {
+        match self {
+            Live::Bpf(_, reader) => Some(reader.snapshot(pid).map_err(Into::into)),
+            Live::Ptrace(_) => Some(
+                DescriptorSource::new(proc.clone(), Detail::Full).snapshot(pid).map_err(Into::into),
+            ),
+            Live::Poll(_) => None,
+        }
+    }
+
+    /// Tells, as events, which descriptors there are before anything is seen to happen.
+    ///
+    /// # Errors
+    /// If a table cannot be read. Processes that are gone by now are left out: their exit will be told.
+    pub fn synthesize(
+        &mut self,
+        proc: &ProcRoot,
+        pids: &[Pid],
+        launching: bool,
+        sink: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<()> {
+        for &pid in pids {
+            let detail = if launching { Detail::Full } else { Detail::Kind };
+            let named = match proc.descriptors(pid, detail) {
+                Ok(snapshot) => snapshot,
+                Err(error) if error.is_gone() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let Some(table) = self.table_of(pid, &named) else { continue };
+            for handle in &named.handles {
+                // What a launched program holds before exec, with close-on-exec set, is fdscope's own.
+                let fdscopes = launching && handle.flags.is_none_or(|flags| flags & O_CLOEXEC != 0);
+                if !fdscopes || !launching {
+                    existing(pid, table.0, handle, &table.1, named.begun, sink);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The id by which the source will speak of a process's table, and its descriptions where the source knows them.
+    fn table_of(&mut self, pid: Pid, named: &Snapshot) -> Option<(TableId, Vec<Handle>)> {
+        match self {
+            Live::Bpf(_, reader) => {
+                let snapshot = reader.snapshot(pid).ok()?;
+                Some((snapshot.table?, snapshot.handles))
+            }
+            Live::Ptrace(source) => {
+                let known = source.tables().iter().find(|table| table.pid == pid)?;
+                Some((known.table, named.handles.clone()))
+            }
+            Live::Poll(_) => None,
+        }
+    }
+}
+
+/// The event that says that a handle was there.
+fn existing(
+    pid: Pid,
+    table: TableId,
+    handle: &Handle,
+    known: &[Handle],
+    at: fdscope_model::Monotonic,
+    sink: &mut dyn FnMut(&Event<'_>),
+) {
+    let Association::Fd(fd) = handle.via else { return };
+    let place = known.binary_search_by_key(&handle.via, |other| other.via).ok();
+    let row = place.and_then(|index| known.get(index)).unwrap_or(handle);
+    let acquire = Acquire {
+        key: HandleKey::Descriptor(table, fd),
+        kind: handle.kind,
+        file: row.file,
+        inode: row.inode.or(handle.inode),
+        cloexec: row.flags.or(handle.flags).map(|flags| flags & O_CLOEXEC != 0),
+        cause: AcquireCause::Existing,
+        name: Some(handle.name.clone()),
+        trace: Trace::None,
+    };
+    sink(&Event { at, pid, tid: Tid(0), body: Body::Acquire(acquire) });
+}

@@ -1,0 +1,275 @@
+//! The loop: events into the ledger, samples and comparisons with the kernel's table in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use fdscope_analyze::{Ledger, LedgerOptions, Summary};
+use fdscope_model::{
+    Acquire, Body, Event, Fail, Fault, Monotonic, Pid, Process, Progress, Release, Trace,
+};
+use fdscope_proc::{ProcRoot, Sampler, pattern};
+use fdscope_stack::Stacks;
+use fdscope_sys::clock::monotonic_now;
+
+use crate::live::names::NameBook;
+use crate::live::source::Live;
+
+/// How long one poll waits: also how soon Ctrl-C is noticed.
+const TURN: Duration = Duration::from_millis(50);
+/// The ledger is held against the kernel's table this often.
+const RECONCILE_EVERY_NS: u64 = 5_000_000_000;
+/// A comparison gives up draining after so many polls: the target then makes events faster than they are read.
+const MOST_DRAINS: usize = 64;
+
+/// A watch under way.
+pub struct Watch {
+    /// Where events come from.
+    pub live: Live,
+    /// The books.
+    pub ledger: Ledger,
+    /// The stacks.
+    pub stacks: Stacks,
+    /// What handles are called.
+    pub names: NameBook,
+    /// What could not be read on the way.
+    pub faults: Vec<Fault>,
+    /// When watching began.
+    pub begun: Monotonic,
+    proc: ProcRoot,
+    samplers: BTreeMap<Pid, Sampler>,
+    wants_reconcile: BTreeSet<Pid>,
+    interval_ns: u64,
+    sampled: Monotonic,
+    reconciled: Monotonic,
+}
+
+/// What a watch is told to stop by.
+pub struct Until<'a> {
+    /// When, if at a certain time.
+    pub deadline: Option<Monotonic>,
+    /// Set by Ctrl-C.
+    pub interrupted: &'a AtomicBool,
+}
+
+impl Watch {
+    /// Begins: existing handles are told to the ledger, then the books are open.
+    ///
+    /// # Errors
+    /// If a table cannot be read.
+    pub fn begin(
+        live: Live,
+        proc: ProcRoot,
+        stacks: Stacks,
+        processes: &[Process],
+        interval: Duration,
+        launching: bool,
+    ) -> Result<Self> {
+        let begun = monotonic_now();
+        let options = LedgerOptions { begun: Some(begun), pattern };
+        let mut watch = Watch {
+            live,
+            ledger: Ledger::new(options),
+            stacks,
+            names: NameBook::new(proc.clone()),
+            faults: Vec::new(),
+            begun,
+            proc,
+            samplers: BTreeMap::new(),
+            wants_reconcile: BTreeSet::new(),
+            interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
+            sampled: Monotonic(0),
+            reconciled: begun,
+        };
+        for process in processes {
+            watch.ledger.know(process.clone());
+            watch.sample_from_now_on(process.id.pid);
+        }
+        let pids: Vec<Pid> = processes.iter().map(|process| process.id.pid).collect();
+        let Watch { live, ledger, proc, .. } = &mut watch;
+        live.synthesize(proc, &pids, launching, &mut |event| ledger.apply(event))?;
+        Ok(watch)
+    }
+
+    /// Watches until the deadline, Ctrl-C, or the end of every process. `tick` is called a few times a second, and
+    /// ends the watch by answering false.
+    ///
+    /// # Errors
+    /// If the source broke.
+    pub fn run(
+        &mut self,
+        until: &Until<'_>,
+        tick: &mut dyn FnMut(&mut Watch) -> Result<bool>,
+    ) -> Result<()> {
+        loop {
+            let progress = self.turn(TURN)?;
+            let now = monotonic_now();
+            let over = until.deadline.is_some_and(|deadline| now >= deadline);
+            if !tick(self)?
+                || over
+                || until.interrupted.load(Ordering::Relaxed)
+                || progress == Progress::Ended
+            {
+                return Ok(());
+            }
+            self.keep_house(now)?;
+        }
+    }
+
+    /// Ends: a last comparison and sample while the processes live, then the source is stopped and emptied.
+    ///
+    /// # Errors
+    /// If the source broke.
+    pub fn end(&mut self) -> Result<()> {
+        self.keep_house_of_all(monotonic_now())?;
+        self.live.stop()?;
+        self.drain(monotonic_now())
+    }
+
+    /// How the watch stands.
+    pub fn summary(&self) -> Summary {
+        self.ledger.summary(monotonic_now())
+    }
+
+    /// One poll: events go through the unwinder into the ledger.
+    fn turn(&mut self, timeout: Duration) -> Result<Progress> {
+        let Watch { live, ledger, stacks, wants_reconcile, names, samplers, proc, .. } = self;
+        live.poll(timeout, &mut |event| {
+            follow_process(event, stacks, samplers, proc);
+            if let Body::Acquire(acquire) = &event.body
+                && let fdscope_model::HandleKey::Thread(tid) = acquire.key
+            {
+                // Threads are often named and gone before the report is made.
+                names.thread(event.pid, tid);
+            }
+            if matches!(event.body, Body::Reconcile { .. } | Body::Exec { .. }) {
+                wants_reconcile.insert(event.pid);
+            }
+            ledger.apply(&known(event, stacks));
+            if let Body::Fork { child, .. } = event.body
+                && let Ok(process) = proc.process(child)
+            {
+                ledger.know(process);
+            }
+            if let Body::Exec { .. } = event.body
+                && let Ok(process) = proc.process(event.pid)
+            {
+                ledger.know(process);
+            }
+        })
+    }
+
+    fn keep_house(&mut self, now: Monotonic) -> Result<()> {
+        if now.since_ns(self.sampled) >= self.interval_ns {
+            self.sampled = now;
+            self.sample();
+            self.tune_stacks()?;
+        }
+        if now.since_ns(self.reconciled) >= RECONCILE_EVERY_NS {
+            self.reconciled = now;
+            self.wants_reconcile.extend(self.ledger.pids());
+        }
+        for pid in std::mem::take(&mut self.wants_reconcile) {
+            self.reconcile(pid)?;
+        }
+        Ok(())
+    }
+
+    fn keep_house_of_all(&mut self, now: Monotonic) -> Result<()> {
+        self.sampled = Monotonic(0);
+        self.wants_reconcile.extend(self.samplers.keys().copied());
+        self.keep_house(now)
+    }
+
+    fn sample_from_now_on(&mut self, pid: Pid) {
+        if let Ok(sampler) = Sampler::new(self.proc.clone(), pid) {
+            self.samplers.insert(pid, sampler);
+        }
+    }
+
+    fn sample(&mut self) {
+        let Watch { samplers, ledger, names, .. } = self;
+        samplers.retain(|&pid, sampler| match sampler.sample() {
+            Ok(sample) => {
+                ledger.sample(&sample);
+                names.learn(ledger, pid);
+                true
+            }
+            Err(_) => false,
+        });
+    }
+
+    fn tune_stacks(&mut self) -> Result<()> {
+        for &pid in self.samplers.keys() {
+            self.live.set_stack_bytes(pid, self.stacks.wanted_bytes(pid))?;
+        }
+        Ok(())
+    }
+
+    /// Holds the ledger against the kernel's table of one process. One that is gone has none.
+    fn reconcile(&mut self, pid: Pid) -> Result<()> {
+        self.ledger.begin_reconcile(pid, monotonic_now());
+        let Some(Ok(snapshot)) = self.live.table(&self.proc, pid) else { return Ok(()) };
+        self.drain(snapshot.ended)?;
+        self.ledger.finish_reconcile(&snapshot);
+        Ok(())
+    }
+
+    /// Polls until the source has told everything up to `until`.
+    fn drain(&mut self, until: Monotonic) -> Result<()> {
+        for _ in 0..MOST_DRAINS {
+            let before = self.ledger.events();
+            self.turn(Duration::ZERO)?;
+            if self.ledger.events() == before || self.ledger.last() > until {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the unwinder and the samplers in step with the lives of processes.
+fn follow_process(
+    event: &Event<'_>,
+    stacks: &mut Stacks,
+    samplers: &mut BTreeMap<Pid, Sampler>,
+    proc: &ProcRoot,
+) {
+    match event.body {
+        Body::Fork { child, .. } => {
+            stacks.fork(event.pid, child);
+            if let Ok(sampler) = Sampler::new(proc.clone(), child) {
+                samplers.insert(child, sampler);
+            }
+        }
+        Body::Exec { .. } => stacks.exec(event.pid),
+        Body::Exit { .. } => {
+            stacks.exit(event.pid);
+            samplers.remove(&event.pid);
+        }
+        _ => {}
+    }
+}
+
+/// The event with its stack unwound and named by number: what the ledger takes.
+fn known<'a>(event: &Event<'a>, stacks: &mut Stacks) -> Event<'a> {
+    let mut intern = |trace: &Trace<'a>| -> Trace<'a> { stacks.intern(event.pid, trace) };
+    let body = match &event.body {
+        Body::Acquire(acquire) => {
+            Body::Acquire(Acquire { trace: intern(&acquire.trace), ..acquire.clone() })
+        }
+        Body::Release(release) => {
+            Body::Release(Release { trace: intern(&release.trace), ..release.clone() })
+        }
+        Body::Fail(fail) => Body::Fail(Fail { trace: intern(&fail.trace), ..fail.clone() }),
+        Body::Fork { child, child_table, parent_table, trace } => Body::Fork {
+            child: *child,
+            child_table: *child_table,
+            parent_table: *parent_table,
+            trace: intern(trace),
+        },
+        other => other.clone(),
+    };
+    Event { body, ..*event }
+}

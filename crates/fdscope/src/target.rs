@@ -1,0 +1,94 @@
+//! From what was typed, a number or a name, to the processes to watch.
+
+use anyhow::Result;
+use fdscope_model::{Pid, Process};
+use fdscope_proc::{ProcError, ProcRoot};
+
+use crate::ending::{Ending, Failure};
+
+/// More than this many processes under one name is rather a mistake than a wish.
+const MOST: usize = 256;
+
+/// The processes that the targets name, each once, in order of number.
+///
+/// # Errors
+/// With the exit code for it, if a target names none or too many.
+pub fn resolve(proc: &ProcRoot, targets: &[String]) -> Result<Vec<Process>> {
+    let mut found: Vec<Process> = Vec::new();
+    for target in targets {
+        let matches = proc.find(target).map_err(|error| unreadable(target, &error))?;
+        match matches.as_slice() {
+            [] => return Err(nobody(target).into()),
+            [_] => {}
+            several if several.len() > MOST => return Err(too_many(target, several.len()).into()),
+            several => say_several(target, several),
+        }
+        found.extend(matches);
+    }
+    found.sort_by_key(|process| process.id);
+    found.dedup_by_key(|process| process.id);
+    refuse_kernel_threads(&found)?;
+    Ok(found)
+}
+
+/// The descendants of these processes, added to them.
+pub fn with_children(proc: &ProcRoot, processes: Vec<Process>) -> Vec<Process> {
+    let mut all = processes;
+    let mut next = 0;
+    while let Some(parent) = all.get(next).map(|process| process.id.pid) {
+        next += 1;
+        let Ok(children) = proc.children(parent) else { continue };
+        let living = children.iter().filter_map(|child| proc.process(child.id.pid).ok());
+        let new: Vec<Process> =
+            living.filter(|child| all.iter().all(|known| known.id != child.id)).collect();
+        all.extend(new);
+    }
+    all.sort_by_key(|process| process.id);
+    all
+}
+
+fn nobody(target: &str) -> Failure {
+    match target.parse::<u32>() {
+        Ok(pid) => Failure::new(Ending::TargetGone, format!("there is no process {pid}")),
+        Err(_) => Failure::new(
+            Ending::TargetGone,
+            format!(
+                "there is no process named {:?}",
+                fdscope_model::Name::from(target).to_string()
+            ),
+        )
+        .cure("a name is compared with comm, executable, argv[0] and script; `ps -e` lists them"),
+    }
+}
+
+fn too_many(target: &str, count: usize) -> Failure {
+    Failure::new(
+        Ending::Usage,
+        format!("{count} processes are named {target:?}: name fewer by number"),
+    )
+}
+
+fn say_several(target: &str, several: &[Process]) {
+    let pids: Vec<String> = several.iter().map(|process| process.id.pid.to_string()).collect();
+    eprintln!("fdscope: {} processes are named {target}: {}", several.len(), pids.join(", "));
+}
+
+fn unreadable(target: &str, error: &ProcError) -> Failure {
+    let ending = if error.is_not_permitted() { Ending::NotPermitted } else { Ending::Failed };
+    Failure::new(ending, format!("failed to look for {target}: {error}"))
+}
+
+fn refuse_kernel_threads(processes: &[Process]) -> Result<(), Failure> {
+    const KTHREADD: Pid = Pid(2);
+    let kernel = |process: &&Process| process.parent == KTHREADD || process.id.pid == KTHREADD;
+    match processes.iter().find(kernel) {
+        Some(thread) => Err(Failure::new(
+            Ending::Usage,
+            format!(
+                "{} ({}) is a kernel thread: it holds no descriptors",
+                thread.id.pid, thread.comm
+            ),
+        )),
+        None => Ok(()),
+    }
+}
