@@ -131,6 +131,11 @@ impl Bins {
         self.bins.iter().map(step).collect()
     }
 
+    /// The mean of the values.
+    pub(crate) fn mean(&self) -> f64 {
+        self.values().iter().sum::<u64>() as f64 / self.bins.len().max(1) as f64
+    }
+
     pub(crate) fn curve(&self) -> Curve {
         Curve { start: self.origin, bin_ns: self.width_ns(), values: self.values() }
     }

@@ -2,14 +2,23 @@
 
 use fdscope_model::Monotonic;
 
-use crate::rules::{ENDED_WINDOW_S, LONG_S, SURVIVORS_LONG, SURVIVORS_SHORT, WINDOW_S, WINDOWS};
-use crate::shape::{Shape, shape};
+use crate::rules::{
+    ENDED_WINDOW_S, FEW, LONG_S, SURVIVORS_LONG, SURVIVORS_SHORT, WINDOW_S, WINDOWS,
+};
+use crate::shape::{CACHE_LIKELY, CACHE_UNLIKELY, Shape, shape};
 use crate::site::Facts;
 use crate::survival::{Survival, survival};
 use crate::swing::{Swing, lasting_rises, swing};
 
 /// The share of a watch in which the rises of a counted group are believed.
 const SETTLED: f64 = 0.9;
+
+/// A counted group must rise by this multiple of its largest fall.
+const NOISE: f64 = 2.0;
+
+/// Seconds, and survivors, before a front-loaded site may be called, and before one that goes up and down may.
+const UNCLEAR_S: f64 = 40.0;
+const UNCLEAR: usize = 24;
 
 /// The most rises looked at one by one; beyond it each stands for several.
 const MOST_RISES: u64 = 4096;
@@ -21,6 +30,8 @@ pub(crate) struct Turnover {
     pub(crate) closed: u64,
     /// Those still open.
     pub(crate) left: u64,
+    /// Seconds from the beginning of the watch to the last such close: so long, at least, do they live.
+    pub(crate) lasted_s: f64,
 }
 
 /// One site before the rules.
@@ -146,7 +157,29 @@ impl<'a> Case<'a> {
     }
 
     pub(crate) fn is_growing(&self) -> bool {
-        self.is_third_window() && self.overdue() >= self.needed() && self.shape.persists()
+        let enough = self.is_third_window() && self.overdue() >= self.needed();
+        enough && self.shape.persists() && !self.is_noise()
+    }
+
+    /// True if births grow fewer: a cache that fills.
+    pub(crate) fn slows(&self) -> bool {
+        if self.siblings_die() {
+            return self.shape.slows(CACHE_UNLIKELY);
+        }
+        let unclear = self.span_s < UNCLEAR_S || self.overdue() < UNCLEAR;
+        self.shape.slows(CACHE_LIKELY) || unclear && self.shape.is_front_loaded()
+    }
+
+    /// True if births came at least three times and the silence since is no longer than before.
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.shape.bursts >= FEW && self.shape.may_go_on() && !self.slows() && !self.is_noise()
+    }
+
+    /// True for a counted group whose lasting rise is small against its ups and downs.
+    fn is_noise(&self) -> bool {
+        let rise = (self.overdue() as u64 * self.weight) as f64;
+        let falls = self.swing.drawdown as f64;
+        self.facts.counted && (rise < NOISE * falls || falls > 0.0 && self.span_s < UNCLEAR_S)
     }
 
     /// True if nothing forbids certainty. Counted groups have no stacks by their nature.
@@ -156,7 +189,7 @@ impl<'a> Case<'a> {
 
     /// True if most handles of the site are released, and the overdue ones are the exception.
     pub(crate) fn siblings_die(&self) -> bool {
-        self.facts.released > self.facts.survivors.len() as u64
+        !self.facts.counted && self.facts.released > self.facts.survivors.len() as u64
     }
 
     /// True if handles die in masses, again and again.
@@ -173,7 +206,9 @@ impl<'a> Case<'a> {
     /// True if as many older handles of the kind were closed as new ones stayed, and some are left to close: the new
     /// ones may only be younger.
     pub(crate) fn is_turnover(&self) -> bool {
-        let Turnover { closed, left } = self.turnover;
-        self.facts.released == 0 && left > 0 && closed * 2 >= self.overdue() as u64
+        let Turnover { closed, left, lasted_s } = self.turnover;
+        let recent = self.watched_s() < 1.5 * lasted_s;
+        let hardly = self.facts.released * 5 <= self.facts.acquired;
+        hardly && (left > 0 || recent) && closed * 2 >= self.overdue() as u64
     }
 }

@@ -169,16 +169,11 @@ fn range(forecast: Option<Forecast>) -> Option<String> {
 
 /// Why it is not called a leak although it grows.
 fn doubt(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
-    let [first, _, last] = case.shape.parts;
     match told.rule.name {
         "lost-events" => {
             Some(format!("{} events were lost, so it stays a suspicion.", count(case.lost)))
         }
         "no-stacks" => Some("No birth stack was seen, so it stays a suspicion.".to_owned()),
-        "slowing" => Some(format!(
-            "It slows: {first} stayed in the second quarter of the watch and {last} in the last; a cache that fills \
-             looks like this, so watch longer."
-        )),
         "irregular" => Some("It comes in too few bursts to be sure that it will go on.".to_owned()),
         "open-at-exit" => Some(
             "The run was too short to tell a leak from what is meant to last until exit."
@@ -204,6 +199,14 @@ fn when_known(case: &Case<'_>, told: &Told<'_>) -> String {
                 case.turnover.left as f64 / case.turnover.closed.max(1) as f64 * case.watched_s()
             )
         ),
+        "slowing" => {
+            let [first, _, last] = case.shape.parts;
+            format!(
+                "It slows: {first} stayed in the second quarter of the watch and {last} in the last. A cache that fills \
+                 looks like this; it will be known in about {}.",
+                duration(case.watched_s())
+            )
+        }
         "open-at-exit" => "Run it longer, or attach while it works, to know.".to_owned(),
         _ => format!("It will be known in about {}.", duration(short_s.max(missing_s).max(1.0))),
     }

@@ -97,7 +97,7 @@ impl Ledger {
     ) -> Decided<'a> {
         let mut case =
             Case::new(facts, self.begun_of(facts.pid), self.end_of(facts, now), self.lost);
-        if facts.released == 0 && case.overdue() > 0 {
+        if case.overdue() > 0 {
             case.turnover = self.turnover(&case, all, names);
         }
         let rule = decide(&case);
@@ -120,7 +120,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Handles from before the watch, of like name, that were closed meanwhile: unless a site that closes explains them.
+    /// Handles from before the watch, of like name, that were closed meanwhile: unless another site explains them.
     fn turnover(&self, case: &Case<'_>, all: &[Facts], names: Names<'_>) -> Turnover {
         let facts = case.facts;
         let patterns: Vec<u32> = match facts.place {
@@ -136,10 +136,16 @@ impl Ledger {
             if alike && (group.key.pid, group.key.kind) == (facts.pid, facts.kind) {
                 turnover.closed += u64::from(group.existing_died);
                 turnover.left += u64::from(group.existing);
+                let lasted_s = group.existing_died_at.since_ns(case.begun) as f64 / 1e9;
+                turnover.lasted_s = turnover.lasted_s.max(lasted_s);
             }
         }
+        // A site explains the older handles if it closes its own and usually holds as many.
         let explained = all.iter().any(|other| {
-            (other.pid, other.kind) == (facts.pid, facts.kind) && other.released >= turnover.closed
+            (other.pid, other.kind) == (facts.pid, facts.kind)
+                && other.released >= turnover.closed
+                && other.bins.until(case.now).mean() * 2.0
+                    >= (turnover.closed + turnover.left) as f64
         });
         if explained { Turnover::default() } else { turnover }
     }

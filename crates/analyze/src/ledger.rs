@@ -35,6 +35,8 @@ impl Default for LedgerOptions {
 /// A living handle as the ledger has it, for comparing with the kernel's table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LiveHandle {
+    /// By which it can be named to the ledger again.
+    pub key: HandleKey,
     /// Its descriptor.
     pub fd: FdNumber,
     /// What it is.
@@ -230,7 +232,8 @@ impl Ledger {
     pub fn live(&self, pid: Pid) -> Vec<LiveHandle> {
         let Some(&slot) = self.tables.of(pid).last() else { return Vec::new() };
         let table = self.tables.get(slot);
-        table.numbers().into_iter().map(|fd| live_handle(FdNumber(fd), &table.fds[&fd])).collect()
+        let row = |fd: FdNumber| live_handle(table.id, fd, &table.fds[&fd.0]);
+        table.numbers().into_iter().map(|fd| row(FdNumber(fd))).collect()
     }
 
     /// Living handles of a process that are not descriptors: key, kind and birth, in order.
@@ -352,8 +355,9 @@ impl Ledger {
     }
 }
 
-fn live_handle(fd: FdNumber, entry: &Entry) -> LiveHandle {
+fn live_handle(table: TableId, fd: FdNumber, entry: &Entry) -> LiveHandle {
     LiveHandle {
+        key: HandleKey::Descriptor(table, fd),
         fd,
         kind: entry.kind,
         file: entry.file(),

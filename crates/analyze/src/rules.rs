@@ -55,7 +55,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "growth-until-exit",
         level: Level::Leak,
-        applies: |c| c.ended() && c.is_growing() && !c.shape.slows() && c.is_certain(),
+        applies: |c| c.ended() && c.is_growing() && !c.slows() && c.is_certain(),
     },
     Rule {
         name: "open-at-exit",
@@ -74,7 +74,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "third-window", level: Level::TooSoon, applies: |c| !c.is_third_window() },
     Rule { name: "turnover", level: Level::TooSoon, applies: |c| c.is_turnover() },
     // Grows.
-    Rule { name: "slowing", level: Level::Suspect, applies: |c| c.is_growing() && c.shape.slows() },
+    Rule { name: "slowing", level: Level::TooSoon, applies: |c| c.is_growing() && c.slows() },
     Rule { name: "lost-events", level: Level::Suspect, applies: |c| c.is_growing() && c.lost > 0 },
     Rule {
         name: "no-stacks",
@@ -91,7 +91,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "irregular",
         level: Level::Suspect,
-        applies: |c| c.overdue() >= SURVIVORS_SHORT && c.shape.later > 0 && c.shape.bursts >= FEW,
+        applies: |c| c.overdue() >= SURVIVORS_SHORT && c.may_go_on(),
     },
     Rule { name: "proportion", level: Level::TooSoon, applies: |c| c.overdue() >= FEW },
     Rule { name: "long-lived", level: Level::Bounded, applies: |_| true },

@@ -20,6 +20,8 @@ pub(crate) struct Swing {
     pub(crate) mass_deaths: u32,
     /// The largest of them.
     pub(crate) largest_fall: u64,
+    /// The largest fall from any earlier value to any later one.
+    pub(crate) drawdown: u64,
     /// Means of the first, middle and last third.
     pub(crate) thirds: [f64; 3],
 }
@@ -32,7 +34,10 @@ pub(crate) fn swing(bins: &Bins) -> Swing {
     let range = peak.saturating_sub(bottom);
     let needed = ((range as f64 * MASS) as u64).max(LEAST_RANGE);
     let (mut high, mut mass_deaths, mut largest_fall) = (0, 0, 0);
+    let (mut highest, mut drawdown) = (bins.base(), 0);
     for (&value, &low) in values.iter().zip(&lows) {
+        drawdown = drawdown.max(u64::saturating_sub(highest, low));
+        highest = highest.max(value);
         let fall = u64::saturating_sub(high, low);
         if fall >= needed {
             mass_deaths += 1;
@@ -47,7 +52,7 @@ pub(crate) fn swing(bins: &Bins) -> Swing {
         *mean = part.iter().sum::<u64>() as f64 / part.len() as f64;
     }
     let now = values.last().copied().unwrap_or(0);
-    Swing { peak, now, mass_deaths, largest_fall, thirds }
+    Swing { peak, now, mass_deaths, largest_fall, drawdown, thirds }
 }
 
 /// The number's envelope from below, seen from the end: the births that no later fall took back, as ends of bins. Each is
