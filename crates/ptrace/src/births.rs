@@ -1,8 +1,8 @@
 //! Threads and processes that begin, run another program, and end.
 
 use fdscope_model::{
-    Acquire, AcquireCause, Body, HandleKey, HandleKind, Pid, Release, ReleaseCause, TableId, Tid,
-    Trace, event::Slot,
+    Acquire, AcquireCause, Body, FdNumber, HandleKey, HandleKind, Pid, Release, ReleaseCause,
+    TableId, Tid, Trace, event::Slot,
 };
 use fdscope_sys::ptrace::Status;
 use fdscope_sys::ptrace::event_message;
@@ -136,9 +136,9 @@ impl Tracer {
     fn end_thread(&mut self, tid: Tid, cause: ReleaseCause) {
         let Some(task) = self.tasks.get_mut(tid) else { return };
         let (pid, table) = (task.pid, task.table);
-        let ending = task.call.take().map_or_else(Vec::new, |call| call.ending);
-        for fd in ending {
-            self.closing.remove(&(table, fd));
+        let call = task.call.take();
+        for fd in call.iter().flat_map(|call| &call.ending) {
+            self.closing.remove(&(table, *fd));
         }
         let is_last = self.tasks.process(pid).is_some_and(|process| process.threads.len() == 1);
         if tid.0 != pid.0 {
@@ -146,9 +146,15 @@ impl Tracer {
             let body = Release { key, cause, slot: Slot::NotRead, trace: Trace::None };
             self.tell(tid, pid, Body::Release(body));
         }
+        // Nothing frees these numbers but the thread's own end: it stood in exit, with a table of its own.
+        let closed =
+            call.filter(|call| call.known.is_none()).map_or_else(Vec::new, |call| call.ending);
+        for fd in closed {
+            let key = HandleKey::Descriptor(table, FdNumber(fd));
+            let body = Release { key, cause, slot: Slot::NotRead, trace: Trace::None };
+            self.tell(tid, pid, Body::Release(body));
+        }
         if is_last && cause == ReleaseCause::Exit {
-            // A table that another process shares outlives this one: only what it would have copied is gone.
-            let table = self.unshare(tid, true);
             self.tell(tid, pid, Body::Exit { table });
             self.mappings.remove(&pid);
         }
@@ -175,7 +181,7 @@ impl Tracer {
 
     fn adopt_orphan(&mut self, tid: Tid, is_process: bool, stop: fdscope_sys::ptrace::Stop) {
         if !is_process || self.options.follow == Follow::No {
-            return carry_out(tid, Next::Leave);
+            return carry_out(tid, Next::Leave(0));
         }
         let table = self.tasks.new_table();
         self.tasks.add(tid, Pid(tid.0), table, Phase::Traced);

@@ -9,7 +9,7 @@ use fdscope_sys::ptrace::registers::registers;
 use fdscope_sys::ptrace::{Side, syscall_info};
 use fdscope_sys::vm;
 use fdscope_syscall::effect::Effect;
-use fdscope_syscall::handles::by_number;
+use fdscope_syscall::handles::{EXIT, by_number};
 use fdscope_syscall::uses::using;
 use fdscope_syscall::{Arch, Invocation, Memory, Outcome};
 use rustix::io::Errno;
@@ -84,16 +84,35 @@ impl Tracer {
             let call = by_number(arch, number)?;
             Invocation { arch, call, args }.resolved(&Of(tid))
         });
-        let known = known.filter(|invocation| {
-            self.options.mappings || invocation.call.kind != HandleKind::Mapping
+        let known = known.filter(|invocation| match invocation.call.kind {
+            HandleKind::Mapping => self.options.mappings,
+            HandleKind::Registration => self.options.registrations,
+            _ => true,
         });
-        let ending = known.map_or_else(Vec::new, |invocation| about_to_end(tid, &invocation));
+        let ending = match known {
+            Some(invocation) => about_to_end(tid, &invocation),
+            None if arch.is_some_and(|arch| EXIT.of(arch).map(u64::from) == Some(number)) => {
+                self.ends_with_thread(tid)
+            }
+            None => Vec::new(),
+        };
         let Some(task) = self.tasks.get_mut(tid) else { return };
         if known.is_some_and(|invocation| frees_shared_numbers(&invocation)) {
             let table = task.table;
             self.closing.extend(ending.iter().map(|fd| ((table, *fd), tid)));
         }
         task.call = Some(Call { arch, number, first: args[0], known, ending, child: None });
+    }
+
+    /// The descriptors that are closed when the thread ends: all, if it has a table of its own beside its siblings.
+    fn ends_with_thread(&self, tid: Tid) -> Vec<u32> {
+        let Some(task) = self.tasks.get(tid) else { return Vec::new() };
+        let siblings =
+            self.tasks.process(task.pid).is_some_and(|process| process.threads.len() > 1);
+        match siblings && self.tasks.users(task.table) == 1 {
+            true => look::open_between(tid, 0, u32::MAX),
+            false => Vec::new(),
+        }
     }
 
     fn returned(&mut self, tid: Tid, result: i64) {
@@ -233,6 +252,11 @@ impl Tracer {
     }
 
     fn released(&mut self, actor: Actor, fd: u32, cause: ReleaseCause) {
+        for epoll in self.registered.remove(&(actor.table, fd)).unwrap_or_default() {
+            let key = HandleKey::Registration(actor.table, FdNumber(epoll), FdNumber(fd));
+            let body = Release { key, cause, slot: Slot::NotRead, trace: Trace::None };
+            self.tell(actor.tid, actor.pid, Body::Release(body));
+        }
         let key = actor.descriptor(fd);
         let body = Release { key, cause, slot: Slot::NotRead, trace: Trace::None };
         self.tell(actor.tid, actor.pid, Body::Release(body));
@@ -250,9 +274,15 @@ impl Tracer {
             Outcome::Watched(fd, id) => made(watch(fd, id), HandleKind::Watch, name),
             Outcome::Unwatched(fd, id) => ended(watch(fd, id), name),
             Outcome::Registered(epoll, fd) => {
+                self.registered.entry((table, fd)).or_default().push(epoll);
                 made(registration(epoll, fd), HandleKind::Registration, name)
             }
-            Outcome::Unregistered(epoll, fd) => ended(registration(epoll, fd), name),
+            Outcome::Unregistered(epoll, fd) => {
+                if let Some(epolls) = self.registered.get_mut(&(table, fd)) {
+                    epolls.retain(|with| *with != epoll);
+                }
+                ended(registration(epoll, fd), name)
+            }
             Outcome::Reaped(child) => {
                 let process = self.tasks.process_mut(pid);
                 let known = process.and_then(|process| process.children.remove(&child));

@@ -24,7 +24,7 @@ impl Tracer {
     /// are delivered, group stops stay, new children run.
     pub fn let_go(&mut self) {
         for (tid, _) in self.early.drain() {
-            carry_out(tid, Next::Leave);
+            carry_out(tid, Next::Leave(0));
         }
         let outside_calls = self
             .tasks

@@ -1,7 +1,7 @@
 //! The event source for machines without eBPF: the same events, by ptrace(2) stops.
 //!
 //! [`PtraceSource`] is the way in. A thread of its own (ptrace binds tracees to a thread) seizes the targets and turns
-//! stops into events; the caller polls a [queue](queue). The order of events is exact, and nothing is missed but what
+//! stops into events; the caller polls a [queue]. The order of events is exact, and nothing is missed but what
 //! [`Sight`](fdscope_model::Sight) names.
 //!
 //! # Why no seccomp filter

@@ -37,6 +37,8 @@ pub struct Tracer {
     pub closing: HashMap<(TableId, u32), Tid>,
     /// Mapped memory, by process, if mappings are told.
     pub mappings: HashMap<Pid, crate::mappings::Mappings>,
+    /// Registered descriptors, each with the epoll descriptors it is registered with, if registrations are told.
+    pub registered: HashMap<(TableId, u32), Vec<u32>>,
     /// True if the kernel lacks PTRACE_GET_SYSCALL_INFO (before 5.3).
     pub without_syscall_info: bool,
     /// What the caller chose.
@@ -60,8 +62,8 @@ pub enum Next {
     Resume(i32),
     /// Stay stopped until SIGCONT.
     Listen,
-    /// Let it go.
-    Leave,
+    /// Let it go, with this signal unless it is 0.
+    Leave(i32),
     /// Nothing: it has no known parent yet, or is gone.
     Keep,
 }
@@ -75,6 +77,7 @@ impl Tracer {
             leaving: HashSet::new(),
             closing: HashMap::new(),
             mappings: HashMap::new(),
+            registered: HashMap::new(),
             without_syscall_info: false,
             options,
             queue,
@@ -190,22 +193,43 @@ impl Tracer {
         if stop == Stop::Exec {
             self.exec(tid);
         } else if self.leaving.remove(&tid) {
-            return Next::Leave;
+            return self.leave(tid, stop);
         }
         let Some(task) = self.tasks.get_mut(tid) else {
             self.early.insert(tid, stop);
             return Next::Keep;
         };
-        task.phase = Phase::Traced;
+        let asked = task.phase == Phase::Asked;
+        if !matches!(stop, Stop::Signal(_)) {
+            task.phase = Phase::Traced;
+        }
         match stop {
             Stop::Syscall => self.syscall_stop(tid),
             Stop::Born => self.born(tid),
-            Stop::Interrupted => resume_interrupted_call(tid),
+            // After a job control stop a call may fail with EINTR, traced or not: only our own stops are undone.
+            Stop::Interrupted if asked => resume_interrupted_call(tid),
             Stop::Group(_) => return Next::Listen,
             Stop::Signal(signal) => return Next::Resume(signal),
-            Stop::Exec | Stop::Other(_) => {}
+            Stop::Interrupted | Stop::Exec | Stop::Other(_) => {}
         }
         Next::Resume(0)
+    }
+
+    /// A thread to be let go has stopped. What it made meanwhile goes with it.
+    fn leave(&mut self, tid: Tid, stop: Stop) -> Next {
+        if stop == Stop::Born
+            && let Ok(child) = ptrace::event_message(tid)
+        {
+            let child = Tid(child as u32);
+            match self.early.remove(&child) {
+                Some(_) => carry_out(child, Next::Leave(0)),
+                None => drop(self.leaving.insert(child)),
+            }
+        }
+        match stop {
+            Stop::Signal(signal) => Next::Leave(signal),
+            _ => Next::Leave(0),
+        }
     }
 
     /// Adds an event of a thread to those of this stop.
@@ -229,7 +253,7 @@ pub fn carry_out(tid: Tid, next: Next) {
     let _ = match next {
         Next::Resume(signal) => ptrace::resume_to_syscall(tid, signal),
         Next::Listen => ptrace::listen(tid),
-        Next::Leave => ptrace::detach(tid, 0),
+        Next::Leave(signal) => ptrace::detach(tid, signal),
         Next::Keep => Ok(()),
     };
 }

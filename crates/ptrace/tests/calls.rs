@@ -7,7 +7,7 @@ use fdscope_model::{Body, HandleKind};
 use fdscope_ptrace::Options;
 
 fn check_all_calls(program: Program) {
-    let options = Options { mappings: true, ..Options::default() };
+    let options = Options { mappings: true, registrations: true, ..Options::default() };
     let (ledger, seen) = Target::start(program).trace(options);
     let mut found = lines(&seen);
     assert_eq!(found.pop().as_deref(), Some("exit"));

@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, HashSet};
 
 use common::{Seen, Target, compile, lines};
-use fdscope_model::{Body, HandleKey, TableId};
+use fdscope_model::{Body, HandleKey, ReleaseCause, TableId};
 use fdscope_ptrace::{Follow, Options};
 
 const FOLLOW: Options = Options {
@@ -13,6 +13,7 @@ const FOLLOW: Options = Options {
     stack_bytes: 4096,
     close_stacks: fdscope_ptrace::CloseStacks::Taken,
     mappings: false,
+    registrations: false,
 };
 
 /// Replays descriptor events: each birth must be at a free number, each death at a taken one.
@@ -83,7 +84,7 @@ fn every_way_to_make_a_process_is_told_and_followed() {
     assert_eq!(vforked, &format!("exec exe|{work}"));
     // The pidfd took number 3 in the parent, but after the child's copy of the table was made.
     assert_eq!(cloned, work);
-    assert_eq!(sharing, "+ dup3 50|unshare|exit");
+    assert_eq!(sharing, "+ dup3 50|exit");
     assert!(spawned.ends_with(&work), "{spawned}");
     check_tables(&seen, pid);
 }
@@ -99,6 +100,13 @@ fn check_tables(seen: &[Seen], pid: u32) {
         .collect();
     let shares: Vec<bool> = forks.iter().map(|(child, parent)| child == parent).collect();
     assert_eq!(shares, [false, false, false, true, false]);
+    // What the thread had in its own table is closed with the thread, the descriptors copied by unshare included.
+    let ended: Vec<&str> = seen
+        .iter()
+        .filter(|event| matches!(&event.body, Body::Release(r) if r.cause == ReleaseCause::Exit))
+        .map(|event| event.line.as_str())
+        .collect();
+    assert!(ended.contains(&"- descriptor 0") && ended.contains(&"- descriptor 3"), "{ended:?}");
     // What the thread opened after unshare is in the table that it moved to.
     let moved = seen.iter().find_map(|event| match event.body {
         Body::Unshare { to, .. } if event.pid == pid => Some(to),

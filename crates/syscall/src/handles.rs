@@ -165,6 +165,10 @@ const SOCKETCALLS: &[(u32, &str)] = &[
     (21, "recvmmsg"),
 ];
 
+/// exit: the calling thread ends (not exit_group, which ends the process). It ends handles only if the thread has a
+/// table of its own.
+pub const EXIT: Numbers = Numbers { x86_64: Some(60), i386: Some(1), aarch64: Some(93) };
+
 /// One more than the largest number an index covers.
 const INDEXED: usize = 512;
 

@@ -158,6 +158,11 @@ static void events(void) {
     tell("+ registration 0");
     if (epoll_ctl(epoll, EPOLL_CTL_DEL, 0, &event)) die("epoll_ctl");
     tell("- registration 0");
+    int ready = made("eventfd2", eventfd(0, 0));
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, ready, &event)) die("epoll_ctl");
+    tell("+ registration %d", ready);
+    tell("- registration %d", ready);
+    close_fd(ready);
     close_fd(epoll);
     int notify = made("inotify_init1", inotify_init1(0));
     int watch = inotify_add_watch(notify, "/", IN_CREATE);
