@@ -32,7 +32,7 @@ pub(crate) fn tightest_pids_limit(root: &ProcRoot, dir: &PidDir) -> Option<Limit
 
 /// The mount of the hierarchy, as fdscope sees it (as the process does, for a captured tree).
 fn find_mount(root: &ProcRoot, dir: &PidDir, entry: &CgroupEntry<'_>) -> Option<Mount> {
-    let own = root.is_live().then(|| root.pid_dir(Pid(std::process::id())).ok()).flatten();
+    let own = root.is_own().then(|| root.pid_dir(Pid(std::process::id())).ok()).flatten();
     let bytes = own.as_ref().unwrap_or(dir).read("mountinfo", "read mountinfo").ok()?;
     let mut found = None;
     parse_mountinfo(&bytes, |mount| {

@@ -27,7 +27,7 @@ impl ProcRoot {
                 Err(error) => return Err(error),
             }
         }
-        let own = self.is_live().then(std::process::id);
+        let own = self.is_own().then(std::process::id);
         let others = |process: &Process| Some(process.id.pid.0) != own;
         let processes: Vec<Process> = self.processes()?.into_iter().filter(others).collect();
         Ok(choose(processes, text.as_bytes()))

@@ -32,6 +32,7 @@ pub struct ProcRoot {
     /// The directory that stands for `/` when a mount point outside /proc is read.
     host: Arc<OwnedFd>,
     live: bool,
+    own: bool,
 }
 
 impl ProcRoot {
@@ -53,12 +54,19 @@ impl ProcRoot {
         let magic = rustix::fs::fstatfs(&proc).map_err(error)?.f_type;
         let live = magic as i64 == PROC_SUPER_MAGIC;
         let host = openat(&proc, "..", DIRECTORY, Mode::empty()).map_err(error)?;
-        Ok(ProcRoot { proc: Arc::new(proc), host: Arc::new(host), live })
+        let own = live && names_this_process(&proc);
+        Ok(ProcRoot { proc: Arc::new(proc), host: Arc::new(host), live, own })
     }
 
     /// True if this is the kernel's own file system and not a captured tree.
     pub fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// True if numbers here are those that system calls take: false for a captured tree, and for the /proc of another
+    /// PID namespace.
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The directory of a process, or of a thread by its number.
@@ -68,7 +76,7 @@ impl ProcRoot {
     pub fn pid_dir(&self, pid: Pid) -> Result<PidDir, ProcError> {
         let dir = openat(&self.proc, DecInt::new(pid.0), DIRECTORY, Mode::empty());
         match dir {
-            Ok(dir) => Ok(PidDir { pid, dir }),
+            Ok(dir) => Ok(PidDir { pid, dir, own: self.own }),
             Err(Errno::NOENT) if self.is_hidden(pid) => {
                 Err(ProcError::NotPermitted { pid, operation: "see the directory (hidepid)" })
             }
@@ -79,7 +87,7 @@ impl ProcRoot {
     /// True if the process exists although /proc (mounted with `hidepid`) does not show it.
     fn is_hidden(&self, pid: Pid) -> bool {
         let raw = i32::try_from(pid.0).ok().and_then(rustix::process::Pid::from_raw);
-        self.live
+        self.own
             && raw.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::PERM))
     }
 
@@ -126,12 +134,18 @@ impl ProcRoot {
 pub struct PidDir {
     pid: Pid,
     dir: OwnedFd,
+    own: bool,
 }
 
 impl PidDir {
     /// The number it was opened under.
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// True if system calls know the process by this number; see [`ProcRoot::is_own`].
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// A file of the process, at most 1 MiB of it.
@@ -214,6 +228,13 @@ impl PidDir {
         statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|cause| ProcError::of(self.pid, operation, cause))
     }
+}
+
+/// True if `self` in this /proc is the process that asks.
+fn names_this_process(proc: &OwnedFd) -> bool {
+    let mut buffer = [0; 32];
+    let length = readlinkat_raw(proc, "self", &mut buffer[..]).unwrap_or(0);
+    crate::parse::decimal(&buffer[..length]) == Some(u64::from(std::process::id()))
 }
 
 /// Calls `sink` with each entry whose name is a number.

@@ -73,7 +73,7 @@ impl OpenTable {
         let infos = process.open_dir(&format!("{place}fdinfo"), "open fdinfo");
         let infos = (detail >= Detail::Kind).then_some(infos.ok()).flatten();
         let owner = ProcessId { pid, start_ticks };
-        let own = root.pid_dir(Pid(std::process::id())).ok().filter(|_| root.is_live());
+        let own = root.pid_dir(Pid(std::process::id())).ok().filter(|_| root.is_own());
         Ok(OpenTable {
             owner,
             process,

@@ -73,7 +73,7 @@ fn unjoined(mode: &str) -> i64 {
 
 #[test]
 fn threads_nobody_joined_are_told_from_joined_detached_and_living_ones() {
-    // glibc may keep 40 MiB of stacks for the next threads: four of the usual size.
+    // Where control blocks cannot be read, four are taken for those that glibc may keep.
     let found = unjoined("unjoined");
     assert!((90..=100).contains(&found), "{found} of 100");
     assert_eq!(unjoined("joined"), 0);

@@ -1,30 +1,18 @@
 //! Bad days: processes that may not be read, that have lost their first thread, that are called by hostile names.
 
+mod programs;
+
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fdscope_fixtures::{Fixture, c, in_path};
+use fdscope_fixtures::{Fixture, c};
 use fdscope_model::{Association, EventSource, HandleKind, Pid};
 use fdscope_proc::{Detail, PollSource, ProcRoot};
 
-/// Compiles a program of this folder.
-fn compile(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
-    if !in_path("cc") {
-        return None;
-    }
-    let folder = tempfile::tempdir().expect("folder");
-    let source = format!("{}/tests/programs/{name}.c", env!("CARGO_MANIFEST_DIR"));
-    let program = folder.path().join(name);
-    let status = Command::new("cc").args(["-pthread", &source, "-o"]).arg(&program).status();
-    assert!(status.expect("cc").success());
-    Some((folder, program))
-}
-
 #[test]
 fn descriptors_outlive_the_first_thread() {
-    let Some((_folder, program)) = compile("headless") else { return };
+    let Some((_folder, program)) = programs::compile("headless") else { return };
     let fixture = Fixture::start(&program, &[]);
     let pid = Pid(fixture.pid());
     let root = ProcRoot::open().expect("/proc");

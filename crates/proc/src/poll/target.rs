@@ -79,7 +79,7 @@ impl Target {
         let raw = i32::try_from(pid.0).ok().and_then(rustix::process::Pid::from_raw);
         let open =
             |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
-        let ended = raw.filter(|_| root.is_live()).and_then(open);
+        let ended = raw.filter(|_| root.is_own()).and_then(open);
         let (start_stack, comm) = (stat.start_stack, stat.comm);
         Target { id, table, ended, start_stack, comm, origin, elders: None }
     }
@@ -136,5 +136,5 @@ impl Target {
 
 /// True if two processes use one table, as far as that may be asked.
 fn shares(root: &ProcRoot, one: Pid, other: Pid) -> bool {
-    root.is_live() && same_files(Tid(one.0), Tid(other.0)).unwrap_or(false)
+    root.is_own() && same_files(Tid(one.0), Tid(other.0)).unwrap_or(false)
 }

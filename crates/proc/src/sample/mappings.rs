@@ -65,7 +65,7 @@ impl Mappings {
                     tally.add_pair(first, second, &mut self.stacks)
                 }
                 (first, second) => {
-                    tally.add_alone(first);
+                    tally.add_alone(first, &mut self.stacks);
                     second
                 }
             };
@@ -73,12 +73,10 @@ impl Mappings {
                 tally.add(group_of_named(&map));
             }
         })?;
-        tally.add_alone(held);
+        tally.add_alone(held, &mut self.stacks);
         let mut counts = self.stacks.unjoined(dir);
         for stretch in self.stacks.rejected() {
-            tally.add(
-                format!("anonymous rw-p behind a guard, {}", size_class(stretch.size)).into_bytes(),
-            );
+            tally.add_rejected(stretch);
         }
         counts.extend(self.rows(tally));
         Ok(counts)
@@ -127,6 +125,16 @@ impl Tally {
         }
     }
 
+    /// What looked like a stack and is none.
+    fn add_rejected(&mut self, stretch: &Stretch) {
+        let class = size_class(stretch.size);
+        if stretch.guard == 0 {
+            return self.add(format!("anonymous rw-p, {class}").into_bytes());
+        }
+        self.add(format!("reserved, {}", size_class(stretch.guard)).into_bytes());
+        self.add(format!("anonymous rw-p behind a guard, {class}").into_bytes());
+    }
+
     /// Two neighbours: an arena with the rest of its heap, a stack with its guard, or strangers. Returns what is
     /// still to be judged by its next neighbour.
     fn add_pair(&mut self, first: Plain, second: Plain, stacks: &mut Stacks) -> Option<Plain> {
@@ -142,12 +150,15 @@ impl Tally {
             stacks.add(Stretch { start: second.start, size, guard });
             return None;
         }
-        self.add_alone(Some(first));
+        self.add_alone(Some(first), stacks);
         Some(second)
     }
 
-    fn add_alone(&mut self, plain: Option<Plain>) {
+    fn add_alone(&mut self, plain: Option<Plain>, stacks: &mut Stacks) {
         let Some(plain) = plain else { return };
+        if is_usable(plain) && stacks.add_unguarded(plain.start, plain.size()) {
+            return;
+        }
         self.add(group_of_plain(plain));
     }
 }

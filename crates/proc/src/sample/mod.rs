@@ -5,6 +5,7 @@
 //! hundred times its cost has passed; until then a sample repeats its last counts, with `fresh` not told.
 
 mod children;
+mod control_block;
 mod mappings;
 mod registrations;
 mod stacks;

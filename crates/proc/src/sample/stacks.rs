@@ -1,18 +1,20 @@
 //! Threads that exited, are joinable and were never joined: their stacks stay mapped and nobody is on them.
 //!
-//! A stack is private anonymous memory behind a guard page, of a size at which threads of this process have stacks:
-//! glibc's default (RLIMIT_STACK, or 2 MiB), Rust's, or one seen under a living thread. From their number those of
-//! living threads are taken, and what glibc may keep for the next thread: at most 40 MiB (nptl/allocatestack.c,
-//! `stack_cache_maxsize`). What is left is a lower bound: at least so many threads were never joined.
+//! Where glibc's control block can be read, each stack tells the fate of its thread, and the count is exact.
 //!
-//! Not seen: stacks whose guard is no mapping of its own (glibc since 2.42 on Linux since 6.13 guards by
-//! MADV_GUARD_INSTALL). They read like any block of malloc(3) and are counted among anonymous mappings.
+//! Elsewhere a stack is private anonymous memory behind a guard page, of a size at which threads of this process have
+//! stacks: glibc's default (RLIMIT_STACK, or 2 MiB), Rust's, or one seen under a living thread. From their number
+//! those of living threads are taken, and what glibc may keep for the next thread: at most 40 MiB
+//! (nptl/allocatestack.c, `stack_cache_maxsize`). What is left is a lower bound. Stacks whose guard is no mapping of
+//! its own (glibc since 2.42 on Linux since 6.13: MADV_GUARD_INSTALL) then read like any block of malloc(3), and are
+//! counted among anonymous mappings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fdscope_model::process::GroupCount;
-use fdscope_model::{HandleKind, Name, Tid};
+use fdscope_model::{HandleKind, Name, Pid, Tid};
 
+use super::control_block::{Fate, fate, learn_depth};
 use crate::limits::soft;
 use crate::parse::{Resource, hex};
 use crate::root::PidDir;
@@ -29,6 +31,9 @@ const MOST_LOOKED_UP: usize = 2000;
 /// Stretches kept at most: more than vm.max_map_count allows by default.
 const MOST: usize = 70_000;
 
+/// Stretches in which a control block is looked for before there is taken to be none.
+const TRIALS: usize = 16;
+
 /// What may be a thread's stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stretch {
@@ -36,7 +41,7 @@ pub(super) struct Stretch {
     pub start: u64,
     /// Usable bytes.
     pub size: u64,
-    /// Bytes of the guard below.
+    /// Bytes of the guard below; 0 for none that is a mapping.
     pub guard: u64,
 }
 
@@ -44,6 +49,10 @@ impl Stretch {
     /// True for sizes that a guard and a stack can have.
     pub fn fits(guard: u64, size: u64) -> bool {
         guard <= 1 << 20 && guard < size && size >= 16 << 10
+    }
+
+    fn end(&self) -> u64 {
+        self.start + self.size
     }
 }
 
@@ -61,6 +70,8 @@ pub(super) struct Stacks {
     usual: Vec<u64>,
     /// Makes under living threads, ever.
     seen: BTreeSet<Make>,
+    /// How far below their ends stacks have a control block, once known.
+    depth: Option<u64>,
 }
 
 impl Stacks {
@@ -80,50 +91,105 @@ impl Stacks {
         }
     }
 
+    /// Takes memory that no mapping guards, if it could be made of whole stacks that are guarded inside: default ones
+    /// with a page more. Only control blocks can tell.
+    pub fn add_unguarded(&mut self, start: u64, size: u64) -> bool {
+        let could_be = self.units().any(|unit| size.is_multiple_of(unit));
+        if could_be {
+            self.add(Stretch { start, size, guard: 0 });
+        }
+        could_be
+    }
+
+    /// Sizes of stacks that are guarded inside.
+    fn units(&self) -> impl Iterator<Item = u64> {
+        let page = rustix::param::page_size() as u64;
+        self.usual.iter().map(move |one| one + page)
+    }
+
     /// Stretches that turned out to be no stacks.
     pub fn rejected(&self) -> &[Stretch] {
         &self.rejected
     }
 
-    /// Unjoined threads by the size of their stacks, at least.
+    /// Unjoined threads by the size of their stacks: all that there are, or at least so many.
     pub fn unjoined(&mut self, dir: &PidDir) -> Vec<GroupCount> {
         if self.stretches.is_empty() {
             return Vec::new();
         }
+        self.stretches.sort_unstable_by_key(|stretch| stretch.start);
+        self.depth = self.depth.or_else(|| self.learn_depth(dir));
+        let counts = match self.depth {
+            Some(depth) => self.count_fates(dir.pid(), depth),
+            None => self.count_idle(dir),
+        };
+        counts.into_iter().filter(|(_, count)| *count > 0).map(to_row).collect()
+    }
+
+    /// Looks for a control block in a few stretches, spread over all of them.
+    fn learn_depth(&self, dir: &PidDir) -> Option<u64> {
+        let pid = Some(dir.pid()).filter(|_| dir.is_own())?;
+        let step = self.stretches.len().div_ceil(TRIALS);
+        let mut trials = self.stretches.iter().rev().step_by(step);
+        trials.find_map(|stretch| learn_depth(pid, stretch.end(), stretch.size))
+    }
+
+    /// Counts unjoined threads by their control blocks.
+    fn count_fates(&mut self, pid: Pid, depth: u64) -> BTreeMap<u64, u64> {
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+        for stretch in std::mem::take(&mut self.stretches) {
+            let stacks = self.stacks_in(pid, stretch, depth);
+            for (size, fate) in &stacks {
+                *counts.entry(*size).or_default() += u64::from(*fate == Fate::Unjoined);
+            }
+            if stacks.is_empty() {
+                self.rejected.push(stretch);
+            }
+        }
+        counts
+    }
+
+    /// The stacks that a stretch is made of: one behind a guard; several where neighbours have merged.
+    fn stacks_in(&self, pid: Pid, stretch: Stretch, depth: u64) -> Vec<(u64, Fate)> {
+        let Some(first) = fate(pid, stretch.end(), depth) else { return Vec::new() };
+        if stretch.guard > 0 {
+            return vec![(stretch.size, first)];
+        }
+        let mut units = self.units().filter(|unit| stretch.size.is_multiple_of(*unit));
+        let unit = units.find(|unit| {
+            let second = stretch.end() - unit;
+            second == stretch.start || fate(pid, second, depth).is_some()
+        });
+        let unit = unit.unwrap_or(stretch.size);
+        let ends = (0..stretch.size / unit).map(|at| stretch.end() - at * unit);
+        ends.filter_map(|end| Some((unit, fate(pid, end, depth)?))).collect()
+    }
+
+    /// Counts stacks that no living thread stands on and that are more than glibc would keep.
+    fn count_idle(&mut self, dir: &PidDir) -> BTreeMap<u64, u64> {
         let living = self.living(dir);
         let (stacks, rejected) = self
             .stretches
             .drain(..)
-            .partition::<Vec<_>, _>(|s| is_stack(s, &self.usual, &self.seen));
+            .partition::<Vec<_>, _>(|stretch| is_stack(stretch, &self.usual, &self.seen));
         self.rejected = rejected;
         let mut unknown = living.elsewhere_unknown;
         let mut makes: Vec<Make> = stacks.iter().map(|stack| (stack.size, stack.guard)).collect();
         makes.sort_unstable();
-        let mut groups = Vec::new();
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
         for run in makes.chunk_by(|a, b| a == b) {
             let make = run[0];
             let here = living.makes.iter().filter(|living| **living == make).count() as u64;
             let idle = (run.len() as u64).saturating_sub(here);
             let kept = CACHE / (make.0 + make.1);
-            let left = idle.saturating_sub(kept);
-            let count = left.saturating_sub(unknown);
+            *counts.entry(make.0).or_default() += idle.saturating_sub(kept).saturating_sub(unknown);
             unknown = unknown.saturating_sub(idle);
-            if count > 0 {
-                let group: Name = format!("stacks of {} KiB", make.0 >> 10).as_str().into();
-                groups.push(GroupCount {
-                    kind: HandleKind::UnjoinedThread,
-                    group,
-                    count,
-                    fresh: None,
-                });
-            }
         }
-        groups
+        counts
     }
 
     /// The makes that living threads stand on, found by their stack pointers.
     fn living(&mut self, dir: &PidDir) -> Living {
-        self.stretches.sort_unstable_by_key(|stretch| stretch.start);
         let mut living = Living::default();
         let tids = dir.tids().unwrap_or_default();
         let now: BTreeSet<Tid> = tids.iter().copied().collect();
@@ -132,12 +198,8 @@ impl Stacks {
         // The first thread stands on the process's own stack.
         let others = tids.into_iter().filter(|tid| tid.0 != dir.pid().0);
         for (at, tid) in others.enumerate() {
-            let pointer = Some(tid).filter(|_| at < MOST_LOOKED_UP).and_then(|tid| {
-                let bytes =
-                    dir.read(&format!("task/{tid}/syscall"), "read a thread's syscall").ok()?;
-                parse_stack_pointer(&bytes)
-            });
-            match pointer {
+            match Some(tid).filter(|_| at < MOST_LOOKED_UP).and_then(|tid| stack_pointer(dir, tid))
+            {
                 None => living.elsewhere_unknown += 1,
                 Some(pointer) => living.makes.extend(self.under(pointer)),
             }
@@ -149,7 +211,7 @@ impl Stacks {
     fn under(&self, pointer: u64) -> Option<Make> {
         let after = self.stretches.partition_point(|stretch| stretch.start <= pointer);
         let stretch = self.stretches.get(after.checked_sub(1)?)?;
-        (pointer - stretch.start < stretch.size).then_some((stretch.size, stretch.guard))
+        (pointer < stretch.end()).then_some((stretch.size, stretch.guard))
     }
 }
 
@@ -162,14 +224,21 @@ struct Living {
     elsewhere_unknown: u64,
 }
 
+fn to_row((size, count): (u64, u64)) -> GroupCount {
+    let group: Name = format!("stacks of {} KiB", size >> 10).as_str().into();
+    GroupCount { kind: HandleKind::UnjoinedThread, group, count, fresh: None }
+}
+
 fn is_stack(stretch: &Stretch, usual: &[u64], seen: &BTreeSet<Make>) -> bool {
     let whole = stretch.size + stretch.guard;
-    seen.contains(&(stretch.size, stretch.guard))
-        || usual.iter().any(|&usual| usual == stretch.size || usual == whole)
+    let make = (stretch.size, stretch.guard);
+    seen.contains(&make)
+        || stretch.guard > 0 && usual.iter().any(|&usual| usual == stretch.size || usual == whole)
 }
 
 /// The stack pointer in /proc/PID/task/TID/syscall: the last but one word, for a thread that is blocked.
-fn parse_stack_pointer(bytes: &[u8]) -> Option<u64> {
+fn stack_pointer(dir: &PidDir, tid: Tid) -> Option<u64> {
+    let bytes = dir.read(&format!("task/{tid}/syscall"), "read a thread's syscall").ok()?;
     let mut words = bytes.trim_ascii().rsplit(|&b| b == b' ');
     words.next()?;
     hex(words.next()?)
