@@ -1,6 +1,6 @@
 //! What fdscope itself takes: processor, memory, and time until it knows.
 
-use super::tool::{BPF_DWARF, json_number};
+use super::tool::{BPF_DWARF, json_number, processor_ticks};
 use super::{Bench, Row};
 use anyhow::{Context, Result};
 use fdscope_fixtures::{Fixture, c};
@@ -23,15 +23,6 @@ pub fn processor_share(bench: &Bench) -> Result<Vec<Row>> {
     running.stop()?;
     let row = Row::new("fdscope's processor at 1,000 opens/s", format!("{share:.1} % of one"));
     Ok(vec![row.promised("at most 5 %", share <= 5.0)])
-}
-
-/// User and system time of a process in hundredths of a second (`USER_HZ` is 100 on every Linux).
-fn processor_ticks(pid: u32) -> Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let behind_name = stat.rsplit(") ").next().context("stat has a name in brackets")?;
-    let field = |index: usize| behind_name.split(' ').nth(index).and_then(|text| text.parse().ok());
-    let (user, system): (Option<u64>, Option<u64>) = (field(11), field(12));
-    Ok(user.context("utime")? + system.context("stime")?)
 }
 
 /// Growth of fdscope's memory over handles born while it watches.

@@ -37,8 +37,17 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>> {
     }
     let mut rows =
         vec![Row::new("open+close, untraced", format!("{:.0} ns a pair", median(untraced)))];
-    for (case, ratios) in cases.iter().zip(traced) {
-        rows.push(row(case, median(ratios)));
+    let medians: Vec<f64> = traced.into_iter().map(median).collect();
+    rows.extend(cases.iter().zip(&medians).map(|(case, ratio)| row(case, *ratio)));
+    let of = |name: &str| {
+        cases
+            .iter()
+            .zip(&medians)
+            .find_map(|(case, ratio)| (case.tool.name == name).then_some(*ratio))
+    };
+    if let (Some(ours), Some(theirs)) = (of(PTRACE.name), of(STRACE_K.name)) {
+        let row = Row::new("fdscope by ptrace, of strace -k", format!("{:.2}×", ours / theirs));
+        rows.push(row.promised("no slower", ours <= theirs));
     }
     rows.extend(loss(bench)?);
     Ok(rows)

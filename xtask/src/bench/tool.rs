@@ -18,8 +18,8 @@ pub struct Tool {
     pub arguments: &'static [&'static str],
     /// What stands before each pid.
     pub pid_flag: Option<&'static str>,
-    /// A word that it prints on stderr once it is attached.
-    pub attached: &'static str,
+    /// A word that it prints on stderr once it is attached; `None` if it prints none.
+    attached: Option<&'static str>,
 }
 
 pub const BPF_FP: Tool =
@@ -35,11 +35,11 @@ pub const STRACE_K: Tool = strace(
 );
 
 const fn fdscope(name: &'static str, arguments: &'static [&'static str]) -> Tool {
-    Tool { name, program: "fdscope", arguments, pid_flag: None, attached: "watching" }
+    Tool { name, program: "fdscope", arguments, pid_flag: None, attached: None }
 }
 
 const fn strace(name: &'static str, arguments: &'static [&'static str]) -> Tool {
-    Tool { name, program: "strace", arguments, pid_flag: Some("-p"), attached: "attached" }
+    Tool { name, program: "strace", arguments, pid_flag: Some("-p"), attached: Some("attached") }
 }
 
 /// A tool that watches.
@@ -75,7 +75,10 @@ impl Tool {
             .with_context(|| format!("failed to run {}", program.display()))?;
         let lines = read_lines(child.stderr.take().context("piped above")?);
         let running = Running { child, lines };
-        running.wait_for(self.attached)?;
+        match self.attached {
+            Some(word) => running.wait_for(word)?,
+            None => running.wait_until_settled()?,
+        }
         Ok(running)
     }
 }
@@ -96,6 +99,21 @@ impl Running {
         bail!("did not say {word:?} within 30 s, but: {}", said.join(" / "))
     }
 
+    /// Waits until the tool's start is over: half a second in which it takes next to no processor time.
+    fn wait_until_settled(&self) -> Result<()> {
+        const SAMPLES: usize = 6;
+        let mut ticks = vec![u64::MAX];
+        for _ in 0..300 {
+            std::thread::sleep(Duration::from_millis(100));
+            ticks.push(processor_ticks(self.pid())?);
+            let recent = &ticks[ticks.len().saturating_sub(SAMPLES)..];
+            if ticks.len() > 2 * SAMPLES && recent[recent.len() - 1] - recent[0] <= 1 {
+                return Ok(());
+            }
+        }
+        bail!("is still busy starting after 30 s")
+    }
+
     /// Interrupts the tool as Ctrl-C does, and returns what it printed.
     pub fn stop(self) -> Result<String> {
         let pid = self.child.id().to_string();
@@ -108,6 +126,15 @@ impl Running {
         let done = self.child.wait_with_output()?;
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
+}
+
+/// User and system time of a process in hundredths of a second (`USER_HZ` is 100 on every Linux).
+pub fn processor_ticks(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let behind_name = stat.rsplit(") ").next().context("stat has a name in brackets")?;
+    let field = |index: usize| behind_name.split(' ').nth(index).and_then(|text| text.parse().ok());
+    let (user, system): (Option<u64>, Option<u64>) = (field(11), field(12));
+    Ok(user.context("utime")? + system.context("stime")?)
 }
 
 /// Lines of a stream as they come; a live line's carriage returns end lines too.
