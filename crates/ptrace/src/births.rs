@@ -12,7 +12,7 @@ use crate::calls::Of;
 use crate::look;
 use crate::options::Follow;
 use crate::source::Ending;
-use crate::tasks::Phase;
+use crate::tasks::{Call, Phase};
 use crate::tracer::{Next, Tracer, carry_out};
 
 impl Tracer {
@@ -97,7 +97,8 @@ impl Tracer {
         let launching = self.launching == Some(pid);
         let table = self.unshare(tid, !launching);
         if let Some(task) = self.tasks.get_mut(tid) {
-            task.call = None;
+            // Its exec has yet to return.
+            task.call = Some(Call::default());
         }
         if !launching {
             self.tell(tid, pid, Body::Exec { table, comm: look::comm(tid) });

@@ -322,3 +322,46 @@ fn about_to_end(tid: Tid, invocation: &Invocation) -> Vec<u32> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::launch::{go, launch};
+    use crate::options::Options;
+    use crate::queue::Queue;
+
+    /// The calls that a shell makes, as "+ openat" and "- close", told with or without PTRACE_GET_SYSCALL_INFO.
+    fn calls_of_a_shell(without_syscall_info: bool) -> Vec<String> {
+        let queue = Arc::new(Queue::default());
+        let mut tracer = Tracer::new(Options::default(), Arc::clone(&queue));
+        tracer.without_syscall_info = without_syscall_info;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec </dev/null; exec 7</dev/null; exec 7<&-"]).stdin(Stdio::null());
+        go(launch(&mut tracer, command).expect("launching"));
+        tracer.run(&AtomicBool::new(false));
+        queue.close();
+        let mut found = Vec::new();
+        queue.deliver(Duration::ZERO, &mut |event| match &event.body {
+            Body::Acquire(acquire) => {
+                found.push(format!("+ {:?} {:?}", acquire.key, acquire.cause))
+            }
+            Body::Release(release) => {
+                found.push(format!("- {:?} {:?}", release.key, release.cause))
+            }
+            _ => {}
+        });
+        found
+    }
+
+    #[test]
+    fn kernels_without_syscall_info_tell_the_same() {
+        let with = calls_of_a_shell(false);
+        assert!(with.len() > 6, "{with:?}");
+        assert_eq!(calls_of_a_shell(true), with);
+    }
+}

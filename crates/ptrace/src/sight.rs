@@ -1,11 +1,13 @@
 //! What tracing with ptrace sees, and what it cannot.
 
-use fdscope_model::{Blind, Sight, SourceName};
+use fdscope_model::{Blind, Sight, SourceName, Tid};
 
 use crate::options::{CloseStacks, Follow, Options};
 
 /// The account of a source.
-pub fn sight(launched: bool, options: Options) -> Sight {
+///
+/// `unanswered` are threads that could not be stopped when attaching.
+pub fn sight(launched: bool, unanswered: &[Tid], options: Options) -> Sight {
     let begin = if launched { "from the first instruction" } else { "seized while running" };
     let mut blind = vec![
         Blind {
@@ -20,6 +22,21 @@ pub fn sight(launched: bool, options: Options) -> Sight {
             cure: Some("re-reading the table finds them without a stack".into()),
         },
     ];
+    if cfg!(target_arch = "x86_64") {
+        blind.push(Blind {
+            what: "programs for the x32 interface".into(),
+            why: "its calls have numbers of their own, which no table here knows".into(),
+            cure: None,
+        });
+    }
+    if !unanswered.is_empty() {
+        let numbers: Vec<String> = unanswered.iter().map(Tid::to_string).collect();
+        blind.push(Blind {
+            what: format!("the first calls of threads {}", numbers.join(", ")),
+            why: "they are in uninterruptible sleep, and are traced when they wake".into(),
+            cure: None,
+        });
+    }
     let mut not_asked = |what: &str, cure: &str| {
         let why = "not asked for".into();
         blind.push(Blind { what: what.into(), why, cure: Some(cure.into()) });

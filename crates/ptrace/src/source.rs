@@ -60,7 +60,12 @@ struct Shared {
 }
 
 /// What the tracer thread says when it is ready.
-type Ready = Result<(Vec<TableOf>, Option<Pid>, Waker), Error>;
+struct Ready {
+    tables: Vec<TableOf>,
+    launched: Option<Pid>,
+    unanswered: Vec<Tid>,
+    waker: Waker,
+}
 
 impl PtraceSource {
     /// Watches running processes. Returns when every thread of each is traced: a reading of their tables from now on
@@ -90,7 +95,7 @@ impl PtraceSource {
         prepare: impl FnOnce(&mut Tracer) -> Result<Option<Pid>, Error> + Send + 'static,
     ) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
-        let (ready, answer) = channel::<Ready>();
+        let (ready, answer) = channel::<Result<Ready, Error>>();
         let (go, wait) = gate.unzip();
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -98,9 +103,9 @@ impl PtraceSource {
             .spawn(move || trace(options, &theirs, prepare, &ready, wait))
             .map_err(Error::Start)?;
         match answer.recv() {
-            Ok(Ok((tables, launched, waker))) => {
+            Ok(Ok(Ready { tables, launched, unanswered, waker })) => {
                 let thread = Some((thread, waker));
-                let sight = sight(launched.is_some(), options);
+                let sight = sight(launched.is_some(), &unanswered, options);
                 Ok(PtraceSource { sight, shared, tables, launched, go, thread })
             }
             Ok(Err(error)) => {
@@ -180,7 +185,7 @@ fn trace(
     options: Options,
     shared: &Shared,
     prepare: impl FnOnce(&mut Tracer) -> Result<Option<Pid>, Error>,
-    ready: &Sender<Ready>,
+    ready: &Sender<Result<Ready, Error>>,
     gate: Option<Receiver<()>>,
 ) {
     let mut tracer = Tracer::new(options, Arc::clone(&shared.queue));
@@ -188,7 +193,10 @@ fn trace(
     let prepared = waker.and_then(|waker| Ok((prepare(&mut tracer)?, waker)));
     let launched = prepared.as_ref().map_or(None, |(launched, _)| *launched);
     let failed = prepared.is_err();
-    let answer = prepared.map(|(launched, waker)| (tracer.tables(), launched, waker));
+    let answer = prepared.map(|(launched, waker)| {
+        let (tables, unanswered) = (tracer.tables(), tracer.unanswered());
+        Ready { tables, launched, unanswered, waker }
+    });
     // A caller who is gone has no use for an answer; the gate below is closed then.
     let _ = ready.send(answer);
     if failed {

@@ -28,7 +28,7 @@ pub enum Phase {
 }
 
 /// A system call that a thread has entered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Call {
     /// The interface.
     pub arch: Option<Arch>,

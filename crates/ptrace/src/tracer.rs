@@ -115,6 +115,12 @@ impl Tracer {
         self.tasks.iter().any(|(_, task)| task.phase == Phase::Asked)
     }
 
+    /// Threads that have not stopped yet: those in uninterruptible sleep.
+    pub fn unanswered(&self) -> Vec<Tid> {
+        let asked = self.tasks.iter().filter(|(_, task)| task.phase == Phase::Asked);
+        asked.map(|(tid, _)| tid).collect()
+    }
+
     /// Enters seized threads, each with the table it uses.
     fn adopt(&mut self, pid: Pid, seized: &[Tid]) {
         for &tid in seized {
