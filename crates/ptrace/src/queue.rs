@@ -178,3 +178,94 @@ impl Batch {
         event
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fdscope_model::{Acquire, AcquireCause, HandleKey, HandleKind, Monotonic, Pid, Tid};
+
+    use super::*;
+
+    fn birth(number: u32) -> Event<'static> {
+        let body = Body::Acquire(Acquire {
+            key: HandleKey::Timer(Pid(1), number),
+            kind: HandleKind::Timer,
+            file: None,
+            inode: None,
+            cloexec: None,
+            cause: AcquireCause::Existing,
+            name: None,
+            trace: Trace::None,
+        });
+        Event { at: Monotonic(number.into()), pid: Pid(1), tid: Tid(1), body }
+    }
+
+    fn stack(bytes: &[u8]) -> Copied<'_> {
+        Copied {
+            regs: Registers { ip: bytes.len() as u64, ..Registers::default() },
+            compat: false,
+            bytes,
+        }
+    }
+
+    /// What is delivered: the length of each event's stack, -1 for skipped, and how many were lost.
+    fn delivered(queue: &Queue) -> (Vec<i64>, u64) {
+        let (mut lengths, mut lost) = (Vec::new(), 0);
+        queue.deliver(Duration::ZERO, &mut |event| match &event.body {
+            Body::Acquire(acquire) => lengths.push(match acquire.trace {
+                Trace::Copied { regs, bytes, .. } => {
+                    assert_eq!(regs.ip, bytes.len() as u64);
+                    bytes.len() as i64
+                }
+                Trace::Skipped => -1,
+                _ => 0,
+            }),
+            Body::Lost { count } => lost += count,
+            _ => panic!("only births and losses were pushed"),
+        });
+        (lengths, lost)
+    }
+
+    #[test]
+    fn events_come_in_order_each_with_its_stack() {
+        let queue = Queue::default();
+        for round in 0..3 {
+            queue.push(&mut vec![birth(1), birth(2)], Some(stack(&[7; 100])));
+            queue.push(&mut vec![birth(3)], None);
+            queue.push(&mut vec![birth(4)], Some(stack(&vec![8; 50 + round])));
+            assert_eq!(delivered(&queue), (vec![100, 100, 0, 50 + round as i64], 0));
+        }
+        assert_eq!(delivered(&queue), (vec![], 0));
+    }
+
+    #[test]
+    fn a_caller_who_does_not_poll_gets_skipped_stacks_then_a_count_of_the_lost() {
+        let queue = Queue::default();
+        let stacks = STACK_LIMIT / 1024;
+        for number in 0..EVENT_LIMIT + 10 {
+            queue.push(&mut vec![birth(number as u32)], Some(stack(&[7; 1024])));
+        }
+        let (lengths, lost) = delivered(&queue);
+        assert_eq!((lengths.len(), lost), (EVENT_LIMIT, 10));
+        assert_eq!(lengths.iter().filter(|length| **length == 1024).count(), stacks);
+        assert!(lengths[stacks..].iter().all(|length| *length == -1));
+        queue.push(&mut vec![birth(1)], Some(stack(&[7; 100])));
+        assert_eq!(delivered(&queue), (vec![100], 0));
+    }
+
+    #[test]
+    fn a_waiting_caller_is_woken_and_an_end_is_told() {
+        let queue = Queue::default();
+        std::thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                let mut count = 0;
+                while queue.deliver(Duration::from_secs(60), &mut |_| count += 1) {}
+                count
+            });
+            for number in 0..100 {
+                queue.push(&mut vec![birth(number)], None);
+            }
+            queue.close();
+            assert_eq!(caller.join().expect("the caller ends"), 100);
+        });
+    }
+}

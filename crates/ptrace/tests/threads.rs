@@ -148,3 +148,12 @@ fn exec_by_a_thread_that_is_not_the_leader_ends_the_others() {
     let after: Vec<String> = lines(&seen[exec + 1..]);
     assert_eq!(after, [ledger, vec!["exit".into()]].concat());
 }
+
+#[test]
+fn a_thousand_threads_are_all_seized() {
+    let Some(program) = compile("crowd", &[]) else { return };
+    let (_, seen) = Target::start(program).trace(Options::default());
+    assert!(assert_consistent(&seen, &[]).is_empty());
+    let count = |word: &str| seen.iter().filter(|event| event.line.contains(word)).count();
+    assert_eq!((count("+ openat"), count("- close"), count("- thread")), (1000, 1000, 1000));
+}
