@@ -23,7 +23,46 @@ pub struct Arch {
     pub code_mask: u64,
     /// True if the code that ends in these bytes ends in a call.
     pub ends_in_call: fn(&[u8]) -> bool,
+    /// How direct calls and jumps look.
+    pub branches: Option<&'static Branches>,
+    /// How a signal handler returns.
+    pub signal_return: Option<&'static SignalReturn>,
 }
+
+/// Direct branches with a 32-bit displacement that ends the instruction.
+#[derive(Debug)]
+pub struct Branches {
+    /// First byte of a call.
+    pub call: u8,
+    /// First byte of a jump.
+    pub jump: u8,
+    /// First bytes of a jump through memory relative to the instruction pointer: what PLT stubs consist of.
+    pub jump_through: &'static [u8],
+}
+
+/// The trampoline that a signal handler returns to, for C libraries without unwind information for it.
+#[derive(Debug)]
+pub struct SignalReturn {
+    /// Its code.
+    pub code: &'static [&'static [u8]],
+    /// Where the interrupted registers are, in bytes from the stack pointer there.
+    pub ip: u64,
+    /// The stack pointer's place.
+    pub sp: u64,
+    /// The frame pointer's place.
+    pub fp: u64,
+}
+
+static X86_BRANCHES: Branches = Branches { call: 0xe8, jump: 0xe9, jump_through: &[0xff, 0x25] };
+
+/// `mov $15,%rax; syscall` in its two encodings; then `struct rt_sigframe` of the kernel's asm/sigframe.h, whose
+/// first field the handler's return has popped.
+static X86_64_SIGNAL_RETURN: SignalReturn = SignalReturn {
+    code: &[&[0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05], &[0xb8, 15, 0, 0, 0, 0x0f, 0x05]],
+    ip: 168,
+    sp: 160,
+    fp: 120,
+};
 
 /// Where a return address is on entry to a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +88,8 @@ pub static ARCHS: [Arch; 3] = [
         leaf: Leaf::Pushed,
         code_mask: u64::MAX,
         ends_in_call: x86_ends_in_call,
+        branches: Some(&X86_BRANCHES),
+        signal_return: Some(&X86_64_SIGNAL_RETURN),
     },
     // i386, for 32-bit tasks on x86-64
     Arch {
@@ -60,6 +101,9 @@ pub static ARCHS: [Arch; 3] = [
         leaf: Leaf::Pushed,
         code_mask: u32::MAX as u64,
         ends_in_call: x86_ends_in_call,
+        // In 32-bit code PLT stubs go through a register that holds the table.
+        branches: None,
+        signal_return: None,
     },
     // aarch64
     Arch {
@@ -71,6 +115,8 @@ pub static ARCHS: [Arch; 3] = [
         leaf: Leaf::LinkRegister,
         code_mask: (1 << 48) - 1,
         ends_in_call: aarch64_ends_in_call,
+        branches: None,
+        signal_return: None,
     },
 ];
 

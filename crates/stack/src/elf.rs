@@ -141,6 +141,13 @@ impl Elf {
         let segment = self.segments.iter().find(holds)?;
         segment.address.checked_add(offset - segment.offset)
     }
+
+    /// The file offset of an address stated in the file, where a segment holds it.
+    pub fn offset_of(&self, address: u64) -> Option<u64> {
+        let holds = |s: &&Segment| address >= s.address && address - s.address < s.size;
+        let segment = self.segments.iter().find(holds)?;
+        segment.offset.checked_add(address - segment.address)
+    }
 }
 
 fn read_unwind<'a, O: Object<'a>>(elf: &O) -> UnwindSections {

@@ -4,6 +4,7 @@
 //! One or two descriptors are held per module (the file, its debug file). A file that several processes map, in
 //! whichever mount namespace, is one module: it is known by device, inode, size and time of change.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,11 +13,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use fdscope_model::{Name, Pid};
+use fdscope_model::{CodeAddr, Name, Pid};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::arch::{Arch, LONGEST_CALL};
+use crate::callee::{Fit, Functions, Side, fit};
 use crate::cfi::Cfi;
 use crate::debug_file;
 use crate::elf::Elf;
@@ -64,6 +66,8 @@ pub struct Image {
     pub cfi: Cfi,
     /// Its separate debug file, if one was found.
     pub debug: Option<File>,
+    /// Its functions, read when first wanted.
+    functions: OnceCell<Functions>,
     /// Return addresses looked at, with the answer.
     calls: FastMap<u64, bool>,
 }
@@ -187,6 +191,27 @@ impl Modules {
         answer
     }
 
+    /// Can the return address `upper` be that of a frame at `lower`? Both as they are, not moved back.
+    pub fn fit(&self, upper: CodeAddr, lower: CodeAddr) -> Fit {
+        let side = |addr: CodeAddr| self.image(addr.module)?.side(addr);
+        match (side(upper), side(lower)) {
+            (Some(upper), Some(lower)) => fit(upper, lower),
+            _ => Fit::Possible,
+        }
+    }
+
+    /// True if the code at this place is the trampoline that signal handlers return to.
+    pub fn returns_from_signal(&self, at: CodeAddr) -> bool {
+        let trampoline = || {
+            let image = self.image(at.module)?;
+            let mut code = [0; 16];
+            let read = image.file.read_at(&mut code, at.offset).ok()?;
+            let known = image.arch().signal_return?.code;
+            Some(known.iter().any(|known| code[..read].starts_with(known)))
+        };
+        trampoline().unwrap_or(false)
+    }
+
     fn add(&mut self, path: &[u8], code: Code) -> Option<u32> {
         let number = u32::try_from(self.list.len()).ok().filter(|&n| (n as usize) < MOST)?;
         self.list.push(Module { path: path.into(), code });
@@ -216,7 +241,7 @@ impl Modules {
             sections.debug_frame = separate.unwind.debug_frame;
         }
         let cfi = Cfi::new(sections, elf.arch);
-        Ok(Image { file, cfi, elf, debug, calls: FastMap::default() })
+        Ok(Image { file, cfi, elf, debug, functions: OnceCell::new(), calls: FastMap::default() })
     }
 
     /// The vDSO has no file: its bytes are read from the process and kept in a memory file.
@@ -247,6 +272,12 @@ impl Image {
             Ok(()) => (self.elf.arch.ends_in_call)(wanted),
             Err(_) => true,
         }
+    }
+
+    fn side(&self, addr: CodeAddr) -> Option<Side<'_>> {
+        let address = self.elf.address_of(addr.offset)?;
+        let functions = self.functions.get_or_init(|| Functions::read(&self.file));
+        Some(Side { module: addr.module, file: &self.file, elf: &self.elf, functions, address })
     }
 
     /// The processor of the file.

@@ -13,6 +13,7 @@ use fdscope_model::{CodeAddr, Registers};
 use gimli::UnwindContext;
 
 use crate::arch::{Arch, Leaf};
+use crate::callee::Fit;
 use crate::module::Modules;
 use crate::rule::{Broken, Caller, Memory, Rule};
 use crate::space::{Place, Space};
@@ -126,38 +127,66 @@ impl Unwinder<'_> {
         innermost: bool,
         uncharted: bool,
     ) -> Result<Option<Registers>, Broken> {
-        if innermost && let Some(caller) = self.by_leaf(regs) {
+        if innermost && let Some(caller) = self.by_leaf(place, regs) {
+            return Ok(Some(caller));
+        }
+        if let Some(caller) = self.by_signal(place, regs) {
             return Ok(Some(caller));
         }
         // The first frame of a thread is entered with frame pointer 0: clone3 in glibc, _start, Go's goexit.
         if !innermost && regs.fp == 0 && matches!(place.rule, Rule::Unknown) {
             return Ok(None);
         }
+        if place.keeps_fp {
+            return self.by_frame_pointer(place, regs);
+        }
         // Code without unwind information that made the system call is a C library built without (musl): it keeps
-        // no frame pointer either, and following its caller's would skip that caller. So the nearest comes first.
-        if uncharted && !place.keeps_fp {
-            self.by_guess(regs).map_or_else(|| self.by_frame_pointer(regs), |found| Ok(Some(found)))
-        } else {
-            match self.by_frame_pointer(regs) {
-                Err(Broken::Nonsense) => self.by_guess(regs).map(Some).ok_or(Broken::Nonsense),
-                found => found,
+        // no frame pointer either, and following its caller's would skip that caller.
+        if !uncharted {
+            match self.by_frame_pointer(place, regs) {
+                Err(Broken::Nonsense) => {}
+                found => return found,
             }
+        }
+        let scanned = self.by_scan(place, regs, Fit::Certain);
+        match scanned.or_else(|| self.by_scan(place, regs, Fit::Possible)) {
+            Some(caller) => Ok(Some(caller)),
+            None if uncharted => self.by_frame_pointer(place, regs),
+            None => Err(Broken::Nonsense),
         }
     }
 
     /// As in a function that has not touched its stack.
-    fn by_leaf(&mut self, regs: &Registers) -> Option<Registers> {
+    fn by_leaf(&mut self, place: &Place, regs: &Registers) -> Option<Registers> {
         let (ip, sp) = match self.arch.leaf {
             Leaf::Pushed => {
                 (self.memory.word(regs.sp).ok()?, regs.sp.checked_add(self.arch.word.into())?)
             }
             Leaf::LinkRegister => (regs.lr & self.arch.code_mask, regs.sp),
         };
-        self.follows_call(ip).then_some(Registers { ip, sp, fp: regs.fp, lr: 0 })
+        let fits = self.fit(ip, place) != Fit::Refuted;
+        fits.then_some(Registers { ip, sp, fp: regs.fp, lr: 0 })
+    }
+
+    /// As from a signal handler of a C library without unwind information for it.
+    fn by_signal(&mut self, place: &Place, regs: &Registers) -> Option<Registers> {
+        let layout = self.arch.signal_return?;
+        // The address is one back: the trampoline begins at the handler's return address.
+        let start = CodeAddr { offset: place.addr.offset + 1, ..place.addr };
+        if regs.ip == 0 || !self.modules.returns_from_signal(start) {
+            return None;
+        }
+        let word = |offset: u64| self.memory.word(regs.sp.checked_add(offset).unwrap_or(0)).ok();
+        let (ip, sp, fp) = (word(layout.ip)?, word(layout.sp)?, word(layout.fp)?);
+        Some(Registers { ip, sp, fp, lr: 0 }).filter(|next| next.ip > LOWEST_CODE)
     }
 
     /// By the chain of saved frame pointers, which every processor in the table lays out alike.
-    fn by_frame_pointer(&mut self, regs: &Registers) -> Result<Option<Registers>, Broken> {
+    fn by_frame_pointer(
+        &mut self,
+        place: &Place,
+        regs: &Registers,
+    ) -> Result<Option<Registers>, Broken> {
         let word = u64::from(self.arch.word);
         if regs.fp < regs.sp || !regs.fp.is_multiple_of(word) {
             return Err(Broken::Nonsense);
@@ -168,34 +197,49 @@ impl Unwinder<'_> {
         if ip == 0 {
             return Ok(None);
         }
-        if self.place(ip - 1).rule.is_not_code() {
+        let there = self.place(ip - 1);
+        if there.rule.is_not_code() {
             self.outcome.unknown_code |= ip > LOWEST_CODE;
+            return Err(Broken::Nonsense);
+        }
+        let upper = CodeAddr { offset: there.addr.offset + 1, ..there.addr };
+        if !place.keeps_fp && self.modules.fit(upper, place.addr) == Fit::Refuted {
             return Err(Broken::Nonsense);
         }
         Ok(Some(Registers { ip, sp, fp, lr: 0 }))
     }
 
-    /// By the nearest word that could be a return address.
-    fn by_guess(&mut self, regs: &Registers) -> Option<Registers> {
+    /// By the nearest word that can be a return address and fits as wanted. If the fit is only possible, it is a
+    /// guess.
+    fn by_scan(&mut self, place: &Place, regs: &Registers, wanted: Fit) -> Option<Registers> {
         let word = u64::from(self.arch.word);
-        let found = (0..SCANNED_WORDS).find_map(|n| {
+        for n in 0..SCANNED_WORDS {
             let at = regs.sp.checked_add(n * word)?;
             let ip = self.memory.word(at).ok()? & self.arch.code_mask;
-            self.follows_call(ip).then_some((ip, at))
-        });
-        let (ip, at) = found?;
-        self.outcome.guessed = true;
-        Some(Registers { ip, sp: at.checked_add(word)?, fp: regs.fp, lr: 0 })
+            if self.fit(ip, place) == wanted {
+                self.outcome.guessed |= wanted == Fit::Possible;
+                let sp = at.checked_add(word)?;
+                return Some(Registers { ip, sp, fp: regs.fp, lr: 0 });
+            }
+        }
+        None
     }
 
-    /// True if `ip` is in code, behind a call.
-    fn follows_call(&mut self, ip: u64) -> bool {
+    /// Is `ip` in code, behind a call, and can that be a call of the function at `place`?
+    fn fit(&mut self, ip: u64, place: &Place) -> Fit {
         if ip == 0 || !self.space.is_code(ip - 1) {
-            return false;
+            return Fit::Refuted;
         }
-        let place = self.place(ip - 1);
+        let there = self.place(ip - 1);
         // JIT code cannot be read in a file; that it is executable memory must do.
-        place.keeps_fp || self.modules.follows_call(place.addr.module, place.addr.offset + 1)
+        if there.keeps_fp {
+            return Fit::Possible;
+        }
+        let upper = CodeAddr { offset: there.addr.offset + 1, ..there.addr };
+        if !self.modules.follows_call(upper.module, upper.offset) {
+            return Fit::Refuted;
+        }
+        self.modules.fit(upper, place.addr)
     }
 
     fn place(&mut self, address: u64) -> Place {
