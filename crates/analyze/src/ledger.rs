@@ -349,6 +349,7 @@ impl Ledger {
 
     fn set_close_on_exec(&mut self, event: &Event<'_>, key: HandleKey, on: bool) {
         let place = self.place(event.pid, key);
+        self.touch(place, event.at);
         if let Some(entry) = self.entry_mut(place) {
             entry.set_cloexec(Some(on));
         }

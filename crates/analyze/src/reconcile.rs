@@ -63,9 +63,14 @@ impl Ledger {
     pub fn finish_reconcile(&mut self, snapshot: &Snapshot) -> Reconciled {
         self.reach(snapshot.ended);
         let pid = snapshot.pid;
-        let slot = self.table_of(snapshot);
         let touched = self.processes.get_mut(&pid).and_then(|watched| watched.touched.take());
         self.reconciling -= usize::from(touched.is_some());
+        if touched.as_ref().is_some_and(|touched| touched.all) || self.has_ended(pid) {
+            // The snapshot may show a table that the process no longer has.
+            let unsettled = snapshot.handles.len() as u64;
+            return Reconciled { unsettled, ..Reconciled::default() };
+        }
+        let slot = self.table_of(snapshot);
         let first_look = self.tables.get(slot).fds.is_empty()
             && self.processes.get(&pid).is_none_or(|w| w.acquired + w.at_start == 0);
         let mut outcome = Reconciled::default();
@@ -79,7 +84,7 @@ impl Ledger {
             rows.entry(fd).or_default().1 = Some(*entry);
         }
         for (fd, (handle, entry)) in rows {
-            if touched.as_ref().is_some_and(|t| t.all || t.fds.contains(&fd)) {
+            if touched.as_ref().is_some_and(|t| t.fds.contains(&fd)) {
                 outcome.unsettled += 1;
                 continue;
             }

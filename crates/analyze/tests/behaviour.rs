@@ -1,0 +1,433 @@
+//! What a verdict says, one fact a test: levels that evidence caps, dups, exits, misuse, forecasts.
+
+mod support;
+
+use fdscope_analyze::{Judgement, Ledger, LedgerOptions, Names};
+use fdscope_model::event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause, Slot};
+use fdscope_model::process::Sample;
+use fdscope_model::verdict::MisuseKind;
+use fdscope_model::{
+    FdNumber, HandleKey, HandleKind, Level, Limit, LimitName, Monotonic, Name, Pid, StackId,
+    TableId, Tid, Trace, Verdict,
+};
+use support::{PID, Play, SITE, Stage, TABLE, Table, on_site, worst};
+
+fn leak(stage: &mut Stage, end: f64, per_s: f64) {
+    let mut at = 0.1;
+    while at < end {
+        stage.live(at, None);
+        at += 1.0 / per_s;
+    }
+}
+
+fn judged(stage: &Stage, now: f64) -> Judgement {
+    Play::new(stage).judge(now)
+}
+
+fn site(judgement: &Judgement) -> &Verdict {
+    on_site(judgement, SITE).expect("a verdict on the site")
+}
+
+#[test]
+fn a_leak_of_one_a_second_is_called_within_thirty_seconds_and_never_before_the_third_window() {
+    let mut stage = Stage::new(1);
+    leak(&mut stage, 40.0, 1.0);
+    stage.traffic(40.0);
+    let mut play = Play::new(&stage);
+    for (now, level) in
+        [(8.0, Level::TooSoon), (23.9, Level::TooSoon), (24.5, Level::Leak), (30.0, Level::Leak)]
+    {
+        assert_eq!(site(&play.judge(now)).level, level, "at {now} s");
+    }
+}
+
+#[test]
+fn too_soon_says_when_it_will_be_known() {
+    let mut stage = Stage::new(1);
+    leak(&mut stage, 40.0, 1.0);
+    let judgement = judged(&stage, 14.0);
+    let verdict = site(&judgement);
+    assert_eq!(verdict.level, Level::TooSoon);
+    assert!(
+        verdict.evidence.iter().any(|line| line == "It will be known in about 10 s."),
+        "{:#?}",
+        verdict.evidence
+    );
+}
+
+#[test]
+fn a_leak_says_how_much_how_fast_and_that_nobody_closes() {
+    let mut stage = Stage::new(1);
+    leak(&mut stage, 60.0, 3.0);
+    stage.traffic(60.0);
+    stage.samples.push((0.05, HandleKind::Zombie, "none", 0));
+    let judgement = judged(&stage, 46.0);
+    let verdict = site(&judgement);
+    assert_eq!((verdict.level, verdict.rule), (Level::Leak, "growth"));
+    let (acquired, released, live) = (verdict.acquired, verdict.released, verdict.live);
+    assert_eq!((acquired, released, live), (138, 0, 138));
+    let rate = verdict.rate.expect("it grows");
+    assert!((rate.per_s - 3.0).abs() < 0.1 && rate.low_per_s < 3.0 && rate.high_per_s > 3.0);
+    let forecast = verdict.forecast.expect("the limit is known");
+    assert_eq!((forecast.limit.name, forecast.limit.value), (LimitName::Nofile, 1024));
+    let left = (1024 - forecast.limit.used) as f64 / rate.per_s;
+    assert!((forecast.reached_in_s.expect("growth") - left).abs() < 1.0);
+    let headline = &verdict.evidence[0];
+    assert!(
+        headline.starts_with("`site_1` opens 3.0 files a second that stay: 138 files never closed"),
+        "{headline}"
+    );
+    assert!(verdict.evidence.iter().any(|line| line == "None made here was ever closed."));
+    assert!(verdict.closed_by.is_empty());
+    assert_eq!(verdict.examples.len(), 3);
+    assert!(verdict.examples[0].age_ns > verdict.examples[1].age_ns);
+    assert!(verdict.ruled_out.len() >= 3);
+    assert!(verdict.advice.starts_with("Nobody releases these: close it"), "{}", verdict.advice);
+}
+
+#[test]
+fn an_error_path_names_who_closes_its_siblings() {
+    let mut stage = Stage::new(3);
+    for at in stage.stream(0.0, 60.0, 20.0) {
+        let leaks = stage.chance.is(0.05);
+        stage.live(at, (!leaks).then_some(at + 0.04));
+    }
+    let judgement = judged(&stage, 58.0);
+    let verdict = site(&judgement);
+    assert_eq!((verdict.level, verdict.rule), (Level::Leak, "hazard-break"));
+    assert_eq!(verdict.closed_by[0].count, verdict.released);
+    assert!(
+        verdict.evidence.iter().any(|line| line == "Siblings are closed by site_90 (100 %)."),
+        "{:#?}",
+        verdict.evidence
+    );
+    assert!(verdict.advice.contains("released within 40 ms by site_90"), "{}", verdict.advice);
+}
+
+#[test]
+fn lost_events_cap_a_leak_at_suspect() {
+    let mut stage = Stage::new(1);
+    leak(&mut stage, 40.0, 1.0);
+    stage.lost_at = Some(3.0);
+    let judgement = judged(&stage, 35.0);
+    assert_eq!((site(&judgement).level, site(&judgement).rule), (Level::Suspect, "lost-events"));
+}
+
+#[test]
+fn without_stacks_a_leak_is_a_suspicion_by_name() {
+    let mut stage = Stage::new(1);
+    stage.stackless = true;
+    leak(&mut stage, 40.0, 1.0);
+    let judgement = judged(&stage, 35.0);
+    let verdict = &judgement.verdicts[0];
+    assert_eq!((verdict.level, verdict.rule), (Level::Suspect, "no-stacks"));
+    assert_eq!(verdict.site.pattern, Some("pattern".into()));
+}
+
+#[test]
+fn dup_of_leaked_fd_is_one_leak() {
+    let mut stage = Stage::new(1);
+    for second in 0..40 {
+        let at = f64::from(second) + 0.2;
+        let original = stage.live(at, None);
+        let dup = stage.live_at(2, at + 0.001, None);
+        stage.lives[dup].dup_of = Some(original);
+    }
+    let judgement = judged(&stage, 35.0);
+    let leaks: Vec<_> = judgement.verdicts.iter().filter(|v| v.level == Level::Leak).collect();
+    assert_eq!(leaks.len(), 1);
+    assert_eq!(site(&judgement).level, Level::Leak);
+    assert_eq!(site(&judgement).descriptions, Some(35));
+    let told = site(&judgement)
+        .evidence
+        .iter()
+        .any(|line| line.contains("a second time, duplicated at `site_2`"));
+    assert!(told, "{:#?}", site(&judgement).evidence);
+}
+
+#[test]
+fn a_dup_whose_original_is_closed_leaks_at_the_dup() {
+    let mut stage = Stage::new(1);
+    for second in 0..40 {
+        let at = f64::from(second) + 0.2;
+        let original = stage.live(at, Some(at + 0.01));
+        let dup = stage.live_at(2, at + 0.001, None);
+        stage.lives[dup].dup_of = Some(original);
+    }
+    let judgement = judged(&stage, 35.0);
+    assert_eq!(on_site(&judgement, 2).map(|v| v.level), Some(Level::Leak));
+    assert_eq!(site(&judgement).level, Level::Steady);
+}
+
+#[test]
+fn a_caller_that_explains_the_survivors_is_named() {
+    let mut stage = Stage::new(1);
+    for index in 0..400 {
+        let at = f64::from(index) / 10.0;
+        let guilty = index % 10 == 0;
+        let stack = if guilty { 7001 } else { 8001 };
+        stage.live_at(stack, at, (!guilty).then_some(at + 0.01));
+    }
+    let judgement = judged(&stage, 38.0);
+    let verdict = site(&judgement);
+    assert_eq!((verdict.level, verdict.site.stacks), (Level::Leak, 2));
+    assert!(
+        verdict.evidence.iter().any(|line| line.ends_with("come by way of caller_7.")),
+        "{:#?}",
+        verdict.evidence
+    );
+    assert_eq!(verdict.site.frames[2].symbol.function.as_deref(), Some("caller_7"));
+}
+
+#[test]
+fn open_at_exit_is_a_suspicion_and_growth_until_exit_a_leak() {
+    let run = |number: u32, over_s: f64, exit_s: f64| {
+        let mut stage = Stage::new(1);
+        for index in 0..number {
+            stage.live(over_s * f64::from(index) / f64::from(number), None);
+        }
+        stage.exit_at = Some(exit_s);
+        let judgement = judged(&stage, exit_s + 1.0);
+        (site(&judgement).level, site(&judgement).rule, site(&judgement).live)
+    };
+    assert_eq!(run(3, 0.5, 0.6), (Level::TooSoon, "open-at-exit", 3));
+    assert_eq!(run(100, 0.5, 0.6), (Level::Suspect, "open-at-exit", 100));
+    assert_eq!(run(8, 0.2, 5.0), (Level::Suspect, "open-at-exit", 8));
+    assert_eq!(run(100, 5.0, 5.0), (Level::Leak, "growth-until-exit", 100));
+    assert_eq!(run(100, 40.0, 40.0), (Level::Leak, "growth-until-exit", 100));
+    assert_eq!(run(20, 2.0, 60.0), (Level::Bounded, "plateau", 20));
+}
+
+#[test]
+fn a_process_that_closes_all_before_exit_is_steady() {
+    let mut stage = Stage::new(1);
+    for index in 0..50 {
+        stage.live(f64::from(index) * 0.01, Some(0.9));
+    }
+    stage.exit_at = Some(1.0);
+    assert_eq!(worst(&judged(&stage, 2.0)), Level::Steady);
+}
+
+/// A ledger fed by hand.
+struct Hand {
+    ledger: Ledger,
+    now: u64,
+}
+
+impl Hand {
+    fn new() -> Self {
+        let options = LedgerOptions { begun: Some(Monotonic(0)), ..LedgerOptions::default() };
+        Hand { ledger: Ledger::new(options), now: 0 }
+    }
+
+    fn tell(&mut self, pid: u32, body: Body<'_>) {
+        self.now += 1_000_000;
+        self.ledger.apply(&Event { at: Monotonic(self.now), pid: Pid(pid), tid: Tid(pid), body });
+    }
+
+    fn open(&mut self, pid: u32, table: u64, fd: u32, stack: u32, cloexec: Option<bool>) {
+        self.tell(
+            pid,
+            Body::Acquire(Acquire {
+                key: HandleKey::Descriptor(TableId(table), FdNumber(fd)),
+                kind: HandleKind::File,
+                file: None,
+                inode: None,
+                cloexec,
+                cause: AcquireCause::Call("openat"),
+                name: None,
+                trace: Trace::Known(StackId(stack)),
+            }),
+        );
+    }
+
+    fn close(&mut self, pid: u32, table: u64, fd: u32, stack: u32) {
+        self.tell(
+            pid,
+            Body::Release(Release {
+                key: HandleKey::Descriptor(TableId(table), FdNumber(fd)),
+                cause: ReleaseCause::Call("close"),
+                slot: Slot::NotRead,
+                trace: Trace::Known(StackId(stack)),
+            }),
+        );
+    }
+
+    fn fail(&mut self, call: &'static str, errno: i32, fd: Option<u32>, stack: u32) {
+        let fail = Fail {
+            call,
+            errno,
+            fd: fd.map(FdNumber),
+            table: TABLE,
+            trace: Trace::Known(StackId(stack)),
+        };
+        self.tell(PID.0, Body::Fail(fail));
+    }
+
+    fn judge(&self) -> Judgement {
+        let names = Names { handle: &|_, _| None, thread: &|_, _| None };
+        self.ledger.judge(Monotonic(self.now), &mut Table, names)
+    }
+}
+
+#[test]
+fn a_double_close_shows_who_closed_before() {
+    let mut hand = Hand::new();
+    hand.open(PID.0, TABLE.0, 5, 1, None);
+    hand.close(PID.0, TABLE.0, 5, 2);
+    hand.fail("close", 9, Some(5), 3);
+    hand.fail("read", 9, Some(5), 4);
+    hand.fail("close", 9, Some(u32::MAX), 3);
+    hand.fail("openat", 24, None, 1);
+    let misuse = hand.judge().misuse;
+    let find = |kind| misuse.iter().find(|row| row.kind == kind).expect("seen");
+    let double = find(MisuseKind::DoubleClose);
+    assert_eq!(double.count, 1);
+    assert_eq!(double.frames[1].symbol.function.as_deref(), Some("site_3"));
+    assert_eq!(double.earlier[1].symbol.function.as_deref(), Some("site_2"));
+    assert_eq!(find(MisuseKind::ProcessLimit).call, "openat");
+    assert_eq!(misuse.iter().filter(|row| row.kind == MisuseKind::BadDescriptor).count(), 2);
+}
+
+#[test]
+fn a_sweep_that_closes_every_number_is_no_misuse() {
+    let mut hand = Hand::new();
+    (3..1024).filter(|fd| fd % 7 != 0).for_each(|fd| hand.fail("close", 9, Some(fd), 3));
+    assert!(hand.judge().misuse.is_empty());
+}
+
+#[test]
+fn what_crosses_exec_without_the_flag_is_told_with_its_birth() {
+    let mut hand = Hand::new();
+    hand.open(10, 1, 2, 7, Some(false));
+    hand.open(10, 1, 5, 7, Some(false));
+    hand.open(10, 1, 6, 7, Some(true));
+    hand.tell(
+        10,
+        Body::Fork {
+            child: Pid(11),
+            child_table: TableId(2),
+            parent_table: TableId(1),
+            trace: Trace::None,
+        },
+    );
+    hand.tell(11, Body::Exec { table: TableId(2), comm: "sh".into() });
+    let misuse = hand.judge().misuse;
+    assert_eq!(misuse.len(), 1);
+    assert_eq!((misuse[0].kind, misuse[0].pid), (MisuseKind::InheritedOverExec, Pid(11)));
+    assert_eq!((misuse[0].fd, misuse[0].count), (Some(FdNumber(5)), 1));
+    assert_eq!(misuse[0].comm, Name::from("sh"));
+    assert_eq!(misuse[0].earlier[1].symbol.function.as_deref(), Some("site_7"));
+    assert_eq!(hand.ledger.live(Pid(11)).len(), 2);
+}
+
+#[test]
+fn forked_children_that_come_and_go_leave_nothing_behind() {
+    let mut hand = Hand::new();
+    (3..40).for_each(|fd| hand.open(10, 1, fd, fd, None));
+    for child in 0..5000 {
+        let (pid, table) = (100 + child, 100 + u64::from(child));
+        let fork = Body::Fork {
+            child: Pid(pid),
+            child_table: TableId(table),
+            parent_table: TableId(1),
+            trace: Trace::None,
+        };
+        hand.tell(10, fork);
+        hand.tell(pid, Body::Exit { table: TableId(table) });
+    }
+    assert_eq!(hand.ledger.live(Pid(10)).len(), 37);
+    assert!(hand.ledger.pids().len() <= 1100);
+    assert_eq!(hand.judge().verdicts.len(), 37);
+}
+
+#[test]
+fn events_after_the_end_of_their_process_do_not_spoil_its_verdict() {
+    let mut hand = Hand::new();
+    (3..20).for_each(|fd| hand.open(10, 1, fd, 7, None));
+    hand.tell(10, Body::Exit { table: TableId(1) });
+    hand.close(10, 1, 5, 9);
+    let judgement = hand.judge();
+    assert_eq!(judgement.verdicts[0].live, 17);
+    assert!(judgement.totals[0].gone);
+}
+
+#[test]
+fn a_number_used_again_by_a_new_process_begins_anew() {
+    let mut hand = Hand::new();
+    (3..20).for_each(|fd| hand.open(11, 2, fd, 7, None));
+    hand.tell(11, Body::Exit { table: TableId(2) });
+    let fork = Body::Fork {
+        child: Pid(11),
+        child_table: TableId(3),
+        parent_table: TableId(1),
+        trace: Trace::None,
+    };
+    hand.tell(10, fork);
+    hand.open(11, 3, 3, 8, None);
+    assert_eq!(hand.ledger.live(Pid(11)).len(), 1);
+    assert!(!hand.judge().totals.iter().any(|total| total.gone));
+}
+
+#[test]
+fn the_first_limit_to_break_is_named_for_counted_groups() {
+    let mut hand = Hand::new();
+    for second in 0..60u64 {
+        let limits = vec![
+            Limit { name: LimitName::CgroupPids, value: 200, used: 40 + second },
+            Limit { name: LimitName::Nproc, value: 60_000, used: 40 + second },
+        ];
+        let groups = vec![fdscope_model::process::GroupCount {
+            kind: HandleKind::Thread,
+            group: "looper-*".into(),
+            count: 10 + second,
+            fresh: None,
+        }];
+        hand.now = second * 1_000_000_000;
+        let at = Monotonic(hand.now);
+        hand.ledger.sample(&Sample { at, pid: PID, groups, limits, ..Sample::default() });
+    }
+    let judgement = hand.judge();
+    let verdict = &judgement.verdicts[0];
+    assert_eq!((verdict.level, verdict.kind), (Level::Leak, HandleKind::Thread));
+    assert_eq!(verdict.forecast.map(|f| f.limit.name), Some(LimitName::CgroupPids));
+    assert!(verdict.advice.contains("join or detach"), "{}", verdict.advice);
+}
+
+#[test]
+fn one_leak_a_minute_among_many_healthy_opens_is_found() {
+    let mut hand = Hand::new();
+    let mut next = 100;
+    // 500 opens a second, each closed after 1 ms; every minute one is not.
+    for tick in 0..500 * 540u64 {
+        hand.now = tick * 2_000_000;
+        hand.open(PID.0, TABLE.0, 5, SITE, None);
+        if tick % 30_000 == 15_000 {
+            // The leaked one moves out of the way, as a new number would.
+            hand.close(PID.0, TABLE.0, 5, 2);
+            next += 1;
+            hand.open(PID.0, TABLE.0, next, SITE, None);
+        } else {
+            hand.close(PID.0, TABLE.0, 5, 2);
+        }
+    }
+    let judgement = hand.judge();
+    assert_eq!((site(&judgement).level, site(&judgement).rule), (Level::Leak, "hazard-break"));
+    assert_eq!(site(&judgement).live, 9);
+}
+
+#[test]
+fn the_live_line_names_the_group_that_grows() {
+    let mut hand = Hand::new();
+    for index in 0..40u32 {
+        hand.now = u64::from(index) * 1_000_000_000;
+        hand.open(PID.0, TABLE.0, 10 + index, SITE, None);
+        hand.open(PID.0, TABLE.0, 5, 2, None);
+        hand.close(PID.0, TABLE.0, 5, 3);
+    }
+    let summary = hand.ledger.summary(Monotonic(hand.now));
+    assert_eq!((summary.open, summary.acquired, summary.released), (40, 80, 40));
+    let worst = summary.worst.expect("one grows");
+    assert_eq!((worst.stack, worst.live), (Some(StackId(SITE)), 40));
+    assert!((worst.per_s - 1.0).abs() < 0.1, "{worst:?}");
+}
