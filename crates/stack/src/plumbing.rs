@@ -107,7 +107,7 @@ pub static PLUMBING: &[Row] = &[
         "fanotify_init", "memfd_create", "memfd_secret", "userfaultfd", "perf_event_open", "pidfd_open", "io_uring_setup",
         "io_uring_queue_init*", "__io_uring_queue_init*", "close", "__close*", "fclose", "_IO_new_fclose",
         "_IO_file_close*", "_IO_new_file_close_it", "closedir", "__closedir", "pclose", "close_range", "closefrom",
-        "syscall", "__syscall*", "__internal_syscall*", "__libc_*", "recvmsg", "__recvmsg", "recvmmsg", "getaddrinfo",
+        "syscall", "__syscall*", "__internal_syscall*", "__libc_*", "sccp", "__ofl_*", "recvmsg", "__recvmsg", "recvmmsg", "getaddrinfo",
         "gethostby*", "posix_spawn*", "__spawni", "__spawnix", "fork", "__fork", "_Fork", "vfork", "system",
         "do_system", "mmap", "mmap64", "__mmap*", "munmap", "timer_create*", "fopencookie", "dlopen*", "__dlopen*",
     ]),
