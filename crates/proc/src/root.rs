@@ -170,7 +170,7 @@ impl PidDir {
         let error = |cause| ProcError::of(self.pid, operation, cause);
         let file = open_file(self.dir.as_fd(), path).map_err(error)?;
         let mut buffer = Vec::new();
-        each_line(file.as_fd(), &mut buffer, sink).map_err(error)
+        each_line(file.as_fd(), End::Nothing, &mut buffer, sink).map_err(error)
     }
 
     /// The text of a link of the process.
@@ -269,9 +269,19 @@ fn read_whole(dir: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
+/// What tells that a file is read to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// Nothing more to read: true of every file.
+    Nothing,
+    /// Less than was asked for: true of files that the kernel writes in one go (`single_open`), as fdinfo.
+    Less,
+}
+
 /// Hands each line to `sink`, without its end. A line longer than [`LONGEST_LINE`] comes in pieces.
 pub(crate) fn each_line(
     file: BorrowedFd<'_>,
+    end: End,
     buffer: &mut Vec<u8>,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<(), Errno> {
@@ -280,16 +290,17 @@ pub(crate) fn each_line(
     loop {
         let length = rustix::io::read(file, &mut buffer[held..])?;
         let filled = held + length;
+        let is_last = length == 0 || end == End::Less && filled < buffer.len();
         let mut begin = 0;
         while let Some(at) = buffer[begin..filled].iter().position(|&b| b == b'\n') {
             sink(&buffer[begin..begin + at]);
             begin += at + 1;
         }
-        if begin < filled && (length == 0 || begin == 0 && filled == buffer.len()) {
+        if begin < filled && (is_last || begin == 0 && filled == buffer.len()) {
             sink(&buffer[begin..filled]);
             begin = filled;
         }
-        if length == 0 {
+        if is_last {
             return Ok(());
         }
         buffer.copy_within(begin..filled, 0);
@@ -319,11 +330,13 @@ mod tests {
         file.write_all(b"one\n\ntwo\n").expect("write");
         file.write_all(&long).expect("write");
         file.write_all(b"\nlast").expect("write");
-        rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).expect("seek");
-        let mut lengths = Vec::new();
-        each_line(file.as_fd(), &mut Vec::new(), &mut |line| lengths.push(line.len()))
-            .expect("read");
-        assert_eq!(lengths, [3, 0, 3, LONGEST_LINE, 10, 4]);
+        for end in [End::Nothing, End::Less] {
+            rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).expect("seek");
+            let mut lengths = Vec::new();
+            each_line(file.as_fd(), end, &mut Vec::new(), &mut |line| lengths.push(line.len()))
+                .expect("read");
+            assert_eq!(lengths, [3, 0, 3, LONGEST_LINE, 10, 4]);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::descriptors::Detail;
 use crate::error::ProcError;
 use crate::mounts::{MountFacts, MountTable};
 use crate::parse::{FdInfo, Link, parse_link};
-use crate::root::{PidDir, ProcRoot, each_line, open_file, read_fd_link};
+use crate::root::{End, PidDir, ProcRoot, each_line, open_file, read_fd_link};
 
 /// `O_PATH`; the same on every processor that fdscope knows.
 const O_PATH: u32 = 0o10_000_000;
@@ -211,7 +211,7 @@ impl OpenTable {
     pub fn info_lines(&mut self, fd: FdNumber, sink: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
         let infos = self.infos.as_ref().ok_or(Errno::ACCESS)?;
         let file = open_file(infos.as_fd(), DecInt::new(fd.0))?;
-        each_line(file.as_fd(), &mut self.lines, sink)
+        each_line(file.as_fd(), End::Less, &mut self.lines, sink)
     }
 
     /// Type, inode and device as the kernel has them in memory: `AT_STATX_DONT_SYNC` keeps file systems that heed it

@@ -128,11 +128,11 @@ impl Tally {
     /// What looked like a stack and is none.
     fn add_rejected(&mut self, stretch: &Stretch) {
         let class = size_class(stretch.size);
-        if stretch.guard == 0 {
-            return self.add(format!("anonymous rw-p, {class}").into_bytes());
+        if stretch.guard > 0 {
+            self.add(format!("reserved, {}", size_class(stretch.guard)).into_bytes());
         }
-        self.add(format!("reserved, {}", size_class(stretch.guard)).into_bytes());
-        self.add(format!("anonymous rw-p behind a guard, {class}").into_bytes());
+        let place = if stretch.is_guarded() { " behind a guard" } else { "" };
+        self.add(format!("anonymous rw-p{place}, {class}").into_bytes());
     }
 
     /// Two neighbours: an arena with the rest of its heap, a stack with its guard, or strangers. Returns what is
@@ -145,7 +145,7 @@ impl Tally {
         }
         let guarded = first.protection.is_none() && is_usable(second);
         let is_heap_of_its_own = second.start.is_multiple_of(ARENA);
-        if guarded && !is_heap_of_its_own && Stretch::fits(first.size(), second.size()) {
+        if guarded && !is_heap_of_its_own && Stretch::fits(second.size()) {
             let (guard, size) = (first.size(), second.size());
             stacks.add(Stretch { start: second.start, size, guard });
             return None;

@@ -46,9 +46,14 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// True for sizes that a guard and a stack can have.
-    pub fn fits(guard: u64, size: u64) -> bool {
-        guard <= 1 << 20 && guard < size && size >= 16 << 10
+    /// True for sizes that a stack can have.
+    pub fn fits(size: u64) -> bool {
+        size >= 16 << 10
+    }
+
+    /// True for a guard of usual size; the kernel merges guards with reserved memory below.
+    pub fn is_guarded(&self) -> bool {
+        self.guard > 0 && self.guard <= 1 << 20
     }
 
     fn end(&self) -> u64 {
@@ -233,7 +238,8 @@ fn is_stack(stretch: &Stretch, usual: &[u64], seen: &BTreeSet<Make>) -> bool {
     let whole = stretch.size + stretch.guard;
     let make = (stretch.size, stretch.guard);
     seen.contains(&make)
-        || stretch.guard > 0 && usual.iter().any(|&usual| usual == stretch.size || usual == whole)
+        || stretch.is_guarded()
+            && usual.iter().any(|&usual| usual == stretch.size || usual == whole)
 }
 
 /// The stack pointer in /proc/PID/task/TID/syscall: the last but one word, for a thread that is blocked.
