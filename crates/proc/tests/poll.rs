@@ -143,6 +143,24 @@ fn every_birth_and_every_death_is_found_at_a_quiet_moment() {
 }
 
 #[test]
+fn churn_between_and_during_looks_leaves_no_trace_once_it_stops() {
+    for mode in ["mode=churn", "mode=listener", "mode=keepalive", "mode=rotate"] {
+        let mut fixture = Fixture::start(&c("healthy"), &[mode]);
+        let pid = fixture.pid();
+        let (mut source, mut fold) = (watch(pid, Follow::No), Fold::default());
+        fixture.ask("go 1");
+        for _ in 0..100 {
+            // The fold itself holds that nothing lives twice and nothing unknown dies.
+            source.poll(Duration::from_millis(5), &mut |event| fold.apply(event)).expect("poll");
+        }
+        fixture.ask("stop");
+        poll_until(&mut source, &mut fold, |fold| fold.live(pid) == listed(pid));
+        eprintln!("{mode}: {} found, {} released", fold.found, fold.released);
+        assert!(mode == "mode=churn" || fold.found > 0, "{mode}");
+    }
+}
+
+#[test]
 fn an_exit_is_told_at_once_and_ends_the_source() {
     let fixture = Fixture::start(&c("leaky"), &[]);
     let pid = fixture.pid();
