@@ -32,6 +32,7 @@ mod restart;
 mod sight;
 mod stack;
 mod tasks;
+mod told;
 mod tracer;
 
 pub use error::Error;

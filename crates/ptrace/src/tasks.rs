@@ -51,6 +51,32 @@ pub struct Process {
     pub threads: HashSet<Tid>,
     /// Its children by the number that its own PID namespace gave them.
     pub children: HashMap<u32, Pid>,
+    /// How many children there were when it was last looked which of them are gone.
+    looked_at: usize,
+}
+
+impl Process {
+    /// The fewest children worth a look.
+    const FEW: usize = 16;
+
+    /// Enters a child. Answers with children that are gone without having been waited for: the kernel reaps by itself
+    /// those of a process that ignores SIGCHLD or sets SA_NOCLDWAIT. `is_gone` is asked only when their number has
+    /// doubled, so that a process pays for each child once or twice.
+    pub fn add_child(
+        &mut self,
+        number: u32,
+        child: Pid,
+        is_gone: impl Fn(Pid) -> bool,
+    ) -> Vec<Pid> {
+        self.children.insert(number, child);
+        if self.children.len() < 2 * self.looked_at.max(Self::FEW) {
+            return Vec::new();
+        }
+        let gone: Vec<Pid> = self.children.values().copied().filter(|pid| is_gone(*pid)).collect();
+        self.children.retain(|_, pid| !gone.contains(pid));
+        self.looked_at = self.children.len();
+        gone
+    }
 }
 
 /// All that is traced.
@@ -150,6 +176,17 @@ impl Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn children_reaped_by_the_kernel_are_noticed() {
+        let mut process = Process::default();
+        let mut gone = Vec::new();
+        for number in 1..=1000 {
+            gone.extend(process.add_child(number, Pid(number), |pid| pid.0 != 7));
+            assert!(process.children.len() <= 33);
+        }
+        assert!(gone.len() > 960 && !gone.contains(&Pid(7)));
+    }
 
     #[test]
     fn a_table_is_used_until_its_last_thread_is_gone() {

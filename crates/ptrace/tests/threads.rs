@@ -157,3 +157,12 @@ fn a_thousand_threads_are_all_seized() {
     let count = |word: &str| seen.iter().filter(|event| event.line.contains(word)).count();
     assert_eq!((count("+ openat"), count("- close"), count("- thread")), (1000, 1000, 1000));
 }
+
+#[test]
+fn children_that_the_kernel_reaps_do_not_look_unwaited_for() {
+    let Some(program) = compile("ignores", &[]) else { return };
+    let (_, seen) = Target::start(program).trace(Options::default());
+    let count = |word: &str| seen.iter().filter(|event| event.line.starts_with(word)).count();
+    assert_eq!(count("+ child"), 200);
+    assert!(count("- child") > 160, "{}", count("- child"));
+}
