@@ -97,8 +97,10 @@ impl Cfi {
         let header = EhFrameHdr::new(&self.sections.eh_frame_hdr.bytes, LittleEndian);
         let header = header.parse(&self.bases, self.word).ok()?;
         let table = header.table()?;
-        let pointer = table.lookup(address, &self.bases).ok()?;
-        table.pointer_to_offset(pointer).ok().map(|offset| offset.0)
+        let entry = table.lookup(address, &self.bases).ok()?.direct().ok()?;
+        // Not by gimli's `pointer_to_offset`, which trusts the file that the entry is behind the section's start.
+        let offset = entry.checked_sub(header.eh_frame_ptr().direct().ok()?)?;
+        usize::try_from(offset).ok()
     }
 
     fn row_of<'a, S>(

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use fdscope_model::{CodeAddr, Name, Pid};
@@ -141,7 +142,9 @@ impl Modules {
             return known;
         }
         let path = mapping.path.strip_suffix(b" (deleted)").unwrap_or(&mapping.path);
-        let loaded = self.load(pid, path, file).ok();
+        // The file comes from the target: a panic of the parser makes it a file without code, no more.
+        let load = AssertUnwindSafe(|| self.load(pid, path, file).ok());
+        let loaded = catch_unwind(load).unwrap_or_default();
         let module = loaded.and_then(|image| self.add(path, Code::File(Box::new(image))));
         self.by_file.insert(key, module);
         module

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use fdscope_model::{CodeAddr, Pid};
@@ -116,8 +117,12 @@ impl Space {
         };
         let offset = (address - mapping.start).wrapping_add(mapping.file_offset);
         let image = modules.image(module);
-        let row = image
-            .and_then(|image| image.cfi.row(image.elf.address_of(offset)?, image.arch(), context));
+        let row = image.and_then(|image| {
+            let address = image.elf.address_of(offset)?;
+            // The file comes from the target: a panic of the parser costs this row, no more.
+            let row = || image.cfi.row(address, image.arch(), context);
+            catch_unwind(AssertUnwindSafe(row)).unwrap_or_default()
+        });
         Place {
             addr: CodeAddr { module, offset },
             rule: row.map_or(Rule::Unknown, Rule::Dwarf),

@@ -172,7 +172,7 @@ impl Unwinder<'_> {
     fn by_signal(&mut self, place: &Place, regs: &Registers) -> Option<Registers> {
         let layout = self.arch.signal_return?;
         // The address is one back: the trampoline begins at the handler's return address.
-        let start = CodeAddr { offset: place.addr.offset + 1, ..place.addr };
+        let start = CodeAddr { offset: place.addr.offset.wrapping_add(1), ..place.addr };
         if regs.ip == 0 || !self.modules.returns_from_signal(start) {
             return None;
         }
@@ -202,7 +202,7 @@ impl Unwinder<'_> {
             self.outcome.unknown_code |= ip > LOWEST_CODE;
             return Err(Broken::Nonsense);
         }
-        let upper = CodeAddr { offset: there.addr.offset + 1, ..there.addr };
+        let upper = CodeAddr { offset: there.addr.offset.wrapping_add(1), ..there.addr };
         if !place.keeps_fp && self.modules.fit(upper, place.addr) == Fit::Refuted {
             return Err(Broken::Nonsense);
         }
@@ -235,7 +235,7 @@ impl Unwinder<'_> {
         if there.keeps_fp {
             return Fit::Possible;
         }
-        let upper = CodeAddr { offset: there.addr.offset + 1, ..there.addr };
+        let upper = CodeAddr { offset: there.addr.offset.wrapping_add(1), ..there.addr };
         if !self.modules.follows_call(upper.module, upper.offset) {
             return Fit::Refuted;
         }
