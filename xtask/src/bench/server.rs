@@ -56,7 +56,8 @@ pub fn redis(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "redis with redis-benchmark", &server, load)
 }
 
-/// Throughput alone and under each tool in turn.
+/// Throughput alone and under each tool in turn. A watched run stands between two free ones and is compared with
+/// their mean, because the speed of a shared machine drifts from one second to the next.
 fn rows(
     bench: &Bench,
     what: &str,
@@ -70,10 +71,12 @@ fn rows(
     let mut shares = vec![Vec::new(); tools.len()];
     for _ in 0..bench.rounds {
         for (tool, shares) in tools.iter().zip(&mut shares) {
-            let free = load()?;
+            let before = load()?;
             let running = tool.attach(bench, &server.pids, &[])?;
-            shares.push(load()? / free);
+            let watched = load()?;
             running.stop()?;
+            let free = f64::midpoint(before, load()?);
+            shares.push(watched / free);
             alone.push(free);
         }
     }
