@@ -69,8 +69,13 @@ fn join_ends(ends: &str) -> Option<String> {
         });
     };
     let (local, remote) = (address(local)?, address(remote)?);
-    // The lower port is the service's: callers' ports are drawn from the upper range.
-    Some(if local.port() < remote.port() { format!("{local}->*") } else { format!("*->{remote}") })
+    Some(match (local.port() >= EPHEMERAL, remote.port() >= EPHEMERAL) {
+        // Both ports were drawn: which is the service's, nobody can tell from here.
+        (true, true) => format!("{}:*->{}:*", host(local), host(remote)),
+        // Callers' ports are the upper ones, also where they are drawn from another range.
+        _ if local.port() < remote.port() => format!("{local}->*"),
+        _ => format!("*->{remote}"),
+    })
 }
 
 fn host(address: SocketAddr) -> String {
@@ -109,6 +114,7 @@ mod tests {
         check(Socket, "tcp 10.0.0.1:51234->10.0.0.2:443 ESTABLISHED", "tcp *->10.0.0.2:443");
         check(Socket, "tcp6 [::1]:80->[::1]:50000 SYN_RECV", "tcp6 [::1]:80->*");
         check(Socket, "tcp 0.0.0.0:80 LISTEN", "tcp 0.0.0.0:80 LISTEN");
+        check(Socket, "tcp 10.0.0.1:57415->10.0.0.2:48344", "tcp 10.0.0.1:*->10.0.0.2:*");
         check(Socket, "udp 0.0.0.0:40001", "udp 0.0.0.0:*");
         check(Socket, "unix stream /run/app/client-77.sock", "unix stream /run/app/client-*.sock");
         check(Thread, "work-17", "work-*");

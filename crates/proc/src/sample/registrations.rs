@@ -1,6 +1,9 @@
 //! inotify watches, fanotify marks and epoll registrations, by descriptor.
+//!
+//! A descriptor has a row once it has held [`LEAST`] of them: fewer come and go with the descriptor itself, whose own
+//! growth is seen, and a thousand event loops would be a thousand rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fdscope_model::kind::classify;
 use fdscope_model::process::GroupCount;
@@ -12,10 +15,15 @@ use crate::parse::{FdInfoLine, parse_fdinfo_line};
 use crate::root::{PidDir, ProcRoot};
 use crate::table::OpenTable;
 
+/// A descriptor has a row from so many watches or registrations on, and keeps it as long as it is open.
+const LEAST: u64 = 8;
+
 /// Counts watches and registrations; remembers the highest watch of each descriptor, for the kernel counts them up.
 #[derive(Debug, Default)]
 pub(super) struct Registrations {
     highest: BTreeMap<FdNumber, u32>,
+    /// Descriptors that have a row.
+    named: BTreeSet<FdNumber>,
 }
 
 /// What one descriptor holds.
@@ -32,6 +40,7 @@ impl Registrations {
         let mut table = OpenTable::open(root, dir.pid(), Detail::Full)?;
         let mut groups = Vec::new();
         let mut highest = BTreeMap::new();
+        let mut named = BTreeSet::new();
         for fd in table.numbers()? {
             let Ok(link) = table.link(fd) else { continue };
             let kind = classify(0, link);
@@ -46,10 +55,19 @@ impl Registrations {
             if kind == HandleKind::Inotify {
                 highest.insert(fd, held.highest);
             }
-            let group: Name = format!("{} fd {fd}", kind.word()).as_str().into();
+            if held.count < LEAST && !self.named.contains(&fd) {
+                continue;
+            }
+            named.insert(fd);
+            let text = match kind {
+                HandleKind::Epoll => format!("fd {fd}"),
+                _ => format!("{} fd {fd}", kind.word()),
+            };
+            let group: Name = text.as_str().into();
             groups.push(GroupCount { kind: counted, group, count: held.count, fresh });
         }
         self.highest = highest;
+        self.named = named;
         Ok(groups)
     }
 

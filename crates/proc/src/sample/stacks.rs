@@ -230,7 +230,12 @@ struct Living {
 }
 
 fn to_row((size, count): (u64, u64)) -> GroupCount {
-    let group: Name = format!("stacks of {} KiB", size >> 10).as_str().into();
+    // Read as "3 more 8 MiB-stack exited threads nobody joined": their names are gone with them.
+    let text = match size {
+        size if size.is_multiple_of(1 << 20) => format!("{} MiB-stack", size >> 20),
+        size => format!("{} KiB-stack", size >> 10),
+    };
+    let group: Name = text.as_str().into();
     GroupCount { kind: HandleKind::UnjoinedThread, group, count, fresh: None }
 }
 
