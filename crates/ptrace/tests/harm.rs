@@ -191,3 +191,23 @@ fn no_such_process_and_oneself_are_refused() {
     let text = own.expect("refused").to_string();
     assert!(text.contains("cannot trace itself"), "{text}");
 }
+
+#[test]
+fn a_thread_in_uninterruptible_sleep_is_named_and_traced_when_it_wakes() {
+    let Some(program) = compile("asleep", &[]) else { return };
+    let mut target = Target::start(program);
+    let options = Options::default();
+    let mut source = PtraceSource::attach(&[target.pid()], options).expect("attaching");
+    let named = format!("the first calls of threads {}", target.pid());
+    assert!(source.sight().blind.iter().any(|blind| blind.what == named), "{:?}", source.sight());
+    // Letting go of a thread that never stopped must neither hang nor disturb it.
+    source.stop().expect("stopping");
+    assert_eq!(status(target.pid(), "TracerPid"), "0");
+    let mut source = PtraceSource::attach(&[target.pid()], options).expect("attaching");
+    target.go();
+    let ledger = target.ledger();
+    let seen = drain_until(&mut source, |event| event.line.starts_with("- close"));
+    assert_same(&ledger, &lines(&seen));
+    drop(source);
+    assert_eq!(target.end(), Some(0));
+}
