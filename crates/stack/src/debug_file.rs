@@ -1,4 +1,5 @@
-//! Separate debug files: by build id, by `.gnu_debuglink`, from the debuginfod client's cache.
+//! Separate debug files: by build id, by `.gnu_debuglink`, from the debuginfod client's cache, and packed into the
+//! module itself.
 //!
 //! Searched when a module is first met, while its process still lives: debug packages may be installed inside a
 //! container and not outside. Only files on disk; the network is never used.
@@ -7,7 +8,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use lzma_rust2::XzReader;
 
 use crate::elf::Elf;
 use crate::module::{open_below, open_quietly};
@@ -15,6 +19,11 @@ use crate::options::StackOptions;
 
 /// The largest file whose checksum is computed, for debug links without build id.
 const LARGEST_CHECKED: u64 = 256 << 20;
+/// The largest `.gnu_debugdata` that is unpacked, and to how much; that of a browser has 5 MB.
+const LARGEST_PACKED: u64 = 32 << 20;
+const LARGEST_UNPACKED: u64 = 256 << 20;
+/// Memory that unpacking may take: the dictionary of `xz -9` has 64 MB.
+const UNPACKING_KB: u32 = 80 << 10;
 
 /// The debug file of the module at `path` inside `root`, if it is there and belongs to the module.
 pub fn find(options: &StackOptions, root: &Path, path: &[u8], elf: &Elf) -> Option<File> {
@@ -30,6 +39,18 @@ pub fn build_id_path(build_id: &[u8]) -> Option<PathBuf> {
     let text = hexadecimal(build_id);
     let (directory, file) = text.split_at_checked(2).filter(|(_, file)| !file.is_empty())?;
     Some(Path::new(".build-id").join(directory).join(format!("{file}.debug")))
+}
+
+/// The symbol table that Fedora and its kin pack into stripped files (`.gnu_debugdata`), as a file in memory.
+pub fn unpack(file: &File, elf: &Elf) -> Option<File> {
+    let (offset, size) = elf.debug_data.filter(|&(_, size)| size <= LARGEST_PACKED)?;
+    let mut packed = vec![0; usize::try_from(size).ok()?];
+    file.read_exact_at(&mut packed, offset).ok()?;
+    let reader = XzReader::new_mem_limit(packed.as_slice(), false, UNPACKING_KB);
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    let mut unpacked: File = rustix::fs::memfd_create("debugdata", flags).ok()?.into();
+    std::io::copy(&mut reader.take(LARGEST_UNPACKED), &mut unpacked).ok()?;
+    Some(unpacked)
 }
 
 /// Bytes as lower-case hexadecimal digits.

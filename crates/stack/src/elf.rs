@@ -36,6 +36,8 @@ pub struct Elf {
     pub go_table: Option<(u64, u64)>,
     /// Address of `.text`.
     pub text_address: u64,
+    /// Where `.gnu_debugdata` is: offset and size.
+    pub debug_data: Option<(u64, u64)>,
     /// Unwind sections.
     pub unwind: UnwindSections,
 }
@@ -117,6 +119,7 @@ impl Elf {
         }
         let go_table = elf.section_by_name(".gopclntab");
         let go_table = go_table.or_else(|| elf.section_by_name(".data.rel.ro.gopclntab"));
+        let debug_data = elf.section_by_name(".gnu_debugdata");
         let link = elf.gnu_debuglink().ok().flatten();
         let mut unwind = read_unwind(&elf);
         if let (true, Some(index)) = (unwind.eh_frame.bytes.is_empty(), index) {
@@ -131,6 +134,7 @@ impl Elf {
             go: go_table.is_some() || elf.section_by_name(".note.go.buildid").is_some(),
             go_table: go_table.and_then(|section| section.file_range()),
             text_address: unwind.text_address,
+            debug_data: debug_data.and_then(|section| section.file_range()),
             unwind,
         })
     }

@@ -67,6 +67,8 @@ pub struct Image {
     pub cfi: Cfi,
     /// Its separate debug file, if one was found.
     pub debug: Option<File>,
+    /// The symbol table packed into it, unpacked when first wanted.
+    packed: OnceCell<Option<File>>,
     /// Its functions, read when first wanted.
     functions: OnceCell<Functions>,
     /// Return addresses looked at, with the answer.
@@ -244,7 +246,15 @@ impl Modules {
             sections.debug_frame = separate.unwind.debug_frame;
         }
         let cfi = Cfi::new(sections, elf.arch);
-        Ok(Image { file, cfi, elf, debug, functions: OnceCell::new(), calls: FastMap::default() })
+        Ok(Image {
+            file,
+            cfi,
+            elf,
+            debug,
+            packed: OnceCell::new(),
+            functions: OnceCell::new(),
+            calls: FastMap::default(),
+        })
     }
 
     /// The vDSO has no file: its bytes are read from the process and kept in a memory file.
@@ -281,6 +291,11 @@ impl Image {
         let address = self.elf.address_of(addr.offset)?;
         let functions = self.functions.get_or_init(|| Functions::read(&self.file));
         Some(Side { module: addr.module, file: &self.file, elf: &self.elf, functions, address })
+    }
+
+    /// The symbol table packed into the file, as a file.
+    pub fn packed(&self) -> Option<&File> {
+        self.packed.get_or_init(|| debug_file::unpack(&self.file, &self.elf)).as_ref()
     }
 
     /// The processor of the file.

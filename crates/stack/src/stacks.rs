@@ -104,7 +104,9 @@ impl Stacks {
                 return Trace::Skipped;
             }
             Trace::Addresses(addresses) => self.normalize(pid, addresses),
-            Trace::Copied { regs, bytes, compat } => self.unwind(pid, regs, bytes, compat),
+            Trace::Copied { regs, bytes, compat } | Trace::Layered { regs, bytes, compat, .. } => {
+                self.unwind(pid, regs, bytes, compat);
+            }
         }
         match self.table.intern(&mut self.scratch) {
             Some(id) => Trace::Known(id),

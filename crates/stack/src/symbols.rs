@@ -1,7 +1,7 @@
 //! From addresses to functions, files and lines: the only file that knows blazesym.
 //!
 //! Each module is asked in turn: its separate debug file, then the file itself with its debug information, then its
-//! symbol table alone, then what the toolchain put there for itself (`go_table`). All go by the descriptors that `module` keeps, so that deleted files and other mount
+//! symbol table alone, then a packed symbol table, then what the toolchain put there for itself (`go_table`). All go by the descriptors that `module` keeps, so that deleted files and other mount
 //! namespaces make no difference.
 
 use std::fs::File;
@@ -98,7 +98,7 @@ impl Symbols {
                 found => named = named.or(found),
             }
         }
-        named
+        named.or_else(|| self.ask(image.packed()?, false, address))
     }
 
     /// Replaces `run` by `(anonymous namespace)::Worker::run(int)`: the debug information of C++ functions that no

@@ -164,6 +164,33 @@ fn a_stripped_program_keeps_module_and_offset_and_says_what_it_lacks() {
 }
 
 #[test]
+fn names_come_from_a_packed_symbol_table() {
+    let Some(bench) = Bench::new().filter(|_| have("xz")) else { return };
+    // As rpm's find-debuginfo does it: the symbol table alone, packed, in a section of the stripped file.
+    run("objcopy", &["--only-keep-debug", &bench.text("chain"), &bench.text("mini")]);
+    run(
+        "objcopy",
+        &[
+            "-S",
+            "--remove-section",
+            ".comment",
+            "--keep-symbol=first",
+            "--keep-symbol=second",
+            &bench.text("mini"),
+        ],
+    );
+    run("xz", &[&bench.text("mini")]);
+    run("strip", &["--strip-all", &bench.text("chain")]);
+    let section = format!(".gnu_debugdata={}", bench.text("mini.xz"));
+    run("objcopy", &["--add-section", &section, &bench.text("chain")]);
+    let (fixture, copied) = bench.start();
+    let mut stacks = Stacks::new(StackOptions::default());
+    let id = copied.intern(&mut stacks, fixture.pid());
+    let got = names(&stacks.symbolize(id));
+    assert!(got.windows(2).any(|pair| pair == ["first", "second"]), "{got:?}");
+}
+
+#[test]
 fn names_outlive_the_process_and_the_file() {
     let Some(bench) = Bench::new() else { return };
     let (mut fixture, copied) = bench.start();
