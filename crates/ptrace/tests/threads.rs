@@ -166,3 +166,12 @@ fn children_that_the_kernel_reaps_do_not_look_unwaited_for() {
     assert_eq!(count("+ child"), 200);
     assert!(count("- child") > 160, "{}", count("- child"));
 }
+
+#[test]
+fn calls_that_were_under_way_when_attaching_are_told() {
+    let Some(program) = compile("blocked", &[]) else { return };
+    let (ledger, seen) = Target::start(program).trace(Options::default());
+    assert!(assert_consistent(&seen, &[]).is_empty());
+    // Two threads tell in the order in which they run: compared as sets.
+    assert_eq!(sorted(only(&seen, &["+ ", "- c"])), sorted(ledger));
+}
