@@ -8,6 +8,7 @@ pub mod event;
 pub mod fault;
 pub mod handle;
 pub mod id;
+pub mod interpreter;
 pub mod kind;
 pub mod limit;
 pub mod name;
@@ -23,6 +24,7 @@ pub use handle::{Association, Handle, HandleKey};
 pub use id::{
     DeviceId, FdNumber, FileId, InodeId, Monotonic, Pid, ProcessId, SiteId, StackId, TableId, Tid,
 };
+pub use interpreter::{InterpreterFrame, InterpreterLayout, ThreadIdentity};
 pub use kind::HandleKind;
 pub use limit::{Limit, LimitName};
 pub use name::Name;

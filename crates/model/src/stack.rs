@@ -1,6 +1,9 @@
 //! Call stacks: as copied from a thread, as addresses in files, and as names for people.
 
 use crate::id::StackId;
+use crate::interpreter::InterpreterFrame;
+#[cfg(doc)]
+use crate::interpreter::MOST_INTERPRETER_FRAMES;
 use crate::name::Name;
 
 /// The registers that unwinding starts from.
@@ -34,6 +37,17 @@ pub enum Trace<'a> {
         /// True for a 32-bit task.
         compat: bool,
     },
+    /// As `Copied`, with the frames of the interpreter that the thread runs, innermost first.
+    Layered {
+        /// Registers at the system call.
+        regs: Registers,
+        /// Memory from `regs.sp`; may end before the stack does.
+        bytes: &'a [u8],
+        /// True for a 32-bit task.
+        compat: bool,
+        /// The interpreter's frames; if there are [`MOST_INTERPRETER_FRAMES`], there may be more.
+        frames: &'a [InterpreterFrame],
+    },
     /// Already unwound and known.
     Known(StackId),
 }
@@ -50,12 +64,15 @@ pub struct CodeAddr {
 impl CodeAddr {
     /// The module number of code that no file backs.
     pub const ANONYMOUS: u32 = u32::MAX;
+    /// The module number of interpreted code; the offset is an index into the run's table of interpreted frames.
+    pub const INTERPRETED: u32 = u32::MAX - 1;
 }
 
 /// An unwound stack: innermost frame first.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Stack {
-    /// Addresses; every one but the first is a return address, already moved back into the call.
+    /// Addresses; every one but the first is a return address, already moved back into the call. Interpreted frames
+    /// stand before the native ones, whose order among each other is known only once those have names.
     pub frames: Vec<CodeAddr>,
     /// True if unwinding stopped before the thread's first frame.
     pub truncated: bool,
@@ -83,7 +100,7 @@ pub struct Frame {
     pub module: Name,
     /// The module's GNU build id in hexadecimal, if it has one.
     pub build_id: Option<String>,
-    /// Offset in the module's file, or the virtual address for anonymous code.
+    /// Offset in the module's file; the virtual address for anonymous code, the line for interpreted code.
     pub offset: u64,
     /// True for frames that stand between the system call and the code at fault (libc wrappers, `std::fs` …).
     pub plumbing: bool,
