@@ -1,7 +1,7 @@
 //! The source of events that needs nothing but /proc: it looks at the watched processes at an interval and tells what
 //! changed between two looks.
 //!
-//! Budget: a look that took long puts off the next one, so that looking takes at most one twentieth of a core.
+//! Budget: a look that took long puts off the next one, so that looking takes at most one thirtieth of a core.
 
 mod diff;
 mod sight;
@@ -24,7 +24,7 @@ use diff::Known;
 use target::{Change, Target};
 
 /// The time between two looks is at least this many times what a look costs.
-const SHARE: u64 = 20;
+const SHARE: u64 = 30;
 
 /// Whether the children born while watching are watched too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -24,7 +24,7 @@ pub(super) fn sight(interval: Duration, follow: Follow) -> Sight {
         row(
             "handles opened and closed between two looks",
             format!(
-                "/proc is read every {interval:?}, and less often where a look costs more than 1/20 of that"
+                "/proc is read every {interval:?}, and less often where a look costs more than 1/30 of that"
             ),
             "pass a shorter --interval, or trace",
         ),

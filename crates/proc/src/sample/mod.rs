@@ -1,8 +1,8 @@
 //! Counts of what grows without a new descriptor: threads, unjoined threads, zombies, mappings, timers, watches and
 //! registrations, each in groups, and the limits they meet.
 //!
-//! Budget: each of the parts takes at most a hundredth of one core. A part that was dear is read again only once a
-//! hundred times its cost has passed; until then a sample repeats its last counts, with `fresh` not told.
+//! Budget: each of the parts takes at most one two-hundredth of a core. A part that was dear is read again only once
+//! two hundred times its cost has passed; until then a sample repeats its last counts, with `fresh` not told.
 
 mod children;
 mod control_block;
@@ -21,7 +21,7 @@ use crate::limits::Reach;
 use crate::root::{PidDir, ProcRoot};
 
 /// A part may take one in so many nanoseconds.
-const SHARE: u64 = 100;
+const SHARE: u64 = 200;
 
 /// What is counted in one go.
 #[derive(Debug)]
