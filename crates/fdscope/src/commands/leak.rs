@@ -129,6 +129,9 @@ impl Run {
             [one] => nofile(&proc.limits(one.id.pid).unwrap_or_default()).map(|limit| limit.value),
             _ => None,
         };
+        if !leak.quiet {
+            say_watching(&watch, &fallbacks, leak);
+        }
         Ok(Run { watch, fallbacks, launched, limit })
     }
 
@@ -193,6 +196,24 @@ impl Run {
         }
         None
     }
+}
+
+/// Says on standard error that watching has begun, how, and why not by a better source.
+fn say_watching(watch: &Watch, fallbacks: &[fdscope_model::Blind], leak: &Leak) {
+    for blind in fallbacks {
+        eprintln!("fdscope: {}", blind.why);
+    }
+    let (pids, source) = (watch.ledger.pids(), watch.live.sight().source.word());
+    let who = match pids.as_slice() {
+        [one] => format!("process {one}"),
+        many => format!("{} processes", many.len()),
+    };
+    let span = match (leak.duration, leak.launch.is_empty()) {
+        (Some(duration), _) => format!("for {} s", duration.as_secs_f64()),
+        (None, true) => format!("for {} s", DEFAULT_DURATION.as_secs()),
+        (None, false) => "to its end".to_owned(),
+    };
+    eprintln!("fdscope: watching {who} by {source} {span}; Ctrl-C reports at once");
 }
 
 /// `TooSoon` stands between the healthy levels and the findings, but is no finding.

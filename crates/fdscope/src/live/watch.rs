@@ -86,6 +86,9 @@ impl Watch {
             watch.ledger.know(process.clone());
             watch.sample_from_now_on(process.id.pid);
         }
+        if !launching {
+            watch.know_again(processes.iter().map(|process| process.id.pid));
+        }
         let pids: Vec<Pid> = processes.iter().map(|process| process.id.pid).collect();
         let Watch { live, ledger, proc, .. } = &mut watch;
         live.synthesize(proc, &pids, launching, &mut |event| ledger.apply(event))?;
@@ -125,6 +128,15 @@ impl Watch {
         self.keep_house_of_all(monotonic_now())?;
         self.live.stop()?;
         self.drain(monotonic_now())
+    }
+
+    /// Reads again who processes are: a name found before watching began may be that of a program since replaced.
+    fn know_again(&mut self, pids: impl Iterator<Item = Pid>) {
+        for pid in pids {
+            if let Ok(process) = self.proc.process(pid) {
+                self.ledger.know(process);
+            }
+        }
     }
 
     /// How the watch stands.
