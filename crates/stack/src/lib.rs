@@ -30,6 +30,7 @@ mod rule;
 mod site;
 mod space;
 mod stacks;
+mod swift;
 mod symbols;
 mod table;
 mod unwind;

@@ -20,6 +20,7 @@ use crate::go_table::GoTable;
 use crate::hash::FastMap;
 use crate::module::{Code, Image, Module};
 use crate::perf_map::PerfMap;
+use crate::swift;
 
 /// Finds names, and remembers them.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ fn symbols_of(sym: &Sym<'_>) -> Vec<Symbol> {
 
 fn symbol_of(name: &str, at: Option<&CodeInfo<'_>>, inlined: bool) -> Symbol {
     Symbol {
-        function: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        function: swift::demangle(name).or_else(|| Some(name.to_owned()).filter(|n| !n.is_empty())),
         file: at.map(|at| at.to_path().to_string_lossy().into_owned()),
         line: at.and_then(|at| at.line).filter(|&line| line > 0),
         inlined,

@@ -106,3 +106,33 @@ fn equal_stacks_have_one_id_and_children_share_it() {
     }
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
+
+#[test]
+fn exec_and_a_reused_number_are_another_program() {
+    if !can_compile() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("chain");
+    compile("cc", "chain.c", &["-O2", "-no-pie"], &program);
+    let script = format!("echo ready; read line; exec {} plain", program.display());
+    let mut fixture = Fixture::start(Command::new("sh").args(["-c", &script]));
+    assert_eq!(fixture.line(), "ready");
+    let mut stacks = Stacks::new(StackOptions::default());
+    // The shell is known now, with whatever it has at the addresses of the program to come.
+    stacks.intern(fixture.pid(), &Trace::Addresses(&[0x40_1000]));
+    let reads = stacks.counters().maps_read;
+    fixture.say("go");
+    let copied = fixture.capture();
+    stacks.exec(fixture.pid());
+    assert_eq!(stacks.counters().maps_read, reads + 1, "exec reads the mappings at once");
+    check(&mut stacks, fixture.pid(), &copied);
+    // Gone, and its number forked again: the child is what its parent is.
+    fixture.end();
+    stacks.exit(fixture.pid());
+    let other = Fixture::start(Command::new("sleep").arg("60"));
+    stacks.fork(other.pid(), fixture.pid());
+    let id = copied.intern(&mut stacks, fixture.pid());
+    let symbolized = stacks.symbolize(id);
+    assert!(!names(&symbolized).contains(&"first".to_owned()), "{:?}", names(&symbolized));
+}

@@ -1,7 +1,7 @@
 //! Fixtures: C programs compiled on the spot that copy their own stack and tell the truth about it.
 #![allow(dead_code)] // Each test file uses its own part.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -83,6 +83,10 @@ impl Fixture {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
+    }
+
+    pub fn say(&mut self, line: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
     }
 
     pub fn capture(&mut self) -> Copied {
