@@ -3,7 +3,7 @@
 use fdscope_model::{HandleKind, Level};
 
 use crate::case::Case;
-use crate::prose::{count, duration_ns};
+use crate::prose::{count, duration, duration_ns};
 
 /// How handles of a kind are given back, for the sentence of advice.
 struct Cure {
@@ -39,7 +39,10 @@ fn release(kind: HandleKind) -> &'static str {
 pub(crate) fn advice(case: &Case<'_>, level: Level, closer: Option<&str>, name: &[u8]) -> String {
     match level {
         Level::Steady | Level::Bounded => "Nothing to do.".to_owned(),
-        Level::TooSoon => "Watch longer: see when it will be known.".to_owned(),
+        Level::TooSoon if case.ended() => {
+            "Run it longer, or attach to it while it works.".to_owned()
+        }
+        Level::TooSoon => format!("Watch for about {} more.", duration(case.known_in_s())),
         Level::Suspect | Level::Leak => cure(case, closer, name),
     }
 }
@@ -62,9 +65,9 @@ fn cure(case: &Case<'_>, closer: Option<&str>, name: &[u8]) -> String {
         );
     }
     if facts.released == 0 && case.turnover.closed == 0 {
-        return format!("Nobody releases these: {} when its use ends.", release(facts.kind));
+        return format!("Nobody releases these: when its use ends, {}.", release(facts.kind));
     }
-    format!("On the path of the survivors, {} when its use ends.", release(facts.kind))
+    format!("Some are never released: when its use ends, {}.", release(facts.kind))
 }
 
 /// `ss` and the kernel write CLOSE-WAIT and CLOSE_WAIT.

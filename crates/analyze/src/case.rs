@@ -60,7 +60,7 @@ impl<'a> Case<'a> {
     pub(crate) fn new(facts: &'a Facts, begun: Monotonic, now: Monotonic, lost: u64) -> Self {
         let living: Vec<u64> = facts.survivors.iter().map(|row| now.since_ns(row.born)).collect();
         let survival = survival(&facts.ages, &living);
-        let horizon = Monotonic(now.0.saturating_sub(survival.overdue_ns.unwrap_or(u64::MAX)));
+        let horizon = Monotonic(now.0.saturating_sub(survival.overdue_ns));
         let span_s = horizon.since_ns(begun) as f64 / 1e9;
         let positions: Vec<f64> = facts
             .survivors
@@ -87,7 +87,7 @@ impl<'a> Case<'a> {
             .map(|bin| (bins.end_of(bin).since_ns(begun) as f64 / 1e9 / span_s).max(0.0))
             .filter(|&at| at <= 1.0)
             .collect();
-        let survival = Survival { overdue_ns: Some(0), late_releases: 0 };
+        let survival = Survival { overdue_ns: 0, late_releases: 0 };
         let mut case = Case::of(facts, (begun, now), 0, survival, (positions, span_s), live);
         case.weight = thin;
         case
@@ -180,6 +180,19 @@ impl<'a> Case<'a> {
         let rise = (self.overdue() as u64 * self.weight) as f64;
         let falls = self.swing.drawdown as f64;
         self.facts.counted && (rise < NOISE * falls || falls > 0.0 && self.span_s < UNCLEAR_S)
+    }
+
+    /// In how many seconds the question will be settled, if things go on as they do.
+    pub(crate) fn known_in_s(&self) -> f64 {
+        let window_s = (self.window_s() * WINDOWS - self.span_s).max(0.0);
+        let birth_s = self.span_s / self.overdue().max(1) as f64;
+        let missing = SURVIVORS_LONG.max(self.needed().min(SURVIVORS_SHORT));
+        let birth_s = missing.saturating_sub(self.overdue()) as f64 * birth_s;
+        let Turnover { closed, left, .. } = self.turnover;
+        let older_s = left as f64 / closed.max(1) as f64 * self.watched_s();
+        let older_s = if self.is_turnover() { older_s.max(WINDOW_S) } else { 0.0 };
+        let slow_s = if self.is_growing() && self.slows() { self.watched_s() } else { 0.0 };
+        window_s.max(birth_s).max(older_s).max(slow_s).max(1.0)
     }
 
     /// True if nothing forbids certainty. Counted groups have no stacks by their nature.

@@ -1,11 +1,11 @@
 //! The sentences of a verdict: what was seen, with numbers; and what else it could have been, and why it is not.
 
 use fdscope_model::verdict::{Closer, Forecast, Rate};
-use fdscope_model::{HandleKind, Level};
+use fdscope_model::{HandleKind, Level, LimitName};
 
 use crate::case::Case;
-use crate::prose::{count, duration, duration_ns, handles, percent, rate_of as per};
-use crate::rules::{FEW, Rule, WINDOW_S, WINDOWS};
+use crate::prose::{count, duration, duration_ns, handles, pace, percent, rate_of as per, rates};
+use crate::rules::{FEW, Rule};
 
 /// What the sentences need besides the case.
 pub(crate) struct Told<'a> {
@@ -18,6 +18,8 @@ pub(crate) struct Told<'a> {
     /// The caller that most survivors share, where the site has several.
     pub(crate) caller: Option<String>,
     pub(crate) descriptions: u64,
+    /// The limit, the number of other sites that fill it, and the seconds until it breaks by all of them.
+    pub(crate) together: Option<(LimitName, usize, f64)>,
     /// Sites that hold the same descriptions a second time: how many descriptors, and where.
     pub(crate) dups: Vec<(u64, String)>,
 }
@@ -25,7 +27,6 @@ pub(crate) struct Told<'a> {
 /// The verb for the birth of a kind.
 fn makes(kind: HandleKind) -> &'static str {
     match kind {
-        HandleKind::File | HandleKind::Directory | HandleKind::Path => "opens",
         HandleKind::Thread
         | HandleKind::UnjoinedThread
         | HandleKind::Child
@@ -35,6 +36,10 @@ fn makes(kind: HandleKind) -> &'static str {
         kind if kind.is_descriptor() => "opens",
         _ => "makes",
     }
+}
+
+fn be(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 /// The participle for the death of a kind.
@@ -61,6 +66,7 @@ pub(crate) fn evidence(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
     });
     lines.extend(lived(case));
     lines.extend(closers(case, told));
+    lines.extend(together(told));
     lines.extend(held(case, told));
     lines.extend(unseen(case));
     lines
@@ -69,57 +75,73 @@ pub(crate) fn evidence(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
 fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
     let facts = case.facts;
     let (kind, watched) = (facts.kind, duration(case.watched_s()));
-    let alive = case.alive();
+    let made = handles(facts.acquired, kind);
+    let (alive, released) = (count(case.alive()), count(facts.released));
     match told.rule.name {
-        "churn" => format!(
-            "{} were made in {watched} and every one was {}.",
-            handles(facts.acquired, kind),
-            gone(kind)
-        ),
-        "open-at-exit" | "growth-until-exit" => format!(
-            "{} of {} made in {watched} were still open when the process ended.",
-            count(alive),
-            handles(facts.acquired, kind)
-        ),
+        "churn" => format!("{made} came and went in {watched}: none is left."),
+        "open-at-exit" | "growth-until-exit" => {
+            format!(
+                "{alive} of {made} of {watched} were not {} when the process ended.",
+                gone(kind)
+            )
+        }
         "collector" => format!(
-            "{} live; the number fell {} times by a large part at once, by up to {}, as under a garbage collector or \
-             a batch that is cleared.",
-            count(alive),
+            "{alive} of {made} live; the number fell {} times by a large part at once, by up to {}, as under a garbage \
+             collector or a batch that is cleared.",
             case.swing.mass_deaths,
             count(case.swing.largest_fall)
         ),
         "steady-state" => format!(
-            "The number rose to about {:.0} and stands: {} made, {} {}.",
+            "The number rose to about {:.0} and stands there: {made}, {released} {}.",
             case.swing.thirds[2],
-            count(facts.acquired),
-            count(facts.released),
             gone(kind)
         ),
         "in-flight" => format!(
-            "{} of {} live, none older than its siblings lived: {} were {}.",
-            count(alive),
-            handles(facts.acquired, kind),
-            count(facts.released),
+            "{alive} of {made} live, and none is older than siblings became: {released} were {}.",
             gone(kind)
         ),
-        "plateau" | "long-lived" => format!(
-            "{} stay open and no new one has stayed for {}.",
-            handles(case.overdue() as u64 * case.weight, kind),
-            duration(case.shape.silence * case.span_s)
-        ),
+        "plateau" | "long-lived" => {
+            let stay = case.overdue() as u64 * case.weight;
+            let since = duration(case.shape.silence * case.span_s);
+            format!("{} {} kept, and none more for {since}.", handles(stay, kind), be(stay))
+        }
+        _ if facts.counted => more(case, told),
         _ => grows(case, told),
     }
+}
+
+fn limit(told: &Told<'_>) -> String {
+    let reached = told.forecast.and_then(|f| Some((f.limit, f.reached_in_s?)));
+    reached.map_or_else(String::new, |(limit, s)| {
+        format!("; {} ({}) breaks in {}", limit.name.word(), count(limit.value), duration(s))
+    })
 }
 
 fn grows(case: &Case<'_>, told: &Told<'_>) -> String {
     let kind = case.facts.kind;
     let stay = handles(case.overdue() as u64 * case.weight, kind);
     let speed = told.rate.map_or_else(|| kind.plural().to_owned(), |rate| per(rate.per_s, kind));
-    let limit = told.forecast.and_then(|f| Some((f.limit, f.reached_in_s?)));
-    let limit = limit.map_or_else(String::new, |(limit, s)| {
-        format!("; {} ({}) breaks in {}", limit.name.word(), count(limit.value), duration(s))
-    });
-    format!("{} {} {speed} that stay: {stay} never {}{limit}.", told.site, makes(kind), gone(kind))
+    format!(
+        "{} {} {speed} that stay: {stay} never {}{}.",
+        told.site,
+        makes(kind),
+        gone(kind),
+        limit(told)
+    )
+}
+
+/// The headline of a counted group: nobody saw who makes them.
+fn more(case: &Case<'_>, told: &Told<'_>) -> String {
+    let kind = case.facts.kind;
+    let stay = handles(case.overdue() as u64 * case.weight, kind);
+    let speed = told.rate.map_or_else(String::new, |rate| format!(", {}", pace(rate.per_s)));
+    format!(
+        "{stay} ({}) came in {} and were not {}{speed}{}.",
+        told.site,
+        duration(case.span_s),
+        gone(kind),
+        limit(told)
+    )
 }
 
 /// What makes growth believable: it lasts, it goes on, it does not slow.
@@ -138,11 +160,8 @@ fn growth(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
         ));
     }
     if let Some(rate) = told.rate {
-        lines.push(format!(
-            "The growth is between {} and {}.",
-            per(rate.low_per_s, case.facts.kind),
-            per(rate.high_per_s, case.facts.kind)
-        ));
+        let range = rates(rate.low_per_s, rate.per_s, rate.high_per_s);
+        lines.push(format!("With 95 % confidence it is between {range}."));
     }
     lines.extend(range(told.forecast));
     lines.extend(doubt(case, told));
@@ -151,19 +170,15 @@ fn growth(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
 
 fn range(forecast: Option<Forecast>) -> Option<String> {
     let forecast = forecast?;
-    let (used, value) = (forecast.limit.used, forecast.limit.value);
-    let soonest = forecast.soonest_s?;
-    let latest = forecast
-        .latest_s
-        .map_or("no sooner than that".to_owned(), |s| format!("at the latest in {}", duration(s)));
+    let limit = forecast.limit;
+    let soonest = duration(forecast.soonest_s?);
+    let latest = forecast.latest_s.map_or_else(|| "perhaps never".to_owned(), duration);
     Some(format!(
-        "{} of {} {} used ({}): it breaks first of the limits for {}, in {} at the earliest, {latest}.",
-        count(used),
-        count(value),
-        forecast.limit.name.word(),
-        percent(used, value),
-        "these",
-        duration(soonest)
+        "{} of {} of {} are used ({}); it is the first limit to break, between {soonest} and {latest} from now.",
+        count(limit.used),
+        count(limit.value),
+        limit.name.word(),
+        percent(limit.used, limit.value),
     ))
 }
 
@@ -183,32 +198,25 @@ fn doubt(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
     }
 }
 
-/// When the question will be settled.
+/// When the question will be settled, and why not yet.
 fn when_known(case: &Case<'_>, told: &Told<'_>) -> String {
-    let overdue = case.overdue();
-    let short_s = (WINDOW_S * WINDOWS - case.span_s).max(0.0);
-    let per_birth_s = case.span_s / overdue.max(1) as f64;
-    let missing_s = case.needed().saturating_sub(overdue) as f64 * per_birth_s;
+    let known = duration(case.known_in_s());
     match told.rule.name {
         "turnover" => format!(
-            "{} older ones of this kind were closed meanwhile and {} are left: the new ones may only be younger. It \
-             will be known in about {}.",
+            "{} older ones of like name were closed meanwhile and {} are left, so these may only be younger. It will be \
+             known in about {known}.",
             count(case.turnover.closed),
-            count(case.turnover.left),
-            duration(
-                case.turnover.left as f64 / case.turnover.closed.max(1) as f64 * case.watched_s()
-            )
+            count(case.turnover.left)
         ),
+        "open-at-exit" => "The run was too short, or they are too few, to say more.".to_owned(),
         "slowing" => {
-            let [first, _, last] = case.shape.parts;
+            let [first, last] = case.shape.ends;
             format!(
-                "It slows: {first} stayed in the second quarter of the watch and {last} in the last. A cache that fills \
-                 looks like this; it will be known in about {}.",
-                duration(case.watched_s())
+                "It slows: {first} of those that stay came in the first quarter and {last} in the last, as when a cache \
+                 fills. It will be known in about {known}."
             )
         }
-        "open-at-exit" => "Run it longer, or attach while it works, to know.".to_owned(),
-        _ => format!("It will be known in about {}.", duration(short_s.max(missing_s).max(1.0))),
+        _ => format!("It will be known in about {known}."),
     }
 }
 
@@ -217,28 +225,23 @@ fn lived(case: &Case<'_>) -> Option<String> {
     let facts = case.facts;
     let (median, most) = (facts.ages.quantile_ns(0.5)?, facts.ages.quantile_ns(0.999)?);
     let first = format!(
-        "Of {} {} {}, half within {} and 99.9 % within {}.",
+        "Of {} {} were {}, half within {} and 99.9 % within {}.",
         handles(facts.acquired, facts.kind),
         count(facts.released),
         gone(facts.kind),
         duration_ns(median),
         duration_ns(most)
     );
-    let overdue_ns = case.survival.overdue_ns.filter(|&ns| ns > 0)?;
-    if case.none_overdue() {
+    let overdue_ns = case.survival.overdue_ns;
+    if case.none_overdue() || overdue_ns == 0 {
         return Some(first);
     }
-    Some(format!(
-        "{first} {} {} longer than {}, an age after which {} ever {}.",
-        count(case.overdue() as u64),
-        if case.overdue() == 1 { "has lived" } else { "have lived" },
-        duration_ns(overdue_ns),
-        match case.survival.late_releases {
-            0 => "none was".to_owned(),
-            late => format!("only {} were", count(late)),
-        },
-        gone(facts.kind)
-    ))
+    let late = match case.survival.late_releases {
+        0 => "no sibling".to_owned(),
+        late => format!("only {} of the released", count(late)),
+    };
+    let (stay, age) = (count(case.overdue() as u64), duration_ns(overdue_ns));
+    Some(format!("{first} {stay} outlived {age}; {late} reached half of that age."))
 }
 
 fn closers(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
@@ -256,6 +259,17 @@ fn closers(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
     };
     let names: Vec<String> = told.closed_by.iter().take(3).map(name).collect();
     Some(format!("Siblings are {} by {}.", gone(facts.kind), names.join(", ")))
+}
+
+/// When the limit breaks if all that grow are taken together.
+fn together(told: &Told<'_>) -> Option<String> {
+    let (limit, others, in_s) = told.together?;
+    let sites = if others == 1 {
+        "1 other growing site".to_owned()
+    } else {
+        format!("{others} other growing sites")
+    };
+    Some(format!("Together with {sites}, {} breaks in {}.", limit.word(), duration(in_s)))
 }
 
 /// How the survivors are held: by which caller, by how many descriptors.
@@ -334,15 +348,11 @@ pub(crate) fn ruled_out(case: &Case<'_>, rule: &Rule) -> Vec<String> {
              the closed."
         ),
     });
-    if facts.released > 0 {
-        lines.push(
-            format!(
-                "In use for a while: no, they are older than {} siblings lived.",
-                if case.survival.late_releases == 0 { "any of" } else { "nearly all of" }
-            )
-            .replace("any of siblings", "any sibling")
-            .replace("siblings lived", "siblings ever lived"),
-        );
+    if facts.released > 0 && !facts.counted {
+        let than = if case.survival.late_releases == 0 { "any" } else { "nearly any" };
+        lines.push(format!(
+            "In use for a while: no, they are twice as old as {than} sibling became."
+        ));
     }
     lines
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fdscope_model::verdict::{Closer, Example, Misuse, Site, Total};
+use fdscope_model::verdict::{Closer, Example, Forecast, Misuse, Rate, Site, Total};
 use fdscope_model::{
     FdNumber, Level, Limit, LimitName, Monotonic, Name, Pid, SiteId, StackId, Symbolizer, Tid,
     Verdict,
@@ -52,6 +52,44 @@ struct Decided<'a> {
     case: Case<'a>,
     rule: &'static Rule,
     dups: Vec<(u64, String)>,
+    rate: Option<Rate>,
+    forecast: Option<Forecast>,
+    together: Option<(LimitName, usize, f64)>,
+}
+
+impl<'a> Decided<'a> {
+    fn new(case: Case<'a>, limits: &[Limit]) -> Self {
+        let rule = decide(&case);
+        let grows = rule.level >= Level::TooSoon && case.overdue() > 0;
+        let rate =
+            grows.then(|| rate(&case.positions, case.shape.independent(), case.span_s)).flatten();
+        let rate = rate.map(|rate| scale(rate, case.weight as f64));
+        let forecast = match grows && !case.ended() {
+            true => forecast(case.facts.kind, rate, limits),
+            false => None,
+        };
+        Decided { case, rule, dups: Vec::new(), rate, forecast, together: None }
+    }
+
+    fn fills(&self) -> Option<(Pid, LimitName, f64)> {
+        let (rate, forecast) = (self.rate?, self.forecast?);
+        let grows = self.rule.level >= Level::Suspect;
+        grows.then_some((self.case.facts.pid, forecast.limit.name, rate.per_s))
+    }
+}
+
+/// Works out when limits break by all the sites that fill them.
+fn add_up(decided: &mut [Decided<'_>]) {
+    let rows: Vec<_> = decided.iter().filter_map(Decided::fills).collect();
+    for one in decided.iter_mut() {
+        let (Some((pid, name, _)), Some(forecast)) = (one.fills(), one.forecast) else { continue };
+        let same = rows.iter().filter(|row| (row.0, row.1) == (pid, name));
+        let (sites, per_s) = same.fold((0, 0.0), |(n, sum), row| (n + 1, sum + row.2));
+        if sites > 1 {
+            let left = forecast.limit.value.saturating_sub(forecast.limit.used) as f64;
+            one.together = Some((name, sites - 1, left / per_s));
+        }
+    }
 }
 
 impl Ledger {
@@ -73,6 +111,7 @@ impl Ledger {
         decided.extend(counted.iter().map(|(facts, live)| self.decide_counted(facts, *live, now)));
         let mut bench = Bench { ledger: self, frames, symbols, names };
         bench.fold_dups(&mut decided);
+        add_up(&mut decided);
         let mut verdicts: Vec<Verdict> = decided.iter().map(|one| bench.verdict(one)).collect();
         rank(&mut verdicts);
         let misuse = bench.misuse();
@@ -100,14 +139,12 @@ impl Ledger {
         if case.overdue() > 0 {
             case.turnover = self.turnover(&case, all, names);
         }
-        let rule = decide(&case);
-        Decided { case, rule, dups: Vec::new() }
+        Decided::new(case, &self.limits(facts.pid))
     }
 
     fn decide_counted<'a>(&self, facts: &'a Facts, live: u64, now: Monotonic) -> Decided<'a> {
         let case = Case::counted(facts, self.begun_of(facts.pid), self.end_of(facts, now), live);
-        let rule = decide(&case);
-        Decided { case, rule, dups: Vec::new() }
+        Decided::new(case, &self.limits(facts.pid))
     }
 
     fn counted_sites(&self) -> Vec<(Facts, u64)> {
@@ -250,13 +287,7 @@ impl Bench<'_> {
     fn verdict(&mut self, one: &Decided<'_>) -> Verdict {
         let (case, rule) = (&one.case, one.rule);
         let facts = case.facts;
-        let grows = rule.level >= Level::TooSoon && case.overdue() > 0;
-        let rate =
-            grows.then(|| rate(&case.positions, case.shape.independent(), case.span_s)).flatten();
-        let rate = rate.map(|r| scale(r, case.weight as f64));
-        let limits = self.ledger.limits(facts.pid);
-        let forecast =
-            if case.ended() || !grows { None } else { forecast(facts.kind, rate, &limits) };
+        let (rate, forecast) = (one.rate, one.forecast);
         let closed_by = self.closers(facts);
         let (site, caller) = self.site(facts);
         let examples = self.examples(case);
@@ -269,6 +300,7 @@ impl Bench<'_> {
             caller,
             descriptions: facts.descriptions(),
             dups: one.dups.clone(),
+            together: one.together,
         };
         let name = examples.first().map(|example| example.name.clone()).unwrap_or_default();
         let closer = closed_by.first().and_then(|c| c.frames.get(c.at?)?.symbol.function.clone());
@@ -437,8 +469,8 @@ fn is_growth(one: &Decided<'_>) -> bool {
     one.rule.level >= Level::Suspect && !one.case.facts.counted
 }
 
-fn scale(rate: fdscope_model::verdict::Rate, by: f64) -> fdscope_model::verdict::Rate {
-    fdscope_model::verdict::Rate {
+fn scale(rate: Rate, by: f64) -> Rate {
+    Rate {
         per_s: rate.per_s * by,
         low_per_s: rate.low_per_s * by,
         high_per_s: rate.high_per_s * by,

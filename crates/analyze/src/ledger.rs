@@ -8,6 +8,7 @@ use fdscope_model::{
     FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, TableId,
 };
 
+use crate::bins::Bins;
 use crate::counted::Counted;
 use crate::entry::Entry;
 use crate::group::Groups;
@@ -141,6 +142,11 @@ impl Ledger {
         self.last = begun;
         self.groups.start(begun);
         self.counted.start(begun);
+        // Processes may have been made known before time began.
+        for watched in self.processes.values_mut() {
+            watched.begun = begun;
+            watched.curve = Bins::new(begun);
+        }
     }
 
     /// Moves time forward.

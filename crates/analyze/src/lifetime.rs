@@ -88,6 +88,10 @@ impl Ages {
         })
     }
 
+    pub(crate) fn longest_ns(&self) -> u64 {
+        self.longest_ns
+    }
+
     pub(crate) fn summary(&self, oldest_live_ns: Option<u64>) -> Lifetimes {
         Lifetimes {
             known: self.total,

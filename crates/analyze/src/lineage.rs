@@ -163,7 +163,6 @@ impl Ledger {
             return;
         }
         self.bind(pid, table);
-        let death = death(event.at, "exit");
         let mut handed_over = FastSet::default();
         for slot in self.tables.of(pid) {
             if self.tables.get(slot).pids.len() > 1 {
@@ -174,8 +173,11 @@ impl Ledger {
                 }
             }
         }
-        for key in self.watched(pid).other_keys() {
-            self.drop_other(pid, key, death);
+        let others = std::mem::take(&mut self.watched(pid).others);
+        let mut keys: Vec<HandleKey> = others.keys().copied().collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.at_exit(&others[&key], None);
         }
         let watched = self.watched(pid);
         watched.ended = Some(event.at);

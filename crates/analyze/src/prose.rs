@@ -27,11 +27,12 @@ pub(crate) fn noun(number: u64, kind: HandleKind) -> &'static str {
         (1, HandleKind::CharDevice) => "character device",
         (1, HandleKind::BlockDevice) => "block device",
         (1, HandleKind::UnknownDescriptor) => "descriptor",
-        (1, HandleKind::UnjoinedThread) => "exited thread nobody joined",
+        (1, HandleKind::UnjoinedThread) => "exited thread",
         (1, HandleKind::Child) => "child process",
         (1, HandleKind::Timer) => "POSIX timer",
         (1, HandleKind::Registration) => "epoll registration",
         (1, _) => kind.word(),
+        (_, HandleKind::UnjoinedThread) => "exited threads",
         (_, HandleKind::UnknownDescriptor) => "descriptors",
         (_, _) => kind.plural(),
     }
@@ -64,15 +65,35 @@ pub(crate) fn duration_ns(ns: u64) -> String {
     duration(ns as f64 / 1e9)
 }
 
+/// The unit of time in which a rate is a number that reads well, and its seconds.
+fn unit(per_s: f64) -> (&'static str, f64) {
+    match per_s {
+        r if r >= 0.95 => ("a second", 1.0),
+        r if r * 60.0 >= 0.95 => ("a minute", 60.0),
+        _ => ("an hour", 3600.0),
+    }
+}
+
+fn figure(value: f64) -> String {
+    if value >= 9.95 { count(value.round() as u64) } else { format!("{value:.1}") }
+}
+
 /// A rate of a kind, in the unit that keeps its number readable: "3.0 files a second".
 pub(crate) fn rate_of(per_s: f64, kind: HandleKind) -> String {
-    let plural = noun(2, kind);
-    match per_s {
-        r if r >= 9.95 => format!("{} {plural} a second", count(r.round() as u64)),
-        r if r >= 0.95 => format!("{r:.1} {plural} a second"),
-        r if r * 60.0 >= 0.95 => format!("{:.1} {plural} a minute", r * 60.0),
-        r => format!("{:.1} {plural} an hour", r * 3600.0),
-    }
+    let (unit, seconds) = unit(per_s);
+    format!("{} {} {unit}", figure(per_s * seconds), noun(2, kind))
+}
+
+/// A rate without its noun: "3.0 a second".
+pub(crate) fn pace(per_s: f64) -> String {
+    let (unit, seconds) = unit(per_s);
+    format!("{} {unit}", figure(per_s * seconds))
+}
+
+/// A range of rates, both in the unit of the estimate between them: "2.8 and 3.2 a second".
+pub(crate) fn rates(low: f64, estimate: f64, high: f64) -> String {
+    let (unit, seconds) = unit(estimate);
+    format!("{} and {} {unit}", figure(low * seconds), figure(high * seconds))
 }
 
 /// A share in whole percent, never rounded up to all or down to nothing.
@@ -101,6 +122,7 @@ mod tests {
         assert_eq!(duration(7200.0), "2 h");
         assert_eq!(rate_of(3.0, HandleKind::File), "3.0 files a second");
         assert_eq!(rate_of(1.0 / 60.0, HandleKind::Socket), "1.0 sockets a minute");
+        assert_eq!(rates(0.8, 1.0, 1.2), "0.8 and 1.2 a second");
         assert_eq!(percent(99_999, 100_000), "over 99 %");
         assert_eq!(percent(1, 2), "50 %");
     }

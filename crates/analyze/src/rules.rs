@@ -71,7 +71,11 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule { name: "long-lived", level: Level::Bounded, applies: |c| c.shape.stopped() },
     // Might still turn.
-    Rule { name: "third-window", level: Level::TooSoon, applies: |c| !c.is_third_window() },
+    Rule {
+        name: "third-window",
+        level: Level::TooSoon,
+        applies: |c| !c.is_third_window() && c.overdue() >= FEW,
+    },
     Rule { name: "turnover", level: Level::TooSoon, applies: |c| c.is_turnover() },
     // Grows.
     Rule { name: "slowing", level: Level::TooSoon, applies: |c| c.is_growing() && c.slows() },

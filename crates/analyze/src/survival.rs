@@ -19,8 +19,8 @@ pub(crate) const OVERDUE: f64 = 2.0;
 /// What the curve says.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Survival {
-    /// The age from which handles are overdue; 0 if hardly any was ever released; `None` if the curve never goes flat.
-    pub(crate) overdue_ns: Option<u64>,
+    /// The age from which handles are overdue; 0 if hardly any was ever released.
+    pub(crate) overdue_ns: u64,
     /// Releases of handles that were older than that.
     pub(crate) late_releases: u64,
 }
@@ -44,16 +44,15 @@ pub(crate) fn survival(ages: &Ages, living: &[u64]) -> Survival {
     for (index, &(bucket, share)) in outlive.iter().rev().enumerate() {
         never_released *= share;
         if never_released < FLAT {
-            if index == 0 {
-                return Survival { overdue_ns: None, late_releases: 0 };
-            }
-            flat_from = bucket + 1;
+            // Too few are left to read on: what outlived every sibling twice is few, but overdue all the same.
+            let longest = crate::lifetime::bucket(ages.longest_ns()) + 1;
+            flat_from = if index == 0 { longest } else { bucket + 1 };
             break;
         }
     }
     let late = ages.buckets().filter(|&(b, _)| b >= flat_from).map(|(_, n)| u64::from(n)).sum();
     let overdue_ns = (bucket_start_ns(flat_from) as f64 * OVERDUE) as u64;
-    Survival { overdue_ns: Some(overdue_ns), late_releases: late }
+    Survival { overdue_ns, late_releases: late }
 }
 
 struct Row {
@@ -90,15 +89,22 @@ mod tests {
     #[test]
     fn a_site_that_never_closes_is_overdue_from_birth() {
         let living: Vec<u64> = (1..30).map(|s| s * 1000 * MS).collect();
-        assert_eq!(survival(&ages([]), &living).overdue_ns, Some(0));
-        assert_eq!(survival(&ages([10, 20]), &living).overdue_ns, Some(0));
+        assert_eq!(survival(&ages([]), &living).overdue_ns, 0);
+        assert_eq!(survival(&ages([10, 20]), &living).overdue_ns, 0);
     }
 
     #[test]
     fn an_error_path_is_overdue_a_little_after_its_siblings() {
         let living: Vec<u64> = (1..10).map(|s| s * 1000 * MS).collect();
         let overdue = survival(&ages((1..=400).map(|n| n % 40 + 1)), &living).overdue_ns;
-        assert!(overdue.is_some_and(|ns| (70 * MS..100 * MS).contains(&ns)), "{overdue:?}");
+        assert!((70 * MS..100 * MS).contains(&overdue), "{overdue}");
+    }
+
+    #[test]
+    fn a_few_that_outlived_thousands_are_overdue() {
+        let living = [5_000 * MS, 9_000 * MS];
+        let overdue = survival(&ages((0..5000).map(|n| n % 50)), &living).overdue_ns;
+        assert!((98 * MS..110 * MS).contains(&overdue), "{overdue}");
     }
 
     #[test]
@@ -106,6 +112,6 @@ mod tests {
         // Lifetimes evenly 1 to 60 s; those alive are younger than 60 s.
         let living: Vec<u64> = (1..58).map(|s| s * 1000 * MS).collect();
         let overdue = survival(&ages((1..=600).map(|n| n * 100)), &living).overdue_ns;
-        assert!(overdue.is_none_or(|ns| ns > 58_000 * MS), "{overdue:?}");
+        assert!(overdue > 58_000 * MS, "{overdue}");
     }
 }

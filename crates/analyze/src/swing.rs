@@ -3,11 +3,15 @@
 
 use crate::bins::Bins;
 
-/// A fall of this share of the number's range in one go is a mass death.
+/// A fall of this share of the number's range, and of this share of its peak, within a few bins is a mass death.
 const MASS: f64 = 0.3;
+const MASS_OF_PEAK: f64 = 0.25;
 
-/// A range below this is noise, whatever its share.
-const LEAST_RANGE: u64 = 4;
+/// A fall below this is noise, whatever its share.
+const LEAST_FALL: u64 = 4;
+
+/// Bins within which a mass death happens: two to five hundredths of the watch.
+const SUDDEN: usize = 3;
 
 /// The swings of a number.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -16,7 +20,7 @@ pub(crate) struct Swing {
     pub(crate) peak: u64,
     /// The value now.
     pub(crate) now: u64,
-    /// Falls of at least 30 % of the range.
+    /// Sudden falls by a large part.
     pub(crate) mass_deaths: u32,
     /// The largest of them.
     pub(crate) largest_fall: u64,
@@ -32,19 +36,20 @@ pub(crate) fn swing(bins: &Bins) -> Swing {
     let peak = values.iter().copied().max().unwrap_or(0);
     let bottom = lows.iter().copied().min().unwrap_or(0);
     let range = peak.saturating_sub(bottom);
-    let needed = ((range as f64 * MASS) as u64).max(LEAST_RANGE);
-    let (mut high, mut mass_deaths, mut largest_fall) = (0, 0, 0);
+    let needed = ((range as f64 * MASS).max(peak as f64 * MASS_OF_PEAK) as u64).max(LEAST_FALL);
+    let (mut mass_deaths, mut largest_fall, mut after) = (0, 0, 0);
     let (mut highest, mut drawdown) = (bins.base(), 0);
-    for (&value, &low) in values.iter().zip(&lows) {
-        drawdown = drawdown.max(u64::saturating_sub(highest, low));
+    for (index, (&value, &low)) in values.iter().zip(&lows).enumerate() {
+        drawdown = drawdown.max(highest.saturating_sub(low));
         highest = highest.max(value);
-        let fall = u64::saturating_sub(high, low);
+        // What was high in the last few bins, but not before the mass death that was counted last.
+        let recent = &values[after.max(index.saturating_sub(SUDDEN)).min(index)..=index];
+        let fall = recent.iter().copied().max().unwrap_or(0).saturating_sub(low);
         if fall >= needed {
             mass_deaths += 1;
-            largest_fall = largest_fall.max(fall);
-            high = low;
+            after = index + 1;
         }
-        high = high.max(value);
+        largest_fall = largest_fall.max(if fall >= needed { fall } else { 0 });
     }
     let third = values.len().div_ceil(3).max(1);
     let mut thirds = [0.0; 3];

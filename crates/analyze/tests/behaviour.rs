@@ -82,7 +82,11 @@ fn a_leak_says_how_much_how_fast_and_that_nobody_closes() {
     assert_eq!(verdict.examples.len(), 3);
     assert!(verdict.examples[0].age_ns > verdict.examples[1].age_ns);
     assert!(verdict.ruled_out.len() >= 3);
-    assert!(verdict.advice.starts_with("Nobody releases these: close it"), "{}", verdict.advice);
+    assert!(
+        verdict.advice.starts_with("Nobody releases these: when its use ends, close it"),
+        "{}",
+        verdict.advice
+    );
 }
 
 #[test]
