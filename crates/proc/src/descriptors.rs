@@ -8,6 +8,7 @@ use fdscope_model::{FdNumber, Handle, Pid, Snapshot, SnapshotSource};
 use fdscope_sys::clock::monotonic_now;
 
 use crate::error::ProcError;
+use crate::parse::FdInfo;
 use crate::root::ProcRoot;
 use crate::table::{InternalDevices, OpenTable};
 
@@ -71,6 +72,18 @@ impl ProcRoot {
     /// If the process is gone, or its table may not be read.
     pub fn descriptors(&self, pid: Pid, detail: Detail) -> Result<Snapshot, ProcError> {
         DescriptorSource::new(self.clone(), detail).snapshot(pid)
+    }
+
+    /// What fdinfo says of one descriptor.
+    ///
+    /// # Errors
+    /// If the process is gone, the descriptor closed, or neither may be read.
+    pub fn fdinfo(&self, pid: Pid, fd: FdNumber) -> Result<FdInfo, ProcError> {
+        let dir = self.pid_dir(pid)?;
+        let mut info = FdInfo::default();
+        let path = format!("{}fdinfo/{fd}", dir.living_place()?);
+        dir.read_lines(&path, "read fdinfo", &mut |line| info.fold(line))?;
+        Ok(info)
     }
 
     /// The number of open descriptors: the kernel's own count (since 6.2, and for every process), else a listing.

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use fdscope_model::{FdNumber, Name, Pid};
 
 use crate::error::ProcError;
-use crate::parse::{Endpoint, Table, parse_endpoint};
+use crate::parse::{Endpoint, Link, Table, parse_endpoint, parse_link};
 use crate::root::ProcRoot;
 
 impl ProcRoot {
@@ -43,7 +43,26 @@ impl ProcRoot {
         Ok(found)
     }
 
+    /// A socket's descriptor in words, as it is now: `tcp 10.0.0.1:80->10.0.0.2:4242 CLOSE_WAIT`, or what
+    /// [`Self::unlisted_socket`] says. `None` if it is closed, no socket, or not permitted.
+    pub fn socket_text(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
+        let link = self.pid_dir(pid).ok()?.read_link(&format!("fd/{fd}"), "read link").ok()?;
+        let Link::Socket(inode) = parse_link(link.bytes()) else { return None };
+        let found = self.endpoints(pid, &BTreeSet::from([inode])).ok()?;
+        found.get(&inode).map(Endpoint::text).or_else(|| self.unlisted_socket(pid, fd))
+    }
+
+    /// The name of a socket that no table lists: `TCP socket, unconnected or of another network namespace`. Families
+    /// without a table have their protocol's name alone.
+    pub fn unlisted_socket(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
+        let protocol = self.socket_protocol(pid, fd)?;
+        let listed = [&b"TCP"[..], b"TCPv6", b"UDP", b"UDPv6"].contains(&protocol.bytes());
+        let tail = if listed { ", unconnected or of another network namespace" } else { "" };
+        Some(format!("{protocol} socket{tail}").as_str().into())
+    }
+
     /// The protocol of a socket's descriptor, `TCP` or `UNIX`; `None` if it is closed, no socket, or not permitted.
+    /// Only for descriptors just seen to be sockets: another file may take long to answer.
     pub fn socket_protocol(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
         let mut value = [0; 64];
         let path = self.is_live().then(|| self.path_of(&format!("{pid}/fd/{fd}")))?;
@@ -97,5 +116,7 @@ mod tests {
         let fd = FdNumber(lonely.as_raw_fd() as u32);
         assert_eq!(root.socket_protocol(pid, fd), Some("TCP".into()));
         assert_eq!(root.socket_protocol(pid, FdNumber(9999)), None);
+        let text = root.socket_text(pid, fd).expect("a socket").to_string();
+        assert!(text.starts_with("TCP socket, unconnected"), "{text}");
     }
 }

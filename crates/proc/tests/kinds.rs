@@ -59,6 +59,8 @@ fn names_are_the_links_and_full_detail_gives_what_stat_gives() {
         let device = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
         assert_eq!(inode.device, fdscope_model::DeviceId::new(device.0, device.1), "{handle:?}");
         assert!(handle.flags.is_some() && handle.offset.is_some(), "{handle:?}");
+        let root = ProcRoot::open().expect("/proc");
+        assert_eq!(root.fdinfo(Pid(pid), fd).expect("fdinfo").flags, handle.flags);
         assert!(handle.mode.is_none_or(|mode| mode == stat.st_mode), "{handle:?}");
     }
 }

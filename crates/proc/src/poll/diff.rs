@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fdscope_model::event::Slot;
 use fdscope_model::{
-    Acquire, AcquireCause, Body, Event, FdNumber, Handle, HandleKey, Monotonic, Name, Release,
+    Acquire, AcquireCause, Body, Event, FdNumber, Handle, HandleKey, Monotonic, Release,
     ReleaseCause, Tid, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
@@ -138,21 +138,12 @@ fn name_sockets(root: &ProcRoot, target: &Target, births: &mut [Birth]) {
     let found = root.endpoints(pid, &wanted).unwrap_or_default();
     for birth in births {
         let Some(inode) = birth.socket_inode() else { continue };
-        let name = found
-            .get(&inode)
-            .map(Endpoint::name)
-            .or_else(|| Some(name_of_unlisted(&root.socket_protocol(pid, birth.fd)?)));
+        let name = found.get(&inode).map(Endpoint::name);
+        let name = name.or_else(|| root.unlisted_socket(pid, birth.fd));
         if let Some(name) = name {
             birth.handle.name = name;
         }
     }
-}
-
-/// The name of a socket that no table lists. Of TCP and UDP that tells something; other families have no table.
-fn name_of_unlisted(protocol: &Name) -> Name {
-    let listed = [&b"TCP"[..], b"TCPv6", b"UDP", b"UDPv6"].contains(&protocol.bytes());
-    let tail = if listed { ", unconnected or of another network namespace" } else { "" };
-    format!("{protocol} socket{tail}").as_str().into()
 }
 
 fn hash(bytes: &[u8]) -> u64 {
