@@ -153,10 +153,13 @@ fn churn_between_and_during_looks_leaves_no_trace_once_it_stops() {
             // The fold itself holds that nothing lives twice and nothing unknown dies.
             source.poll(Duration::from_millis(5), &mut |event| fold.apply(event)).expect("poll");
         }
+        if mode != "mode=churn" {
+            // What churns within a tick may never be seen; the others hold handles for longer.
+            poll_until(&mut source, &mut fold, |fold| fold.found > 0);
+        }
         fixture.ask("stop");
         poll_until(&mut source, &mut fold, |fold| fold.live(pid) == listed(pid));
         eprintln!("{mode}: {} found, {} released", fold.found, fold.released);
-        assert!(mode == "mode=churn" || fold.found > 0, "{mode}");
     }
 }
 
