@@ -10,6 +10,12 @@ use crate::site::Facts;
 use crate::survival::{Survival, survival};
 use crate::swing::{Swing, lasting_rises, swing};
 
+/// A site closes late if of those that reach the age of its late releases this share is released.
+const CLOSED_LATE: f64 = 1.0 / 3.0;
+
+/// The load has ended if nothing was born for this share of the watch.
+const QUIET: f64 = 0.15;
+
 /// The share of a watch in which the rises of a counted group are believed.
 const SETTLED: f64 = 0.9;
 
@@ -38,9 +44,7 @@ pub(crate) struct Turnover {
 #[derive(Clone, Debug)]
 pub(crate) struct Case<'a> {
     pub(crate) facts: &'a Facts,
-    /// When the watch of its process began and ended, in the case of a living process: now.
-    pub(crate) begun: Monotonic,
-    pub(crate) now: Monotonic,
+    pub(crate) around: Surroundings,
     pub(crate) survival: Survival,
     pub(crate) swing: Swing,
     /// Births of overdue handles, ascending, as shares of the span in which a handle can be overdue.
@@ -51,16 +55,43 @@ pub(crate) struct Case<'a> {
     /// Handles that each position stands for.
     pub(crate) weight: u64,
     pub(crate) turnover: Turnover,
-    pub(crate) lost: u64,
+    /// When the load ended, if it did: what came after is not looked at.
+    pub(crate) load_end: Option<Monotonic>,
     /// Handles alive that were born while watched.
     live: u64,
 }
 
+/// What a case needs to know of its process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// When its watch began.
+    pub(crate) begun: Monotonic,
+    /// Now, or when it ended.
+    pub(crate) now: Monotonic,
+    /// The last birth at any of its sites.
+    pub(crate) last_birth: Monotonic,
+    /// Events lost.
+    pub(crate) lost: u64,
+    /// Descriptors open.
+    pub(crate) open: u64,
+    /// Calls that failed because a limit was hit.
+    pub(crate) refused: u64,
+}
+
 impl<'a> Case<'a> {
-    pub(crate) fn new(facts: &'a Facts, begun: Monotonic, now: Monotonic, lost: u64) -> Self {
+    pub(crate) fn new(facts: &'a Facts, around: Surroundings) -> Self {
+        let Surroundings { begun, now, .. } = around;
         let living: Vec<u64> = facts.survivors.iter().map(|row| now.since_ns(row.born)).collect();
         let survival = survival(&facts.ages, &living);
-        let horizon = Monotonic(now.0.saturating_sub(survival.overdue_ns));
+        let horizon = now.0.saturating_sub(survival.overdue_ns);
+        // Where the load has ended, what follows says nothing: the site is judged as of its last birth. For a site that
+        // closes most of what it opens its own births are the load, for any other those of the whole process.
+        let busy_site = facts.released > facts.survivors.len() as u64;
+        let load_end = if busy_site { facts.last_birth } else { around.last_birth };
+        let quiet = now.since_ns(load_end) as f64 > QUIET * now.since_ns(begun) as f64;
+        let worked_s = load_end.since_ns(begun) as f64 / 1e9;
+        let is_over = quiet && worked_s >= WINDOWS * WINDOW_S && facts.ended.is_none();
+        let horizon = Monotonic(if is_over { horizon.min(load_end.0) } else { horizon });
         let span_s = horizon.since_ns(begun) as f64 / 1e9;
         let positions: Vec<f64> = facts
             .survivors
@@ -68,13 +99,15 @@ impl<'a> Case<'a> {
             .filter(|row| row.born <= horizon && span_s > 0.0)
             .map(|row| (row.born.since_ns(begun) as f64 / 1e9 / span_s).clamp(0.0, 1.0))
             .collect();
-        let live = facts.survivors.len() as u64;
-        Case::of(facts, (begun, now), lost, survival, (positions, span_s), live)
+        let mut case = Case::of(facts, around, survival, (positions, span_s));
+        case.load_end = is_over.then_some(load_end);
+        case
     }
 
     /// The case of a counted group: its births are the rises that no later fall took back. The last tenth of the watch
     /// shows no births, because what will fall has had no time to fall there.
-    pub(crate) fn counted(facts: &'a Facts, begun: Monotonic, now: Monotonic, live: u64) -> Self {
+    pub(crate) fn counted(facts: &'a Facts, around: Surroundings, live: u64) -> Self {
+        let Surroundings { begun, now, .. } = around;
         let watched_s = now.since_ns(begun) as f64 / 1e9;
         let span_s = watched_s * SETTLED;
         let bins = facts.bins.until(now);
@@ -87,38 +120,35 @@ impl<'a> Case<'a> {
             .map(|bin| (bins.end_of(bin).since_ns(begun) as f64 / 1e9 / span_s).max(0.0))
             .filter(|&at| at <= 1.0)
             .collect();
-        let survival = Survival { overdue_ns: 0, late_releases: 0 };
-        let mut case = Case::of(facts, (begun, now), 0, survival, (positions, span_s), live);
-        case.weight = thin;
+        let survival = Survival { overdue_ns: 0, late_releases: 0, late_share: 0.0 };
+        let mut case = Case::of(facts, around, survival, (positions, span_s));
+        (case.weight, case.live, case.around.lost) = (thin, live, 0);
         case
     }
 
     fn of(
         facts: &'a Facts,
-        (begun, now): (Monotonic, Monotonic),
-        lost: u64,
+        around: Surroundings,
         survival: Survival,
         (positions, span_s): (Vec<f64>, f64),
-        live: u64,
     ) -> Self {
         Case {
             facts,
-            begun,
-            now,
+            around,
             survival,
-            swing: swing(&facts.bins.until(now)),
+            swing: swing(&facts.bins.until(around.now)),
             shape: shape(&positions),
             positions,
             span_s,
             weight: 1,
             turnover: Turnover::default(),
-            lost,
-            live,
+            load_end: None,
+            live: facts.survivors.len() as u64,
         }
     }
 
     pub(crate) fn watched_s(&self) -> f64 {
-        self.now.since_ns(self.begun) as f64 / 1e9
+        self.around.now.since_ns(self.around.begun) as f64 / 1e9
     }
 
     pub(crate) fn alive(&self) -> u64 {
@@ -197,7 +227,23 @@ impl<'a> Case<'a> {
 
     /// True if nothing forbids certainty. Counted groups have no stacks by their nature.
     pub(crate) fn is_certain(&self) -> bool {
-        self.lost == 0 && (self.facts.counted || self.facts.has_stacks())
+        self.around.lost == 0 && (self.facts.counted || self.facts.has_stacks())
+    }
+
+    /// True if the load of the whole process has ended, and only that may be why no more stay.
+    pub(crate) fn went_quiet(&self) -> bool {
+        self.load_end.is_some() && !self.siblings_die()
+    }
+
+    /// True if many were released at an age at which the survivors count as overdue.
+    pub(crate) fn closes_late(&self) -> bool {
+        self.survival.late_share > CLOSED_LATE
+    }
+
+    /// True if calls failed for a limit and this site holds half of what counts against it, never to be released.
+    pub(crate) fn exhausts(&self) -> bool {
+        let held = self.facts.kind.is_descriptor() && self.overdue() as u64 * 2 > self.around.open;
+        held && self.around.refused > 0 && self.overdue() >= SURVIVORS_SHORT
     }
 
     /// True if most handles of the site are released, and the overdue ones are the exception.

@@ -100,6 +100,13 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
             "{alive} of {made} live, and none is older than siblings became: {released} were {}.",
             gone(kind)
         ),
+        "limit-hit" => {
+            let refused = count(case.around.refused);
+            format!(
+                "{alive} of {made} made in {watched} are never {}; {refused} calls failed because a limit was hit.",
+                gone(kind)
+            )
+        }
         "plateau" | "long-lived" => {
             let stay = case.overdue() as u64 * case.weight;
             let since = duration(case.shape.silence * case.span_s);
@@ -186,7 +193,7 @@ fn range(forecast: Option<Forecast>) -> Option<String> {
 fn doubt(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
     match told.rule.name {
         "lost-events" => {
-            Some(format!("{} events were lost, so it stays a suspicion.", count(case.lost)))
+            Some(format!("{} events were lost, so it stays a suspicion.", count(case.around.lost)))
         }
         "no-stacks" => Some("No birth stack was seen, so it stays a suspicion.".to_owned()),
         "irregular" => Some("It comes in too few bursts to be sure that it will go on.".to_owned()),
@@ -208,6 +215,9 @@ fn when_known(case: &Case<'_>, told: &Told<'_>) -> String {
             count(case.turnover.closed),
             count(case.turnover.left)
         ),
+        "load-ended" => {
+            "It grew until the whole process went quiet: watch again under load.".to_owned()
+        }
         "open-at-exit" => "The run was too short, or they are too few, to say more.".to_owned(),
         "slowing" => {
             let [first, last] = case.shape.ends;
@@ -241,7 +251,7 @@ fn lived(case: &Case<'_>) -> Option<String> {
         late => format!("only {} of the released", count(late)),
     };
     let (stay, age) = (count(case.overdue() as u64), duration_ns(overdue_ns));
-    Some(format!("{first} {stay} outlived {age}; {late} reached half of that age."))
+    Some(format!("{first} {stay} outlived {age}; {late} reached that age."))
 }
 
 fn closers(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
@@ -299,6 +309,10 @@ fn held(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
 fn unseen(case: &Case<'_>) -> Vec<String> {
     let facts = case.facts;
     let mut lines = Vec::new();
+    if let Some(end) = case.load_end {
+        let quiet = duration_ns(case.around.now.since_ns(end));
+        lines.push(format!("Nothing was made in the last {quiet}; what came before is judged."));
+    }
     if facts.existing > 0 && !facts.counted {
         lines.push(format!(
             "{} of this name were there before the watch; who made them is not known.",
@@ -316,7 +330,8 @@ fn unseen(case: &Case<'_>) -> Vec<String> {
 
 /// What else growth could have been, and why it is not.
 pub(crate) fn ruled_out(case: &Case<'_>, rule: &Rule) -> Vec<String> {
-    let growing = ["growth", "hazard-break", "growth-until-exit", "lost-events", "no-stacks"];
+    let growing =
+        ["growth", "hazard-break", "growth-until-exit", "lost-events", "no-stacks", "closed-late"];
     if !growing.contains(&rule.name) {
         return Vec::new();
     }

@@ -9,7 +9,7 @@ use fdscope_model::{
 };
 
 use crate::advice::advice;
-use crate::case::{Case, Turnover};
+use crate::case::{Case, Surroundings, Turnover};
 use crate::evidence::{Told, evidence, ruled_out};
 use crate::forecast::forecast;
 use crate::group::{Source, Survivor};
@@ -118,13 +118,22 @@ impl Ledger {
         Judgement { verdicts, misuse, totals: self.totals(now) }
     }
 
-    /// The moment up to which a process was watched.
-    fn end_of(&self, facts: &Facts, now: Monotonic) -> Monotonic {
-        facts.ended.unwrap_or(now).min(now)
-    }
-
-    fn begun_of(&self, pid: Pid) -> Monotonic {
-        self.processes.get(&pid).map_or(self.begun, |watched| watched.begun)
+    /// What the process of a site adds to its case.
+    fn around(&self, facts: &Facts, all: &[Facts], now: Monotonic) -> Surroundings {
+        let pid = facts.pid;
+        let here = all.iter().filter(|other| other.pid == pid);
+        let of_table = |slot: &usize| self.tables.get(*slot).fds.len() as u64;
+        let at_exit = here.clone().filter(|other| other.ended.is_some());
+        let refused = self.misuses.refused(pid);
+        Surroundings {
+            begun: self.processes.get(&pid).map_or(self.begun, |watched| watched.begun),
+            now: facts.ended.unwrap_or(now).min(now),
+            last_birth: here.map(|other| other.last_birth).max().unwrap_or_default(),
+            lost: self.lost,
+            open: self.tables.of(pid).iter().map(of_table).sum::<u64>()
+                + at_exit.map(|other| other.survivors.len() as u64).sum::<u64>(),
+            refused,
+        }
     }
 
     fn decide<'a>(
@@ -134,8 +143,7 @@ impl Ledger {
         now: Monotonic,
         names: Names<'_>,
     ) -> Decided<'a> {
-        let mut case =
-            Case::new(facts, self.begun_of(facts.pid), self.end_of(facts, now), self.lost);
+        let mut case = Case::new(facts, self.around(facts, all, now));
         if case.overdue() > 0 {
             case.turnover = self.turnover(&case, all, names);
         }
@@ -143,7 +151,7 @@ impl Ledger {
     }
 
     fn decide_counted<'a>(&self, facts: &'a Facts, live: u64, now: Monotonic) -> Decided<'a> {
-        let case = Case::counted(facts, self.begun_of(facts.pid), self.end_of(facts, now), live);
+        let case = Case::counted(facts, self.around(facts, &[], now), live);
         Decided::new(case, &self.limits(facts.pid))
     }
 
@@ -173,7 +181,7 @@ impl Ledger {
             if alike && (group.key.pid, group.key.kind) == (facts.pid, facts.kind) {
                 turnover.closed += u64::from(group.existing_died);
                 turnover.left += u64::from(group.existing);
-                let lasted_s = group.existing_died_at.since_ns(case.begun) as f64 / 1e9;
+                let lasted_s = group.existing_died_at.since_ns(case.around.begun) as f64 / 1e9;
                 turnover.lasted_s = turnover.lasted_s.max(lasted_s);
             }
         }
@@ -181,7 +189,7 @@ impl Ledger {
         let explained = all.iter().any(|other| {
             (other.pid, other.kind) == (facts.pid, facts.kind)
                 && other.released >= turnover.closed
-                && other.bins.until(case.now).mean() * 2.0
+                && other.bins.until(case.around.now).mean() * 2.0
                     >= (turnover.closed + turnover.left) as f64
         });
         if explained { Turnover::default() } else { turnover }
@@ -304,7 +312,7 @@ impl Bench<'_> {
         };
         let name = examples.first().map(|example| example.name.clone()).unwrap_or_default();
         let closer = closed_by.first().and_then(|c| c.frames.get(c.at?)?.symbol.function.clone());
-        let oldest = facts.survivors.first().map(|row| case.now.since_ns(row.born));
+        let oldest = facts.survivors.first().map(|row| case.around.now.since_ns(row.born));
         let first_overdue = facts.survivors.first().filter(|_| case.overdue() > 0);
         Verdict {
             level: rule.level,
@@ -327,7 +335,7 @@ impl Bench<'_> {
             rate,
             forecast,
             lifetimes: facts.ages.summary(oldest),
-            curve: facts.bins.until(case.now).curve(),
+            curve: facts.bins.until(case.around.now).curve(),
             evidence: evidence(case, &told),
             ruled_out: ruled_out(case, rule),
             closed_by: closed_by.clone(),
@@ -424,7 +432,7 @@ impl Bench<'_> {
                 .unwrap_or_default(),
             tid: row.tid,
             thread: (self.names.thread)(pid, row.tid).unwrap_or_default(),
-            age_ns: case.now.since_ns(row.born),
+            age_ns: case.around.now.since_ns(row.born),
         };
         case.facts.survivors.iter().take(EXAMPLES).map(example).collect()
     }

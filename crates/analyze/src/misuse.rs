@@ -95,6 +95,14 @@ impl Misuses {
         }
     }
 
+    /// Calls of a process that failed because a limit was hit.
+    pub(crate) fn refused(&self, pid: Pid) -> u64 {
+        let limits = [MisuseKind::ProcessLimit, MisuseKind::SystemLimit];
+        let refused =
+            self.places.iter().filter(|(key, _)| key.pid == pid && limits.contains(&key.kind));
+        refused.map(|(_, seen)| seen.count).sum()
+    }
+
     /// Every place in a fixed order.
     pub(crate) fn sorted(&self) -> Vec<(MisuseKey, Seen)> {
         let mut rows: Vec<_> = self.places.iter().map(|(key, seen)| (*key, *seen)).collect();

@@ -51,6 +51,13 @@ pub(crate) const RULES: &[Rule] = &[
         applies: |c| c.none_overdue() && c.has_filled(),
     },
     Rule { name: "in-flight", level: Level::Steady, applies: |c| c.none_overdue() },
+    // Grew until a limit stopped it.
+    Rule {
+        name: "limit-hit",
+        level: Level::Leak,
+        applies: |c| c.exhausts() && c.is_third_window() && c.is_certain() && !c.closes_late(),
+    },
+    Rule { name: "limit-hit", level: Level::Suspect, applies: |c| c.exhausts() },
     // The process ended.
     Rule {
         name: "growth-until-exit",
@@ -78,8 +85,22 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule { name: "turnover", level: Level::TooSoon, applies: |c| c.is_turnover() },
     // Grows.
+    Rule {
+        name: "load-ended",
+        level: Level::TooSoon,
+        applies: |c| c.is_growing() && c.went_quiet(),
+    },
+    Rule {
+        name: "closed-late",
+        level: Level::Suspect,
+        applies: |c| c.is_growing() && c.closes_late(),
+    },
     Rule { name: "slowing", level: Level::TooSoon, applies: |c| c.is_growing() && c.slows() },
-    Rule { name: "lost-events", level: Level::Suspect, applies: |c| c.is_growing() && c.lost > 0 },
+    Rule {
+        name: "lost-events",
+        level: Level::Suspect,
+        applies: |c| c.is_growing() && c.around.lost > 0,
+    },
     Rule {
         name: "no-stacks",
         level: Level::Suspect,

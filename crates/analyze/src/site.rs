@@ -41,6 +41,7 @@ pub(crate) struct Facts {
     pub(crate) existing_died: u64,
     pub(crate) existing_died_at: Monotonic,
     pub(crate) found: u64,
+    pub(crate) last_birth: Monotonic,
     /// Born while watched and alive, oldest first.
     pub(crate) survivors: Vec<Survivor>,
     pub(crate) bins: Bins,
@@ -187,6 +188,7 @@ impl Facts {
             existing_died: 0,
             existing_died_at: Monotonic::default(),
             found: 0,
+            last_birth: Monotonic::default(),
             survivors: Vec::new(),
             bins: Bins::new(origin),
             ages: Ages::default(),
@@ -211,6 +213,7 @@ impl Facts {
             existing_died: 0,
             existing_died_at: Monotonic::default(),
             found: 0,
+            last_birth: Monotonic::default(),
             survivors: Vec::new(),
             bins: count.bins.clone(),
             ages: Ages::default(),
@@ -230,6 +233,7 @@ impl Facts {
         self.existing_died += u64::from(group.existing_died);
         self.existing_died_at = self.existing_died_at.max(group.existing_died_at);
         self.found += group.found;
+        self.last_birth = self.last_birth.max(group.last_birth);
         self.bins.add(&group.bins);
         self.ages.add(&group.ages);
         for (closer, count) in &group.closers {
@@ -256,6 +260,7 @@ impl Facts {
         self.existing += other.existing;
         self.existing_died += other.existing_died;
         self.found += other.found;
+        self.last_birth = self.last_birth.max(other.last_birth);
         self.bins.add(&other.bins);
         self.ages.add(&other.ages);
         for (closer, count) in other.closers {

@@ -23,6 +23,8 @@ pub(crate) struct Survival {
     pub(crate) overdue_ns: u64,
     /// Releases of handles that were older than that.
     pub(crate) late_releases: u64,
+    /// Of the handles that reached the typical age of those, the share that was released: 1 if none outlives it.
+    pub(crate) late_share: f64,
 }
 
 /// Reads the curve of handles released at `ages` and of handles still alive at `living` (ages in nanoseconds).
@@ -50,9 +52,29 @@ pub(crate) fn survival(ages: &Ages, living: &[u64]) -> Survival {
             break;
         }
     }
-    let late = ages.buckets().filter(|&(b, _)| b >= flat_from).map(|(_, n)| u64::from(n)).sum();
     let overdue_ns = (bucket_start_ns(flat_from) as f64 * OVERDUE) as u64;
-    Survival { overdue_ns, late_releases: late }
+    let (late_releases, late_share) = late(ages, living, overdue_ns);
+    Survival { overdue_ns, late_releases, late_share }
+}
+
+/// Releases of overdue handles, and the share released of the handles that reached the median age of those.
+fn late(ages: &Ages, living: &[u64], overdue_ns: u64) -> (u64, f64) {
+    let late: Vec<(u32, u64)> = ages
+        .buckets()
+        .filter(|&(age, released)| released > 0 && bucket_start_ns(age + 1) > overdue_ns)
+        .map(|(age, released)| (age, u64::from(released)))
+        .collect();
+    let total: u64 = late.iter().map(|&(_, released)| released).sum();
+    let mut older = total;
+    let Some(&(typical, _)) = late.iter().find(|&&(_, released)| {
+        older -= released;
+        older * 2 <= total
+    }) else {
+        return (0, 0.0);
+    };
+    let released: u64 = late.iter().filter(|row| row.0 >= typical).map(|row| row.1).sum();
+    let alive = living.iter().filter(|&&age| bucket(age) > typical).count() as u64;
+    (total, released as f64 / (released + alive) as f64)
 }
 
 struct Row {

@@ -399,6 +399,32 @@ fn the_first_limit_to_break_is_named_for_counted_groups() {
 }
 
 #[test]
+fn a_leak_that_a_limit_stopped_is_not_called_a_plateau() {
+    let mut hand = Hand::new();
+    for index in 0..1000u32 {
+        hand.now = u64::from(index) * 5_000_000;
+        hand.open(PID.0, TABLE.0, 10 + index, SITE, None);
+    }
+    (0..20).for_each(|_| hand.fail("openat", 24, None, SITE));
+    hand.now = 10_000_000_000;
+    assert_eq!(
+        (site(&hand.judge()).level, site(&hand.judge()).rule),
+        (Level::Suspect, "limit-hit")
+    );
+    hand.now = 30_000_000_000;
+    assert_eq!((site(&hand.judge()).level, site(&hand.judge()).rule), (Level::Leak, "limit-hit"));
+}
+
+#[test]
+fn growth_until_the_whole_process_goes_quiet_wants_another_look() {
+    let mut stage = Stage::new(1);
+    leak(&mut stage, 40.0, 1.0);
+    stage.traffic(40.0);
+    let judgement = judged(&stage, 70.0);
+    assert_eq!((site(&judgement).level, site(&judgement).rule), (Level::TooSoon, "load-ended"));
+}
+
+#[test]
 fn one_leak_a_minute_among_many_healthy_opens_is_found() {
     let mut hand = Hand::new();
     let mut next = 100;

@@ -334,7 +334,51 @@ const HEALTHY: &[Scenario] = &[
     },
 ];
 
+const MORE_HEALTHY: &[Scenario] = &[
+    Scenario {
+        name: "busy site that keeps some for 30 s",
+        from: 45.0,
+        script: |s, end| {
+            for at in s.stream(0.0, end, 40.0) {
+                let kept = s.chance.is(0.01);
+                let life = if kept { 30.0 } else { s.chance.exponential(0.01) };
+                s.live(at, Some(at + life));
+            }
+        },
+    },
+    Scenario {
+        name: "busy start of 10 s, then idle",
+        from: 15.0,
+        script: |s, _| {
+            for at in s.stream(0.0, 10.0, 30.0) {
+                let (kept, life) = (s.chance.is(0.1), s.chance.exponential(0.01));
+                s.live(at, (!kept).then_some(at + life));
+            }
+        },
+    },
+    Scenario {
+        name: "pool within a busy site",
+        from: 15.0,
+        script: |s, end| {
+            for at in s.stream(0.0, end, 20.0) {
+                let (kept, life) = (at < 8.0 && s.chance.is(0.1), s.chance.exponential(0.01));
+                s.live(at, (!kept).then_some(at + life));
+            }
+        },
+    },
+];
+
 const LEAKING: &[Scenario] = &[
+    Scenario {
+        name: "error path, load ends after 35 s",
+        from: 60.0,
+        script: |s, _| {
+            for at in s.stream(0.0, 35.0, 20.0) {
+                let (leaks, life) = (s.chance.is(0.05), s.chance.exponential(0.04));
+                s.live(at, (!leaks).then_some(at + life));
+            }
+        },
+    },
     Scenario { name: "1 a second", from: 30.0, script: |s, end| every(s, end, 1.0) },
     Scenario {
         name: "1 a second by chance",
@@ -551,7 +595,7 @@ fn levels(scenario: &Scenario, seed: u64) -> Vec<(f64, Level, &'static str)> {
 fn no_healthy_program_is_called_leaking() {
     let mut failures = Vec::new();
     println!("{:<40} {:>6} {:>8} {:>8}", "healthy", "seeds", "leak", "suspect");
-    for scenario in HEALTHY {
+    for scenario in HEALTHY.iter().chain(MORE_HEALTHY) {
         let (mut leaks, mut suspects, mut judged) = (0, 0, 0);
         for seed in first_seed()..first_seed() + HEALTHY_SEEDS {
             for (end, level, rule) in
