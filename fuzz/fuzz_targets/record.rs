@@ -6,7 +6,7 @@ use fdscope_model::Trace;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Some((record, _stack)) = split(bytes) {
+    if let Some((record, _stack)) = split(bytes, &mut Vec::new()) {
         decode(&record, Trace::None, &mut |event| {
             let _ = format!("{event:?}");
         });

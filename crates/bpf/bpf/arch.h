@@ -51,6 +51,12 @@ static __always_inline __u64 link_register(struct pt_regs *regs)
 	return 0;
 }
 
+/* What pthread_self(3) returns in glibc and musl: the thread block stands where the pointer points. */
+static __always_inline __u64 thread_pointer(struct task_struct *task)
+{
+	return READ(task, thread.fsbase);
+}
+
 #else
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -91,6 +97,12 @@ static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool co
 static __always_inline __u64 link_register(struct pt_regs *regs)
 {
 	return READ(regs, regs[30]);
+}
+
+/* The thread block lies before the pointer, at a distance that only libc knows. */
+static __always_inline __u64 thread_pointer(struct task_struct *task)
+{
+	return 0;
 }
 
 #endif

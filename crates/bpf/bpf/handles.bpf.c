@@ -84,6 +84,41 @@ struct {
 	__type(value, struct record);
 } making SEC(".maps");
 
+/* By pid, for scopes that run an interpreter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct interpreter);
+} interpreters SEC(".maps");
+
+/* Where the state of a thread was found, by its number. */
+struct known_thread {
+	__u64 state;          /* 0: it has none */
+	__u64 identity;
+	__u64 until;          /* of a thread without state: when to look again */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct known_thread);
+} known_threads SEC(".maps");
+
+struct walk {
+	struct interpreter_frame frames[MOST_FRAMES];
+	__u8 frame[LARGEST_FRAME]; /* the one being read */
+};
+
+/* The interpreter's frames of the record in the making. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walking SEC(".maps");
+
 #define EBADF 9
 #define ENFILE 23
 #define EMFILE 24
@@ -113,7 +148,7 @@ static __always_inline __u64 wake(void)
 								       : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void emit_bare(const struct record *made)
+static __always_inline void emit_waking(const struct record *made, __u64 wakeup)
 {
 	struct record *sent = bpf_ringbuf_reserve(&ring, sizeof(*sent), 0);
 
@@ -122,8 +157,148 @@ static __always_inline void emit_bare(const struct record *made)
 		return;
 	}
 	*sent = *made;
-	bpf_ringbuf_submit(sent, wake());
+	bpf_ringbuf_submit(sent, wakeup);
 }
+
+static __always_inline void emit_bare(const struct record *made)
+{
+	emit_waking(made, wake());
+}
+
+/* ---- interpreters: the walk that fills `walking` ---- */
+
+#define MOST_THREADS 512      /* looked at when a thread's state is sought */
+#define LOOK_AGAIN_NS 20000   /* times the threads looked at in vain: what the search may cost stays below 1 % */
+
+static __always_inline struct walk *walk_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walking, &zero);
+}
+
+static __always_inline __u64 read_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
+}
+
+/* What the interpreter knows the current thread by. */
+static __always_inline __u64 identity_of(struct task_struct *task, __u32 kind)
+{
+	struct upid upid = {};
+	struct pid *pid;
+	__u32 level;
+
+	if (kind == IDENTITY_POINTER)
+		return thread_pointer(task);
+	pid = READ(task, thread_pid);
+	level = READ(pid, level);
+	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (level & 31));
+	return upid.nr;
+}
+
+/* Searches the interpreters' lists; new threads stand at their head. *looked tells how many were seen. */
+static __always_inline __u64 search_thread(struct interpreter *in, __u64 identity, __u32 *looked)
+{
+	__u64 interpreter = read_word(in->heads), state = 0;
+	__u32 i;
+
+	if (interpreter)
+		state = read_word(interpreter + in->first_thread);
+	for (i = 0; i < MOST_THREADS; i++) {
+		*looked = i;
+		if (!interpreter)
+			return 0;
+		if (!state) {
+			interpreter = read_word(interpreter + in->next_interpreter);
+			if (interpreter)
+				state = read_word(interpreter + in->first_thread);
+			continue;
+		}
+		if (read_word(state + in->thread_id) == identity)
+			return state;
+		state = read_word(state + in->next_thread);
+	}
+	return 0;
+}
+
+/* The current thread's state: where it was last time, if that still says so. */
+static __always_inline __u64 find_thread(struct interpreter *in, __u32 tid)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct known_thread *known = bpf_map_lookup_elem(&known_threads, &tid), found = {};
+	__u64 now = bpf_ktime_get_ns();
+	__u32 looked = 0;
+
+	if (known && known->state && read_word(known->state + in->thread_id) == known->identity)
+		return known->state;
+	if (known && !known->state && now < known->until)
+		return 0;
+	found.identity = identity_of(task, in->identity);
+	if (!found.identity)
+		return 0;
+	found.state = search_thread(in, found.identity, &looked);
+	found.until = now + looked * LOOK_AGAIN_NS;
+	bpf_map_update_elem(&known_threads, &tid, &found, BPF_ANY);
+	return found.state;
+}
+
+static __always_inline __u64 mix(__u64 mixed, __u64 word)
+{
+	return (mixed ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* A word of the frame that was read; offsets are multiples of 8. */
+static __always_inline __u64 frame_word(const struct walk *walk, __u32 offset)
+{
+	return *(const __u64 *)(walk->frame + (offset & (LARGEST_FRAME - 8)));
+}
+
+/* Fills walk->frames for the current thread of `pid`, and the count in the record. Returns the count. */
+__attribute__((noinline)) int walk_interpreter(__u32 pid)
+{
+	struct interpreter *in = bpf_map_lookup_elem(&interpreters, &pid);
+	struct interpreter_frame *made;
+	struct record *record = scratch();
+	struct walk *walk = walk_scratch();
+	__u64 frame, names[4];
+	__u32 size, i;
+
+	if (!in || !record || !walk)
+		return 0;
+	frame = find_thread(in, record->tid);
+	if (!frame)
+		return 0;
+	frame = read_word(frame + in->frame);
+	if (in->inner_frame != NO_OFFSET && frame)
+		frame = read_word(frame + in->inner_frame);
+	size = in->frame_bytes;
+	if (size > LARGEST_FRAME)
+		return 0;
+	for (i = 0; i < MOST_FRAMES; i++) {
+		if (!frame || bpf_probe_read_user(walk->frame, size, (void *)frame))
+			break;
+		made = &walk->frames[i];
+		made->code = frame_word(walk, in->code);
+		made->at = frame_word(walk, in->at);
+		if (in->mark != NO_OFFSET)
+			made->at |= (__u64)walk->frame[in->mark & (LARGEST_FRAME - 1)] << 56;
+		made->fingerprint = 0;
+		if (!bpf_probe_read_user(names, sizeof(names), (void *)((made->code & ~7ULL) + in->names))) {
+			made->fingerprint = mix(mix(mix(0, names[0]), names[1]), names[2]);
+			if (in->name_count > 3)
+				made->fingerprint = mix(made->fingerprint, names[3]);
+		}
+		frame = frame_word(walk, in->previous);
+	}
+	record->frames = i;
+	return i;
+}
+
+/* ---- stacks ---- */
 
 /*
  * Reserve, fill, copy the stack in pieces: bpf_probe_read_user fails as a whole where any of it is unmapped, which is
@@ -169,6 +344,51 @@ __attribute__((noinline)) int send_copy(__u32 bytes)
 		EMIT_COPY(2048, 512);
 	else
 		EMIT_COPY(1024, 256);
+	return 0;
+}
+
+/* The same with the interpreter's frames, of which `walk` brought some, between record and stack. */
+#define EMIT_LAYERED(bytes, piece)                                                                  \
+	do {                                                                                        \
+		struct {                                                                            \
+			struct record record;                                                       \
+			struct interpreter_frame frames[MOST_FRAMES];                               \
+			__u8 stack[bytes];                                                          \
+		} *sent = bpf_ringbuf_reserve(&ring, sizeof(*sent), 0);                             \
+		__u32 at = 0;                                                                       \
+		if (!sent) {                                                                        \
+			made->trace = TRACE_SKIPPED;                                                \
+			emit_bare(made);                                                            \
+			return 0;                                                                   \
+		}                                                                                   \
+		for (; at < (bytes); at += (piece))                                                 \
+			if (bpf_probe_read_user(sent->stack + at, piece, (void *)(made->sp + at)))  \
+				break;                                                              \
+		made->stack_bytes = at;                                                             \
+		__builtin_memcpy(sent->frames, walk->frames, sizeof(sent->frames));                 \
+		sent->record = *made;                                                               \
+		bpf_ringbuf_submit(sent, wake());                                                   \
+	} while (0)
+
+/* Sends the record in the making with the interpreter's frames and up to `bytes` of the stack. */
+__attribute__((noinline)) int send_layered(__u32 bytes)
+{
+	struct record *made = scratch();
+	struct walk *walk = walk_scratch();
+
+	if (!made || !walk)
+		return 0;
+	made->trace = TRACE_LAYERED;
+	if (bytes >= 32768)
+		EMIT_LAYERED(32768, 1024);
+	else if (bytes >= 16384)
+		EMIT_LAYERED(16384, 1024);
+	else if (bytes >= 8192)
+		EMIT_LAYERED(8192, 1024);
+	else if (bytes >= 4096)
+		EMIT_LAYERED(4096, 512);
+	else
+		EMIT_LAYERED(2048, 512);
 	return 0;
 }
 
@@ -220,7 +440,10 @@ static __always_inline void emit(void *ctx, struct scope *scope, struct record *
 		emit_bare(made);
 		return;
 	}
-	send_copy(bytes);
+	if (scope->interpreter && walk_interpreter(made->pid) > 0)
+		send_layered(bytes);
+	else
+		send_copy(bytes);
 }
 
 /* ---- processes ---- */
@@ -686,6 +909,20 @@ int raw_exit(__u64 *args)
 
 /* ---- lives of processes and threads ---- */
 
+/* A child has a copy of its parent's memory, so its interpreter is where the parent's is. */
+static __always_inline void inherit_interpreter(__u32 parent, __u32 child, struct scope *scope)
+{
+	struct interpreter *in = NULL, copy;
+
+	if (scope->interpreter)
+		in = bpf_map_lookup_elem(&interpreters, &parent);
+	if (!in)
+		return;
+	copy = *in;
+	if (bpf_map_update_elem(&interpreters, &child, &copy, BPF_ANY))
+		scope->interpreter = 0;
+}
+
 SEC("raw_tp/sched_process_fork")
 int process_fork(__u64 *args)
 {
@@ -709,6 +946,7 @@ int process_fork(__u64 *args)
 	made->slots[0].file = (__u64)READ(child, files);
 	if (!thread && scope->follow) {
 		inherited = *scope;
+		inherit_interpreter(pid, made_pid, &inherited);
 		bpf_map_update_elem(&scopes, &made_pid, &inherited, BPF_ANY);
 	}
 	made->args[0] = scope->follow;
@@ -726,17 +964,24 @@ int process_exec(__u64 *args)
 {
 	struct task_struct *task = (void *)args[0];
 	struct record *made;
+	struct scope *scope;
 	__u32 pid, tid;
 
 	current_numbers(&pid, &tid);
-	if (!bpf_map_lookup_elem(&scopes, &pid))
+	scope = bpf_map_lookup_elem(&scopes, &pid);
+	if (!scope)
 		return 0;
+	if (scope->interpreter) {
+		scope->interpreter = 0;
+		bpf_map_delete_elem(&interpreters, &pid);
+	}
 	made = begin(RECORD_EXEC, pid, tid);
 	if (!made)
 		return 0;
 	made->table = (__u64)READ(task, files);
 	bpf_probe_read_kernel(&made->slots, 16, __builtin_preserve_access_index(&task->comm));
-	emit_bare(made);
+	/* The reader has to find out what runs there now, before it opens much. */
+	emit_waking(made, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
@@ -756,8 +1001,10 @@ int process_exit(__u64 *args)
 	if (!made)
 		return 0;
 	made->table = (__u64)READ(task, files);
-	if (made->type == RECORD_EXIT)
+	if (made->type == RECORD_EXIT) {
 		bpf_map_delete_elem(&scopes, &pid);
+		bpf_map_delete_elem(&interpreters, &pid);
+	}
 	emit_bare(made);
 	return 0;
 }

@@ -82,8 +82,14 @@ struct thread_info {
 	__u32 status;
 };
 
+/* x86 only. */
+struct thread_struct {
+	unsigned long fsbase;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	struct thread_struct thread;
 	unsigned int flags;
 	int pid;
 	int tgid;

@@ -26,6 +26,7 @@ enum trace_kind {
 	TRACE_ID = 2,       /* stack_id names an entry of the map `stacks` */
 	TRACE_SAME = 3,     /* the same as the record before from this thread */
 	TRACE_SKIPPED = 4,  /* wanted, but the ring was too full */
+	TRACE_LAYERED = 5,  /* `frames` of the MOST_FRAMES interpreter frames that follow, then the stack's bytes */
 };
 
 /* How the program treats a call: chosen by the loader from the table of calls, one byte per call number. */
@@ -83,7 +84,43 @@ struct scope {
 	__u32 frame_pointers; /* take stack ids instead of copies */
 	__u32 birth_every;    /* take the stack of every n-th birth */
 	__u32 births;
-	__u32 unused;
+	__u32 interpreter;    /* the map `interpreters` says how to walk its frames */
+};
+
+#define MOST_FRAMES 32
+#define LARGEST_FRAME 128
+#define NO_OFFSET 0xffffffff
+
+/* How an interpreter tells its threads apart. */
+enum identity {
+	IDENTITY_NUMBER = 0,  /* gettid(2) in the process's own PID namespace */
+	IDENTITY_POINTER = 1, /* the thread pointer */
+};
+
+/* Where an interpreter keeps its frames: offsets in bytes. crates/model/src/interpreter.rs says what each means. */
+struct interpreter {
+	__u64 heads;
+	__u32 next_interpreter;
+	__u32 first_thread;
+	__u32 next_thread;
+	__u32 thread_id;
+	__u32 identity;
+	__u32 frame;
+	__u32 inner_frame;    /* NO_OFFSET: none */
+	__u32 code;
+	__u32 at;
+	__u32 previous;
+	__u32 mark;           /* NO_OFFSET: none */
+	__u32 frame_bytes;
+	__u32 names;
+	__u32 name_count;
+};
+
+/* An interpreter's frame: what tells its code, the place in it, and a mixture of the code's names. */
+struct interpreter_frame {
+	__u64 code;
+	__u64 at;             /* the mark in the highest byte */
+	__u64 fingerprint;
 };
 
 /* A descriptor as the process's table has it when the record is made. */
@@ -107,7 +144,8 @@ struct record {
 	__u16 type;
 	__u16 call;
 	__u16 trace;
-	__u16 compat;
+	__u8 compat;
+	__u8 frames;          /* how many of the interpreter frames are valid */
 	__s32 stack_id;
 	__u32 stack_bytes;
 	struct slot slots[2];
@@ -131,6 +169,8 @@ struct file_row {
 
 _Static_assert(sizeof(struct action) == 12, "action");
 _Static_assert(sizeof(struct scope) == 32, "scope");
+_Static_assert(sizeof(struct interpreter) == 64, "interpreter");
+_Static_assert(sizeof(struct interpreter_frame) == 24, "interpreter_frame");
 _Static_assert(sizeof(struct slot) == 32, "slot");
 _Static_assert(sizeof(struct record) == 168, "record");
 _Static_assert(sizeof(struct file_row) == 56, "file_row");

@@ -1,24 +1,37 @@
 //! From records to events: one function per record type, driven by the table of calls.
 
 use fdscope_model::event::Slot;
+use fdscope_model::interpreter::MOST_INTERPRETER_FRAMES;
 use fdscope_model::{
     Acquire, AcquireCause, Body, DeviceId, Event, Fail, FdNumber, FileId, HandleKey, HandleKind,
-    InodeId, Monotonic, Name, Pid, Release, ReleaseCause, TableId, Tid, Trace, kind,
+    InodeId, InterpreterFrame, Monotonic, Name, Pid, Release, ReleaseCause, TableId, Tid, Trace,
+    kind,
 };
 use fdscope_syscall::handles::CALLS;
 use fdscope_syscall::ring::{OPERATIONS, RingEffect};
 use fdscope_syscall::{Effect, HandleCall, When};
 use zerocopy::FromBytes;
 
-use crate::wire::{self, O_CLOEXEC, Record, record_type};
+use crate::wire::{self, O_CLOEXEC, Record, WalkedFrame, record_type, trace_kind};
 
 const EBADF: i64 = 9;
 const ENFILE: i64 = 23;
 const EMFILE: i64 = 24;
 
-/// A record and the stack bytes behind it; `None` if the bytes are too short to be one.
-pub fn split(bytes: &[u8]) -> Option<(Record, &[u8])> {
-    let (record, rest) = Record::read_from_prefix(bytes).ok()?;
+/// A record and the stack bytes behind it; `None` if the bytes are too short to be one. The interpreter's frames
+/// between them are left in `frames`, which is emptied first.
+pub fn split<'a>(
+    bytes: &'a [u8],
+    frames: &mut Vec<InterpreterFrame>,
+) -> Option<(Record, &'a [u8])> {
+    frames.clear();
+    let (record, mut rest) = Record::read_from_prefix(bytes).ok()?;
+    if record.trace == trace_kind::LAYERED {
+        let (walked, stack) =
+            <[WalkedFrame; MOST_INTERPRETER_FRAMES]>::read_from_prefix(rest).ok()?;
+        frames.extend(walked.into_iter().take(record.frames.into()).map(InterpreterFrame::from));
+        rest = stack;
+    }
     let length = (record.stack_bytes as usize).min(rest.len());
     Some((record, &rest[..length]))
 }

@@ -8,7 +8,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::object;
-use crate::wire::{Action, IoctlRule, Scope};
+use crate::wire::{Action, Interpreter, IoctlRule, Scope};
 
 /// The kernel's description of its own types, read once.
 pub struct KernelTypes(Btf);
@@ -48,6 +48,7 @@ pub struct RawProgram {
 pub struct HandlePrograms {
     ebpf: Ebpf,
     scopes: HashMap<MapData, u32, [u8; 32]>,
+    interpreters: HashMap<MapData, u32, [u8; 64]>,
     lost: PerCpuArray<MapData, u64>,
     stacks: StackTraceMap<MapData>,
     ring: RingBuf<MapData>,
@@ -75,6 +76,8 @@ impl HandlePrograms {
             .map_err(|error| refused("handles", &error))?;
         Ok(HandlePrograms {
             scopes: HashMap::try_from(take(&mut ebpf, "scopes")?).map_err(map("scopes"))?,
+            interpreters: HashMap::try_from(take(&mut ebpf, "interpreters")?)
+                .map_err(map("interpreters"))?,
             lost: PerCpuArray::try_from(take(&mut ebpf, "lost")?).map_err(map("lost"))?,
             stacks: StackTraceMap::try_from(take(&mut ebpf, "stacks")?).map_err(map("stacks"))?,
             ring: RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?,
@@ -117,6 +120,15 @@ impl HandlePrograms {
     pub fn set_scope(&mut self, pid: u32, scope: Scope) -> Result<(), BpfError> {
         let scope: [u8; 32] = zerocopy::transmute!(scope);
         self.scopes.insert(pid, scope, 0).map_err(map("scopes"))
+    }
+
+    /// Says where a process's interpreter keeps its frames; its scope says that they are to be walked.
+    ///
+    /// # Errors
+    /// If the map is full.
+    pub fn set_interpreter(&mut self, pid: u32, interpreter: Interpreter) -> Result<(), BpfError> {
+        let interpreter: [u8; 64] = zerocopy::transmute!(interpreter);
+        self.interpreters.insert(pid, interpreter, 0).map_err(map("interpreters"))
     }
 
     /// Watches a process no more.

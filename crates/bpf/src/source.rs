@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use fdscope_model::{
-    Body, Event, EventSource, Monotonic, Pid, Progress, Registers, Sight, SourceName, TableId, Tid,
-    Trace,
+    Body, Event, EventSource, InterpreterFrame, InterpreterLayout, Monotonic, Pid, Progress,
+    Registers, Sight, SourceName, TableId, Tid, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
 use fdscope_syscall::Effect;
@@ -18,7 +18,7 @@ use crate::error::BpfError;
 use crate::load::{Constants, HandlePrograms, KernelTypes};
 use crate::pace::Pace;
 use crate::support::PidNamespace;
-use crate::wire::{Record, Scope, record_type, trace_kind};
+use crate::wire::{Interpreter, Record, Scope, record_type, trace_kind};
 
 /// How the stacks of births are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,9 +70,17 @@ struct Watched {
 struct KeptTrace {
     regs: Registers,
     bytes: Vec<u8>,
+    frames: Vec<InterpreterFrame>,
     addresses: Vec<u64>,
     compat: bool,
     skipped: bool,
+}
+
+/// What came behind a record.
+#[derive(Clone, Copy)]
+struct Brought<'a> {
+    bytes: &'a [u8],
+    frames: &'a [InterpreterFrame],
 }
 
 /// Which later record a kept stack belongs to.
@@ -183,12 +191,29 @@ impl BpfSource {
         self.programs.set_scope(pid.0, scope)
     }
 
+    /// Has the frames of a process's interpreter walked from now on, until it runs another program.
+    ///
+    /// # Errors
+    /// If the kernel's map cannot be written.
+    pub fn set_interpreter(
+        &mut self,
+        pid: Pid,
+        layout: &InterpreterLayout,
+    ) -> Result<(), BpfError> {
+        let Some(watched) = self.watched.get_mut(&pid) else { return Ok(()) };
+        self.programs.set_interpreter(pid.0, Interpreter::from(layout))?;
+        watched.scope.interpreter = 1;
+        let scope = watched.scope;
+        self.programs.set_scope(pid.0, scope)
+    }
+
     /// Delivers all that is in the ring now. True if there was anything.
     fn drain(&mut self, sink: &mut dyn FnMut(&Event<'_>)) -> bool {
         /// A busy target can fill the ring as fast as it is read: come up for air, for Ctrl-C and for tuning.
         const MOST_AT_ONCE: usize = 65_536;
         let mut any = false;
         let mut bytes = Vec::new();
+        let mut frames = Vec::new();
         for _ in 0..MOST_AT_ONCE {
             // The record is copied out: what it leads to needs the maps that the ring's item borrows.
             bytes.clear();
@@ -196,14 +221,14 @@ impl BpfSource {
                 break;
             }
             any = true;
-            if let Some((record, stack)) = split(&bytes) {
-                self.deliver(&record, stack, sink);
+            if let Some((record, bytes)) = split(&bytes, &mut frames) {
+                self.deliver(&record, Brought { bytes, frames: &frames }, sink);
             }
         }
         any
     }
 
-    fn deliver(&mut self, record: &Record, stack: &[u8], sink: &mut dyn FnMut(&Event<'_>)) {
+    fn deliver(&mut self, record: &Record, stack: Brought<'_>, sink: &mut dyn FnMut(&Event<'_>)) {
         self.follow(record, sink);
         if record.kind == record_type::SUBMIT {
             return self.keep(KeptFor::Request(record.args[0]), record, stack);
@@ -240,6 +265,11 @@ impl BpfSource {
                 let scope = self.watched.get(&pid).map(|watched| watched.scope);
                 self.adopt(Pid(record.slots[0].fd as u32), scope.unwrap_or_default());
             }
+            record_type::EXEC => {
+                if let Some(watched) = self.watched.get_mut(&pid) {
+                    watched.scope.interpreter = 0;
+                }
+            }
             record_type::EXIT => {
                 self.watched.remove(&pid);
             }
@@ -266,11 +296,12 @@ impl BpfSource {
         }
     }
 
-    fn keep(&mut self, kept_for: KeptFor, record: &Record, stack: &[u8]) {
+    fn keep(&mut self, kept_for: KeptFor, record: &Record, stack: Brought<'_>) {
         self.learn_addresses(record);
         let kept = KeptTrace {
             regs: registers(record),
-            bytes: stack.to_vec(),
+            bytes: stack.bytes.to_vec(),
+            frames: stack.frames.to_vec(),
             addresses: self.addresses.get(&record.stack_id).cloned().unwrap_or_default(),
             compat: record.compat != 0,
             skipped: record.trace == trace_kind::SKIPPED,
@@ -380,13 +411,14 @@ fn registers(record: &Record) -> Registers {
 
 fn trace_of<'a>(
     record: &Record,
-    stack: &'a [u8],
+    stack: Brought<'a>,
     addresses: &'a HashMap<i32, Vec<u64>>,
 ) -> Trace<'a> {
+    let (regs, compat) = (registers(record), record.compat != 0);
+    let Brought { bytes, frames } = stack;
     match record.trace {
-        trace_kind::COPIED => {
-            Trace::Copied { regs: registers(record), bytes: stack, compat: record.compat != 0 }
-        }
+        trace_kind::COPIED => Trace::Copied { regs, bytes, compat },
+        trace_kind::LAYERED => Trace::Layered { regs, bytes, compat, frames },
         trace_kind::ID => match addresses.get(&record.stack_id) {
             Some(known) => Trace::Addresses(known),
             None => Trace::Skipped,
@@ -405,7 +437,11 @@ impl KeptTrace {
         } else if self.bytes.is_empty() {
             Trace::None
         } else {
-            Trace::Copied { regs: self.regs, bytes: &self.bytes, compat: self.compat }
+            let (regs, bytes, compat) = (self.regs, self.bytes.as_slice(), self.compat);
+            match self.frames.as_slice() {
+                [] => Trace::Copied { regs, bytes, compat },
+                frames => Trace::Layered { regs, bytes, compat, frames },
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What comes over the ring and the iterator: the Rust side of `bpf/wire.h`, held to it by a test.
 
+use fdscope_model::interpreter::{
+    InterpreterFrame, InterpreterLayout, LARGEST_FRAME, ThreadIdentity,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a record tells: `enum record_type`.
@@ -36,6 +39,8 @@ pub mod trace_kind {
     pub const SAME: u16 = 3;
     /// Wanted, but the ring was too full or it was not its turn.
     pub const SKIPPED: u16 = 4;
+    /// Interpreter frames follow the record, then memory from `sp`.
+    pub const LAYERED: u16 = 5;
 }
 
 /// `struct slot`: a descriptor as the table had it.
@@ -91,7 +96,9 @@ pub struct Record {
     /// See [`trace_kind`].
     pub trace: u16,
     /// 1 for a 32-bit call.
-    pub compat: u16,
+    pub compat: u8,
+    /// How many of the interpreter frames that follow are valid.
+    pub frames: u8,
     /// Entry of the map of stacks.
     pub stack_id: i32,
     /// Bytes of stack that follow and are valid.
@@ -170,8 +177,79 @@ pub struct Scope {
     pub birth_every: u32,
     /// The program's counter of births.
     pub births: u32,
-    /// Padding.
-    pub unused: u32,
+    /// 1: the map `interpreters` says how to walk its interpreter's frames.
+    pub interpreter: u32,
+}
+
+/// Stands for an offset that there is none of.
+pub const NO_OFFSET: u32 = u32::MAX;
+
+/// `struct interpreter`: [`InterpreterLayout`] as the program reads it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+#[expect(missing_docs, reason = "the fields are those of InterpreterLayout")]
+pub struct Interpreter {
+    pub heads: u64,
+    pub next_interpreter: u32,
+    pub first_thread: u32,
+    pub next_thread: u32,
+    pub thread_id: u32,
+    pub identity: u32,
+    pub frame: u32,
+    pub inner_frame: u32,
+    pub code: u32,
+    pub at: u32,
+    pub previous: u32,
+    pub mark: u32,
+    pub frame_bytes: u32,
+    pub names: u32,
+    pub name_count: u32,
+}
+
+impl From<&InterpreterLayout> for Interpreter {
+    fn from(layout: &InterpreterLayout) -> Self {
+        Interpreter {
+            heads: layout.heads,
+            next_interpreter: layout.next_interpreter,
+            first_thread: layout.first_thread,
+            next_thread: layout.next_thread,
+            thread_id: layout.thread_id,
+            identity: match layout.identity {
+                ThreadIdentity::Number => 0,
+                ThreadIdentity::Pointer => 1,
+            },
+            frame: layout.frame,
+            inner_frame: layout.inner_frame.unwrap_or(NO_OFFSET),
+            code: layout.code,
+            at: layout.at,
+            previous: layout.previous,
+            mark: layout.mark.unwrap_or(NO_OFFSET),
+            frame_bytes: layout.frame_bytes.min(LARGEST_FRAME),
+            names: layout.names,
+            name_count: layout.name_count,
+        }
+    }
+}
+
+/// `struct interpreter_frame`: [`InterpreterFrame`] as it comes over the ring.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+#[expect(missing_docs, reason = "the fields are those of InterpreterFrame")]
+pub struct WalkedFrame {
+    pub code: u64,
+    pub at: u64,
+    pub fingerprint: u64,
+}
+
+impl From<WalkedFrame> for InterpreterFrame {
+    fn from(walked: WalkedFrame) -> Self {
+        let WalkedFrame { code, at, fingerprint } = walked;
+        InterpreterFrame { code, at, fingerprint }
+    }
 }
 
 /// `struct ioctl_rule`.
