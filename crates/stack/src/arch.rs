@@ -4,6 +4,9 @@
 
 use gimli::Register;
 
+use crate::epilogue;
+use crate::rule::Row;
+
 /// What unwinding needs to know about one processor.
 #[derive(Debug)]
 pub struct Arch {
@@ -25,9 +28,14 @@ pub struct Arch {
     pub ends_in_call: fn(&[u8]) -> bool,
     /// How direct calls and jumps look.
     pub branches: Option<&'static Branches>,
+    /// How to leave a frame, read from the code that follows.
+    pub epilogue: Option<ReadEpilogue>,
     /// How a signal handler returns.
     pub signal_return: Option<&'static SignalReturn>,
 }
+
+/// Reads the row from the code that a frame goes on with.
+pub type ReadEpilogue = fn(&[u8]) -> Option<Row>;
 
 /// Direct branches with a 32-bit displacement that ends the instruction.
 #[derive(Debug)]
@@ -89,6 +97,7 @@ pub static ARCHS: [Arch; 3] = [
         code_mask: u64::MAX,
         ends_in_call: x86_ends_in_call,
         branches: Some(&X86_BRANCHES),
+        epilogue: Some(epilogue::row),
         signal_return: Some(&X86_64_SIGNAL_RETURN),
     },
     // i386, for 32-bit tasks on x86-64
@@ -103,6 +112,7 @@ pub static ARCHS: [Arch; 3] = [
         ends_in_call: x86_ends_in_call,
         // In 32-bit code PLT stubs go through a register that holds the table.
         branches: None,
+        epilogue: None,
         signal_return: None,
     },
     // aarch64
@@ -116,6 +126,7 @@ pub static ARCHS: [Arch; 3] = [
         code_mask: (1 << 48) - 1,
         ends_in_call: aarch64_ends_in_call,
         branches: None,
+        epilogue: None,
         signal_return: None,
     },
 ];

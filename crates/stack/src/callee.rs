@@ -8,13 +8,16 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use object::{Object, ObjectSymbol, ReadCache, RelocationTarget, SymbolKind};
+use object::elf::{Rela64, STT_FUNC, Sym64};
+use object::pod::slice_from_all_bytes;
+use object::read::elf::ElfFile64;
+use object::{Endianness, Object, ObjectSection, ReadCache};
 
 use crate::arch::Branches;
 use crate::elf::Elf;
 
-/// The most symbols that are read of one file.
-const MOST_SYMBOLS: usize = 1 << 19;
+/// The largest section that is read: 87,000 symbols.
+const LARGEST_SECTION: u64 = 2 << 20;
 /// The longest function that is searched for a jump at its end.
 const LONGEST_JUMPER: u64 = 512;
 
@@ -39,34 +42,48 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Reads both symbol tables and the dynamic relocations; nothing where there are none.
+    /// Reads both symbol tables and the dynamic relocations; nothing where there are none, or too many: this happens
+    /// while the target runs, and programs of such size bring unwind information.
     pub fn read(file: &File) -> Functions {
         let cache = ReadCache::new(file);
-        object::File::parse(&cache).map(|elf| Functions::of(&elf)).unwrap_or_default()
+        let elf = ElfFile64::<Endianness, _>::parse(&cache);
+        elf.map(|elf| Functions::of(&elf)).unwrap_or_default()
     }
 
-    fn of<'a>(elf: &impl Object<'a>) -> Functions {
-        let mut found = Functions::default();
-        let symbols = elf.symbols().chain(elf.dynamic_symbols()).take(MOST_SYMBOLS);
-        for symbol in symbols.filter(|s| s.kind() == SymbolKind::Text && s.is_definition()) {
-            found.ranges.push((symbol.address(), symbol.size()));
-            if let Ok(name) = symbol.name_bytes() {
-                found.exported.insert(name.to_vec(), symbol.address());
-            }
-        }
-        found.ranges.sort_unstable();
-        let name_of = |target| match target {
-            RelocationTarget::Symbol(index) => elf
-                .dynamic_symbol_table()
-                .and_then(|table| object::ObjectSymbolTable::symbol_by_index(&table, index).ok())
-                .and_then(|symbol| symbol.name_bytes().ok().map(<[u8]>::to_vec)),
-            _ => None,
+    fn of<'a>(elf: &ElfFile64<'a, Endianness, &'a ReadCache<&File>>) -> Functions {
+        let endian = elf.endian();
+        // Whole sections at a time: a read for each name took four seconds for a browser's worth of symbols.
+        let section = |name: &str| {
+            let found = elf.section_by_name(name).filter(|found| found.size() <= LARGEST_SECTION);
+            found.and_then(|found| found.data().ok()).unwrap_or_default()
         };
-        let relocations = elf.dynamic_relocations().into_iter().flatten().take(MOST_SYMBOLS);
-        found.slots = relocations
-            .filter_map(|(address, relocation)| Some((address, name_of(relocation.target())?)))
+        let dynamic = slice_from_all_bytes::<Sym64<Endianness>>(section(".dynsym"));
+        let dynamic = dynamic.unwrap_or_default();
+        let names = section(".dynstr");
+        let name_of = |symbol: &Sym64<Endianness>| {
+            let tail = names.get(symbol.st_name.get(endian) as usize..)?;
+            let end = tail.iter().position(|&b| b == 0)?;
+            Some(tail[..end].to_vec())
+        };
+        let all = slice_from_all_bytes::<Sym64<Endianness>>(section(".symtab")).unwrap_or_default();
+        let is_function =
+            |s: &&Sym64<Endianness>| s.st_type() == STT_FUNC && s.st_shndx.get(endian) != 0;
+        let range = |s: &Sym64<Endianness>| (s.st_value.get(endian), s.st_size.get(endian));
+        let mut ranges: Vec<_> = all.iter().chain(dynamic).filter(is_function).map(range).collect();
+        ranges.sort_unstable();
+        let exported = dynamic.iter().filter(is_function);
+        let exported =
+            exported.filter_map(|s| Some((name_of(s)?, s.st_value.get(endian)))).collect();
+        let relocations = [section(".rela.plt"), section(".rela.dyn")].into_iter();
+        let slots = relocations
+            .flat_map(|bytes| slice_from_all_bytes::<Rela64<Endianness>>(bytes).unwrap_or_default())
+            .filter_map(|r| {
+                let symbol = dynamic.get((r.r_info.get(endian) >> 32) as usize)?;
+                let name = name_of(symbol).filter(|name| !name.is_empty())?;
+                Some((r.r_offset.get(endian), name))
+            })
             .collect();
-        found
+        Functions { ranges, exported, slots }
     }
 
     /// First address and size of the function that holds `address`, if its size is known.

@@ -6,7 +6,8 @@
 //! is the site: the first above `plumbing`.
 //!
 //! The way through: `maps` and `space` know where code is, `module` and `elf` the files it comes from, `cfi` and
-//! `rule` how to leave a frame, `unwind` does it, with `callee` where nothing says how; `table` keeps the stacks; `debug_file`, `perf_map`,
+//! `rule` how to leave a frame, `unwind` does it, with `epilogue` and `callee` where
+//! nothing says how; `table` keeps the stacks; `debug_file`, `perf_map`,
 //! `go_table` and `symbols` find names. `arch` is all that is known about processors. Interpreters' own frames (Python, Ruby) are not read:
 //! where a program has only those, the native frame next to the interpreter is shown, unless the interpreter writes
 //! a perf map.
@@ -18,6 +19,7 @@ mod callee;
 mod cfi;
 mod debug_file;
 mod elf;
+mod epilogue;
 mod error;
 mod go_table;
 mod hash;

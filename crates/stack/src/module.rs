@@ -23,6 +23,7 @@ use crate::callee::{Fit, Functions, Side, fit};
 use crate::cfi::Cfi;
 use crate::debug_file;
 use crate::elf::Elf;
+use crate::epilogue;
 use crate::error::StackError;
 use crate::hash::FastMap;
 use crate::maps::Mapping;
@@ -291,6 +292,14 @@ impl Image {
         let address = self.elf.address_of(addr.offset)?;
         let functions = self.functions.get_or_init(|| Functions::read(&self.file));
         Some(Side { module: addr.module, file: &self.file, elf: &self.elf, functions, address })
+    }
+
+    /// The code that a call, whose last byte is at this offset of the file, returns to.
+    pub fn code(&self, offset: u64) -> Option<Vec<u8>> {
+        let mut code = vec![0; epilogue::LENGTH];
+        let length = self.file.read_at(&mut code, offset.checked_add(1)?).ok()?;
+        code.truncate(length);
+        Some(code)
     }
 
     /// The symbol table packed into the file, as a file.

@@ -66,6 +66,38 @@ const PYTHON: &[&str] = &[
     "_posixshmem.*",
 ];
 
+/// The parts of Python's standard library that open on a script's behalf.
+const PYTHON_FILES: &[&str] = &[
+    "<frozen *",
+    "*/lib/python3*/socket.py",
+    "*/lib/python3*/socketserver.py",
+    "*/lib/python3*/ssl.py",
+    "*/lib/python3*/subprocess.py",
+    "*/lib/python3*/tempfile.py",
+    "*/lib/python3*/selectors.py",
+    "*/lib/python3*/asyncio/*",
+    "*/lib/python3*/multiprocessing/*",
+    "*/lib/python3*/concurrent/*",
+    "*/lib/python3*/threading.py",
+    "*/lib/python3*/os.py",
+    "*/lib/python3*/pathlib*",
+    "*/lib/python3*/io.py",
+    "*/lib/python3*/_pyio.py",
+    "*/lib/python3*/codecs.py",
+    "*/lib/python3*/gzip.py",
+    "*/lib/python3*/shutil.py",
+    "*/lib/python3*/http/*",
+    "*/lib/python3*/urllib/*",
+    "*/lib/python3*/logging/*",
+    "*/lib/python3*/tarfile.py",
+    "*/lib/python3*/zipfile*",
+    "*/lib/python3*/contextlib.py",
+    "*/lib/python3*/fileinput.py",
+    "*/lib/python3*/linecache.py",
+    "*/lib/python3*/tokenize.py",
+    "*/lib/python3*/runpy.py",
+];
+
 /// The table. The first row that fits a frame decides its class.
 #[rustfmt::skip]
 pub static PLUMBING: &[Row] = &[
@@ -144,6 +176,7 @@ pub static PLUMBING: &[Row] = &[
         "textiowrapper*", "mmap_*", "new_mmap_*", "PyFile_*", "_multiprocessing*",
     ]),
     row(Interpreter, PYTHON, ANY),
+    files(Library, PYTHON_FILES),
     row(Start, ANY, &["py::<module>:<frozen *", "py::_*:<frozen *"]),
     // Java: the virtual machine, and the natives of its class library.
     row(Script, ANY, &["Interpreter", "call_stub", "JavaCalls::*"]),

@@ -137,7 +137,7 @@ impl Row {
         arch: &Arch,
         regs: &Registers,
         memory: Memory<'_>,
-        cfi: &Cfi,
+        cfi: Option<&Cfi>,
     ) -> Result<Caller, Broken> {
         let eval = Evaluator { arch, regs, memory, cfi };
         let cfa = match self.cfa {
@@ -161,7 +161,7 @@ struct Evaluator<'a> {
     arch: &'a Arch,
     regs: &'a Registers,
     memory: Memory<'a>,
-    cfi: &'a Cfi,
+    cfi: Option<&'a Cfi>,
 }
 
 impl Evaluator<'_> {
@@ -178,7 +178,7 @@ impl Evaluator<'_> {
 
     /// Evaluates an expression; `cfa` is pushed first for those of registers, as DWARF wants it.
     fn run(&self, span: Span, cfa: Option<u64>) -> Result<u64, Broken> {
-        let bytes = self.cfi.expression(span).ok_or(Broken::Nonsense)?;
+        let bytes = self.cfi.and_then(|cfi| cfi.expression(span)).ok_or(Broken::Nonsense)?;
         let encoding = gimli::Encoding {
             address_size: self.arch.word,
             format: gimli::Format::Dwarf32,

@@ -5,12 +5,15 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use fdscope_model::{CodeAddr, Pid};
 use gimli::UnwindContext;
 
+use crate::arch::Arch;
+use crate::epilogue;
 use crate::hash::FastMap;
 use crate::maps::{Mapping, parse_executable};
 use crate::module::Modules;
@@ -30,6 +33,14 @@ pub struct Place {
     pub rule: Rule,
     /// True if the function there is known to keep a frame pointer: JIT code, Go.
     pub keeps_fp: bool,
+    /// True if the rule was read from the code, for want of unwind information.
+    pub by_code: bool,
+}
+
+impl Place {
+    fn new(module: u32, offset: u64, rule: Rule) -> Self {
+        Place { addr: CodeAddr { module, offset }, rule, keeps_fp: false, by_code: false }
+    }
 }
 
 /// The executable mappings of a process.
@@ -100,34 +111,46 @@ impl Space {
         modules: &mut Modules,
         context: &mut UnwindContext<usize>,
     ) -> Place {
-        let outside = CodeAddr { module: CodeAddr::ANONYMOUS, offset: address };
         let Some(index) = self.index_of(address) else {
-            return Place { addr: outside, rule: Rule::NotCode, keeps_fp: false };
+            return Place::new(CodeAddr::ANONYMOUS, address, Rule::NotCode);
         };
-        let resolved = self.module_at(index, modules);
+        let module = match self.module_at(index, modules) {
+            Resolved::Elf(module) => module,
+            Resolved::Jit(module) => return self.resolve_jit(address, module, modules),
+            Resolved::NotYet => CodeAddr::ANONYMOUS,
+        };
         let mapping = &self.mapped[index].mapping;
-        let Resolved::Elf(module) = resolved else {
-            let module = if let Resolved::Jit(Some(module)) = resolved {
-                module
-            } else {
-                CodeAddr::ANONYMOUS
-            };
-            let addr = CodeAddr { module, offset: address };
-            return Place { addr, rule: Rule::Unknown, keeps_fp: true };
-        };
         let offset = (address - mapping.start).wrapping_add(mapping.file_offset);
-        let image = modules.image(module);
-        let row = image.and_then(|image| {
-            let address = image.elf.address_of(offset)?;
-            // The file comes from the target: a panic of the parser costs this row, no more.
-            let row = || image.cfi.row(address, image.arch(), context);
-            catch_unwind(AssertUnwindSafe(row)).unwrap_or_default()
-        });
-        Place {
-            addr: CodeAddr { module, offset },
-            rule: row.map_or(Rule::Unknown, Rule::Dwarf),
-            keeps_fp: image.is_some_and(|image| image.elf.go),
+        let mut place = Place::new(module, offset, Rule::Unknown);
+        let Some(image) = modules.image(module) else { return place };
+        // The file comes from the target: a panic of the parser costs this row, no more.
+        let row = || image.cfi.row(image.elf.address_of(offset)?, image.arch(), context);
+        if let Some(row) = catch_unwind(AssertUnwindSafe(row)).unwrap_or_default() {
+            place.rule = Rule::Dwarf(row);
+        } else if let Some(row) = image.arch().epilogue.and_then(|read| read(&image.code(offset)?))
+        {
+            (place.rule, place.by_code) = (Rule::Dwarf(row), true);
         }
+        place.keeps_fp = image.elf.go;
+        place
+    }
+
+    /// Code outside files: as its own end says (trampolines of Python), else by frame pointer (V8, HotSpot, .NET).
+    fn resolve_jit(&self, address: u64, module: Option<u32>, modules: &Modules) -> Place {
+        let mut place = Place::new(module.unwrap_or(CodeAddr::ANONYMOUS), address, Rule::Unknown);
+        place.keeps_fp = true;
+        let row = || {
+            // 32-bit tasks have their code down there, and their own row of the table.
+            let read = Arch::of_task(address <= u64::from(u32::MAX)).epilogue?;
+            let mut code = [0; epilogue::LENGTH];
+            let memory = File::open(modules.options().proc_root.join(format!("{}/mem", self.pid)));
+            let length = memory.ok()?.read_at(&mut code, address.checked_add(1)?).ok()?;
+            read(&code[..length])
+        };
+        if let Some(row) = row() {
+            (place.rule, place.by_code) = (Rule::Dwarf(row), true);
+        }
+        place
     }
 
     fn module_at(&mut self, index: usize, modules: &mut Modules) -> Resolved {

@@ -79,7 +79,7 @@ impl Unwinder<'_> {
         while frames.len() < MOST_FRAMES {
             frames.push(place.addr);
             let mut next = self.by_row(&place, &regs);
-            uncharted &= next.is_err();
+            uncharted &= next.is_err() || place.by_code;
             if matches!(next, Err(Broken::Nonsense)) {
                 let found = self.by_search(&place, &regs, frames.len() == 1, uncharted);
                 next = found.map(|caller| caller.map(|regs| (regs, self.place(regs.ip - 1))));
@@ -106,8 +106,8 @@ impl Unwinder<'_> {
         regs: &Registers,
     ) -> Result<Option<(Registers, Place)>, Broken> {
         let Rule::Dwarf(row) = place.rule else { return Err(Broken::Nonsense) };
-        let image = self.modules.image(place.addr.module).ok_or(Broken::Nonsense)?;
-        let caller = row.caller(self.arch, regs, self.memory, &image.cfi)?;
+        let cfi = self.modules.image(place.addr.module).map(|image| &image.cfi);
+        let caller = row.caller(self.arch, regs, self.memory, cfi)?;
         let Caller::Frame(next) = caller else { return Ok(None) };
         let address = if row.signal { next.ip } else { next.ip - 1 };
         let there = self.place(address);

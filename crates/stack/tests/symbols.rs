@@ -247,7 +247,9 @@ fn a_program_in_another_mount_namespace_is_read_there() {
 fn code_made_at_run_time_is_named_by_its_perf_map() {
     let Some(bench) = Bench::new() else { return };
     compile("cc", "jit.c", &["-O2", "-fomit-frame-pointer"], &bench.path("jit"));
-    let mut commands = vec![Command::new(bench.path("jit"))];
+    let mut bare = Command::new(bench.path("jit"));
+    bare.arg("without frame pointer");
+    let mut commands = vec![Command::new(bench.path("jit")), bare];
     let mut inside = Command::new("unshare");
     inside.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(bench.path("jit"));
     if Command::new("unshare").args(["-p", "-f", "true"]).status().is_ok_and(|s| s.success()) {
