@@ -21,6 +21,9 @@ use crate::tracer::Tracer;
 /// Traces processes with ptrace(2).
 ///
 /// Dropping it lets every target go, as [`stop`](EventSource::stop) does.
+///
+/// While it [watches](Self::is_watching), nothing else in this process may wait for a target, not even with WNOHANG:
+/// the kernel would hand the target's stops to that wait instead of the tracer, and the target would stand still.
 pub struct PtraceSource {
     sight: Sight,
     shared: Arc<Shared>,
@@ -124,6 +127,11 @@ impl PtraceSource {
     /// The program that was launched.
     pub fn launched(&self) -> Option<Pid> {
         self.launched
+    }
+
+    /// True while targets are traced: until `stop`, or until the last of them is gone.
+    pub fn is_watching(&self) -> bool {
+        self.thread.as_ref().is_some_and(|(thread, _)| !thread.is_finished())
     }
 
     /// How a process that was attached to or launched ended, once nothing more is to come; `None` if it lives on.

@@ -30,6 +30,7 @@ fn a_launched_program_is_seen_from_its_first_instruction() {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe")).expect("the program is loaded");
     assert_eq!(exe, program.path);
     assert_eq!(source.ending(pid), None);
+    assert!(source.is_watching());
 
     let found = lines(&drain(&mut source));
     assert_eq!(source.ending(pid), Some(Ending::Exited(0)));
