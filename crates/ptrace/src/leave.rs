@@ -6,15 +6,16 @@
 
 use std::collections::HashSet;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fdscope_model::Tid;
+use fdscope_sys::clock::monotonic_now;
 use fdscope_sys::ptrace::{self, Status, Stop, wait};
 
 use crate::restart::resume_interrupted_call;
 use crate::source::Ending;
 use crate::tasks::Phase;
-use crate::tracer::{Next, Tracer, carry_out};
+use crate::tracer::{Next, Tracer, carry_out, has_passed};
 
 /// How long to wait for threads that run: each answers at once, unless the machine is overloaded.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -32,11 +33,11 @@ impl Tracer {
             .filter(|(_, task)| task.call.is_none() && task.phase == Phase::Traced);
         let mut asked: HashSet<Tid> = outside_calls.map(|(tid, _)| tid).collect();
         asked.retain(|tid| ptrace::interrupt(*tid).is_ok());
-        let deadline = Instant::now() + ANSWER_LIMIT;
+        let begun = monotonic_now();
         loop {
             match wait(false) {
                 Ok(Some((tid, status))) => self.set_free(tid, status, &mut asked),
-                Ok(None) if asked.is_empty() || Instant::now() > deadline => return,
+                Ok(None) if asked.is_empty() || has_passed(ANSWER_LIMIT, begun) => return,
                 Ok(None) => thread::sleep(Duration::from_micros(200)),
                 Err(_) => return,
             }

@@ -7,9 +7,10 @@
 //! costs about a hundred wake-ups a second instead of one per event.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fdscope_model::{Body, Event, Registers, Trace};
+use fdscope_sys::clock::monotonic_now;
 
 /// Bytes of stacks held for a caller who does not poll.
 const STACK_LIMIT: usize = 8 << 20;
@@ -100,14 +101,15 @@ impl Queue {
     }
 
     fn await_something(&self, timeout: Duration) -> MutexGuard<'_, State> {
-        let deadline = Instant::now() + timeout;
+        let begun = monotonic_now();
         let mut state = self.lock();
         if state.batch.events.is_empty() && !state.closed {
             state.waiting = true;
             let idle = |state: &mut State| state.waiting && !state.closed;
             state = self.wait(state, timeout, idle);
             state.waiting = false;
-            let left = deadline.saturating_duration_since(Instant::now()).min(LINGER);
+            let passed = Duration::from_nanos(monotonic_now().since_ns(begun));
+            let left = timeout.saturating_sub(passed).min(LINGER);
             state = self.wait(state, left, |state| !state.closed && !state.batch.is_half_full());
         }
         state

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fdscope_model::{Body, Event, Pid, TableId, Tid};
+use fdscope_model::{Body, Event, Monotonic, Pid, TableId, Tid};
 use fdscope_sys::clock::monotonic_now;
 use fdscope_sys::ptrace::{self, Status, Stop, wait};
 use rustix::io::Errno;
@@ -97,8 +97,8 @@ impl Tracer {
             self.adopt(pid, &seized);
             self.targets.insert(pid, None);
         }
-        let deadline = Instant::now() + ANSWER_LIMIT;
-        while self.is_waiting_for_answers() && Instant::now() < deadline {
+        let begun = monotonic_now();
+        while self.is_waiting_for_answers() && !has_passed(ANSWER_LIMIT, begun) {
             match wait(false) {
                 Ok(Some((tid, status))) => self.handle(tid, status),
                 Ok(None) => thread::sleep(Duration::from_millis(1)),
@@ -252,6 +252,11 @@ impl Tracer {
             of.filter(|_| self.options.stack_bytes > 0).and_then(|tid| self.stacks.copy(tid));
         self.queue.push(&mut self.events, stack);
     }
+}
+
+/// Has this much time passed since then?
+pub fn has_passed(limit: Duration, since: Monotonic) -> bool {
+    u128::from(monotonic_now().since_ns(since)) > limit.as_nanos()
 }
 
 /// Does with a stopped thread what is next. A thread that is gone meanwhile (killed) will report its end.
