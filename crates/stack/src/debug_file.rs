@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use lzma_rust2::XzReader;
 
 use crate::elf::Elf;
-use crate::module::{open_below, open_quietly};
+use crate::open::{open_below, open_quietly};
 use crate::options::StackOptions;
 
 /// The largest file whose checksum is computed, for debug links without build id.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use fdscope_model::{Pid, Symbol};
 
-use crate::module::open_below;
+use crate::open::open_below;
 
 /// The largest map that is read: a Java server with 100,000 methods writes about 10 MB.
 const LARGEST: u64 = 128 << 20;

@@ -12,7 +12,7 @@ use gimli::UnwindContext;
 
 use crate::arch::Arch;
 use crate::budget::Budget;
-use crate::debug_file::{build_id_path, hexadecimal};
+use crate::debug_file::hexadecimal;
 use crate::hash::FastMap;
 use crate::module::{Code, Modules};
 use crate::options::StackOptions;
@@ -33,11 +33,11 @@ const MAPS_ADVANCE_NS: u64 = 20_000_000;
 /// Unwinds and interns the stacks of the watched processes, and names their frames.
 #[derive(Debug)]
 pub struct Stacks {
-    modules: Modules,
+    pub(crate) modules: Modules,
     processes: FastMap<Pid, Process>,
     ended: VecDeque<Pid>,
-    table: StackTable,
-    symbols: Symbols,
+    pub(crate) table: StackTable,
+    pub(crate) symbols: Symbols,
     counters: Counters,
     context: UnwindContext<usize>,
     scratch: Stack,
@@ -295,46 +295,11 @@ impl Symbolizer for Stacks {
     }
 }
 
-fn build_id_of(code: &Code) -> Option<String> {
+pub(crate) fn build_id_of(code: &Code) -> Option<String> {
     match code {
         Code::File(image) if !image.elf.build_id.is_empty() => {
             Some(hexadecimal(&image.elf.build_id))
         }
         _ => None,
     }
-}
-
-impl Stacks {
-    /// For each module of `stack` whose functions have no names: its path and the debug file that would name them.
-    pub fn wanted_debug_files(&mut self, stack: StackId) -> Vec<WantedDebugFile> {
-        let mut wanted: Vec<WantedDebugFile> = Vec::new();
-        let addresses = self.table.get(stack).map_or(&[][..], |stack| &stack.frames);
-        for &addr in addresses {
-            let Some(module) = self.modules.get(addr.module) else { continue };
-            let Code::File(image) = &module.code else { continue };
-            let symbols = self.symbols.find(addr, Some(module));
-            let named = symbols.iter().all(|symbol| symbol.function.is_some());
-            if named || wanted.iter().any(|w| w.module == module.path) {
-                continue;
-            }
-            wanted.push(WantedDebugFile {
-                module: module.path.clone(),
-                build_id: build_id_of(&module.code),
-                file: build_id_path(&image.elf.build_id)
-                    .map(|path| std::path::Path::new("/usr/lib/debug").join(path)),
-            });
-        }
-        wanted
-    }
-}
-
-/// A module without names, and what would name its functions.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WantedDebugFile {
-    /// The module's path.
-    pub module: fdscope_model::Name,
-    /// Its build id in hexadecimal: `debuginfod-find debuginfo BUILD-ID` fetches the file.
-    pub build_id: Option<String>,
-    /// Where its distribution's debug package puts the file.
-    pub file: Option<std::path::PathBuf>,
 }
