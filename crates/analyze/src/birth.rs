@@ -7,7 +7,8 @@ use fdscope_model::{HandleKey, HandleKind, Monotonic, Name, Trace};
 use crate::death::Death;
 use crate::entry::{Description, Entry, Origin};
 use crate::group::{CloserKey, GroupKey, Source};
-use crate::ledger::{Ledger, Place};
+use crate::ledger::Ledger;
+use crate::place::Place;
 
 /// How much later than the comparison that found its handle a birth's own event may be: a call can be held up between
 /// making the descriptor and being traced.

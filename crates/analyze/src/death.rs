@@ -7,7 +7,8 @@ use fdscope_model::{HandleKey, Monotonic, StackId};
 use crate::birth::known;
 use crate::entry::{Entry, Origin};
 use crate::group::CloserKey;
-use crate::ledger::{Ledger, Place};
+use crate::ledger::Ledger;
+use crate::place::Place;
 use crate::table::Closed;
 
 /// A death: when, and by whom if that is known already.

@@ -18,6 +18,8 @@ pub(crate) struct Told<'a> {
     /// The caller that most survivors share, where the site has several.
     pub(crate) caller: Option<String>,
     pub(crate) descriptions: u64,
+    /// What the kernel counts of the same handles.
+    pub(crate) counts: Vec<String>,
     /// The limit, the number of other sites that fill it, and the seconds until it breaks by all of them.
     pub(crate) together: Option<(LimitName, usize, f64)>,
     /// Sites that hold the same descriptions a second time: how many descriptors, and where.
@@ -295,6 +297,9 @@ fn held(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
             count(alive),
             count(told.descriptions)
         ));
+    }
+    if !told.counts.is_empty() {
+        lines.push(format!("The kernel counts {} now.", told.counts.join(", ")));
     }
     for (number, site) in &told.dups {
         lines.push(format!(

@@ -1,16 +1,13 @@
 //! The judgement: every site's case, the rule that decides it, and the verdict with all that a sceptic needs.
 
-use std::collections::BTreeMap;
-
-use fdscope_model::verdict::{Closer, Example, Forecast, Misuse, Rate, Site, Total};
+use fdscope_model::verdict::{Forecast, Misuse, Rate, Total};
 use fdscope_model::{
-    FdNumber, Level, Limit, LimitName, Monotonic, Name, Pid, SiteId, StackId, Symbolizer, Tid,
-    Verdict,
+    FdNumber, Level, Limit, LimitName, Monotonic, Name, Pid, SiteId, Symbolizer, Tid, Verdict,
 };
 
-use crate::advice::advice;
+use crate::bench::Bench;
 use crate::case::{Case, Surroundings, Turnover};
-use crate::evidence::{Told, evidence, ruled_out};
+use crate::fold::add_up;
 use crate::forecast::forecast;
 use crate::group::{Source, Survivor};
 use crate::ledger::Ledger;
@@ -38,23 +35,21 @@ pub struct Judgement {
     pub totals: Vec<Total>,
 }
 
-/// At most this many examples a verdict.
-const EXAMPLES: usize = 3;
-
-/// A caller is named if it explains this share of the survivors.
-const CALLER: f64 = 0.8;
-
 /// At most this many survivors are asked for their names, to compare them with older handles.
 const ASKED: usize = 8;
 
 /// A case with its rule.
-struct Decided<'a> {
-    case: Case<'a>,
-    rule: &'static Rule,
-    dups: Vec<(u64, String)>,
-    rate: Option<Rate>,
-    forecast: Option<Forecast>,
-    together: Option<(LimitName, usize, f64)>,
+pub(crate) struct Decided<'a> {
+    pub(crate) case: Case<'a>,
+    pub(crate) rule: &'static Rule,
+    /// Sites that only hold the same descriptions again: how many descriptors, and where.
+    pub(crate) dups: Vec<(u64, String)>,
+    /// What the kernel counts of the same handles.
+    pub(crate) counts: Vec<String>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) forecast: Option<Forecast>,
+    /// The limit, the number of other sites that fill it, and the seconds until it breaks by all of them.
+    pub(crate) together: Option<(LimitName, usize, f64)>,
 }
 
 impl<'a> Decided<'a> {
@@ -68,27 +63,13 @@ impl<'a> Decided<'a> {
             true => forecast(case.facts.kind, rate, limits),
             false => None,
         };
-        Decided { case, rule, dups: Vec::new(), rate, forecast, together: None }
+        Decided { case, rule, dups: Vec::new(), counts: Vec::new(), rate, forecast, together: None }
     }
 
-    fn fills(&self) -> Option<(Pid, LimitName, f64)> {
+    pub(crate) fn fills(&self) -> Option<(Pid, LimitName, f64)> {
         let (rate, forecast) = (self.rate?, self.forecast?);
         let grows = self.rule.level >= Level::Suspect;
         grows.then_some((self.case.facts.pid, forecast.limit.name, rate.per_s))
-    }
-}
-
-/// Works out when limits break by all the sites that fill them.
-fn add_up(decided: &mut [Decided<'_>]) {
-    let rows: Vec<_> = decided.iter().filter_map(Decided::fills).collect();
-    for one in decided.iter_mut() {
-        let (Some((pid, name, _)), Some(forecast)) = (one.fills(), one.forecast) else { continue };
-        let same = rows.iter().filter(|row| (row.0, row.1) == (pid, name));
-        let (sites, per_s) = same.fold((0, 0.0), |(n, sum), row| (n + 1, sum + row.2));
-        if sites > 1 {
-            let left = forecast.limit.value.saturating_sub(forecast.limit.used) as f64;
-            one.together = Some((name, sites - 1, left / per_s));
-        }
     }
 }
 
@@ -111,6 +92,7 @@ impl Ledger {
         decided.extend(counted.iter().map(|(facts, live)| self.decide_counted(facts, *live, now)));
         let mut bench = Bench { ledger: self, frames, symbols, names };
         bench.fold_dups(&mut decided);
+        bench.fold_counted(&mut decided);
         add_up(&mut decided);
         let mut verdicts: Vec<Verdict> = decided.iter().map(|one| bench.verdict(one)).collect();
         rank(&mut verdicts);
@@ -245,236 +227,6 @@ fn rank(verdicts: &mut [Verdict]) {
     for (index, verdict) in verdicts.iter_mut().enumerate() {
         verdict.site.id = SiteId(index as u32);
     }
-}
-
-/// What is at hand while verdicts are written.
-struct Bench<'a> {
-    ledger: &'a Ledger,
-    frames: Frames,
-    symbols: &'a mut dyn Symbolizer,
-    names: Names<'a>,
-}
-
-impl Bench<'_> {
-    /// A dup of a leaked file is one leak: a site whose survivors only hold again what an older site's hold is told there.
-    fn fold_dups(&mut self, decided: &mut Vec<Decided<'_>>) {
-        let mut first: BTreeMap<_, (Monotonic, usize)> = BTreeMap::new();
-        for (index, one) in decided.iter().enumerate().filter(|(_, one)| is_growth(one)) {
-            for row in &one.case.facts.survivors {
-                let key = (one.case.facts.pid, row.description);
-                let holder = first.entry(key).or_insert((row.born, index));
-                *holder = (*holder).min((row.born, index));
-            }
-        }
-        let mut folded = Vec::new();
-        for (index, one) in decided.iter().enumerate().filter(|(_, one)| is_growth(one)) {
-            let facts = one.case.facts;
-            let mut again: BTreeMap<usize, u64> = BTreeMap::new();
-            for row in &facts.survivors {
-                let (_, holder) = first[&(facts.pid, row.description)];
-                *again.entry(holder).or_default() += 1;
-            }
-            let main = again.into_iter().filter(|&(holder, _)| holder != index).max_by_key(|a| a.1);
-            if let Some((holder, number)) = main
-                && number * 5 >= facts.survivors.len() as u64 * 4
-            {
-                folded.push((index, holder, number));
-            }
-        }
-        for &(index, holder, number) in &folded {
-            let site = self.site_words(decided[index].case.facts);
-            decided[holder].dups.push((number, site));
-        }
-        let mut index = 0;
-        decided.retain(|_| {
-            index += 1;
-            !folded.iter().any(|&(gone, ..)| gone == index - 1)
-        });
-    }
-
-    fn verdict(&mut self, one: &Decided<'_>) -> Verdict {
-        let (case, rule) = (&one.case, one.rule);
-        let facts = case.facts;
-        let (rate, forecast) = (one.rate, one.forecast);
-        let closed_by = self.closers(facts);
-        let (site, caller) = self.site(facts);
-        let examples = self.examples(case);
-        let told = Told {
-            rule,
-            site: self.site_words(facts),
-            rate,
-            forecast,
-            closed_by: &closed_by,
-            caller,
-            descriptions: facts.descriptions(),
-            dups: one.dups.clone(),
-            together: one.together,
-        };
-        let name = examples.first().map(|example| example.name.clone()).unwrap_or_default();
-        let closer = closed_by.first().and_then(|c| c.frames.get(c.at?)?.symbol.function.clone());
-        let oldest = facts.survivors.first().map(|row| case.around.now.since_ns(row.born));
-        let first_overdue = facts.survivors.first().filter(|_| case.overdue() > 0);
-        Verdict {
-            level: rule.level,
-            rule: rule.name,
-            kind: facts.kind,
-            pid: facts.pid,
-            comm: self.comm(facts.pid),
-            site,
-            acquired: facts.acquired,
-            released: facts.released,
-            live: if facts.counted {
-                case.alive()
-            } else {
-                facts.survivors.len() as u64 + facts.existing
-            },
-            existing: facts.existing,
-            descriptions: (!facts.counted && facts.kind.is_descriptor())
-                .then_some(told.descriptions),
-            since: first_overdue.map(|row| row.born),
-            rate,
-            forecast,
-            lifetimes: facts.ages.summary(oldest),
-            curve: facts.bins.until(case.around.now).curve(),
-            evidence: evidence(case, &told),
-            ruled_out: ruled_out(case, rule),
-            closed_by: closed_by.clone(),
-            examples,
-            advice: advice(case, rule.level, closer.as_deref(), name.bytes()),
-        }
-    }
-
-    fn comm(&self, pid: Pid) -> Name {
-        self.ledger.processes.get(&pid).map(|watched| watched.comm()).unwrap_or_default()
-    }
-
-    /// The site as people see it, and the caller that explains most survivors, where there is more than one stack.
-    fn site(&mut self, facts: &Facts) -> (Site, Option<String>) {
-        let mut site = Site {
-            id: SiteId(0),
-            frames: Vec::new(),
-            at: None,
-            stacks: facts.stacks,
-            pattern: None,
-        };
-        match facts.place {
-            Place::Pattern(pattern) => site.pattern = Some(self.ledger.patterns.name(pattern)),
-            Place::Skipped => site.pattern = Some("(stack not taken: the source was busy)".into()),
-            Place::Unseen => site.pattern = Some("(neither stack nor name seen)".into()),
-            Place::Code(_) | Place::Stack(_) => {}
-        }
-        if let Some(stack) = self.stack_of(facts) {
-            let symbolized = self.frames.of(stack, self.symbols).clone();
-            (site.frames, site.at) = (symbolized.frames, symbolized.at);
-        }
-        let caller = (facts.stacks > 1).then(|| self.caller(facts)).flatten();
-        (site, caller)
-    }
-
-    fn stack_of(&self, facts: &Facts) -> Option<StackId> {
-        match facts.place {
-            Place::Stack(stack) => Some(stack),
-            Place::Code(_) => facts.main_stack().map(|(stack, _)| stack).or(facts.any_stack),
-            _ => None,
-        }
-    }
-
-    fn caller(&mut self, facts: &Facts) -> Option<String> {
-        let mut callers: BTreeMap<String, usize> = BTreeMap::new();
-        for row in &facts.survivors {
-            let symbolized = self.frames.of(row.stack?, self.symbols);
-            let frame = symbolized.frames.get(symbolized.at? + 1)?;
-            *callers.entry(frame.symbol.function.clone()?).or_default() += 1;
-        }
-        let (caller, count) = callers.into_iter().max_by_key(|(_, count)| *count)?;
-        (count as f64 >= CALLER * facts.survivors.len() as f64).then_some(caller)
-    }
-
-    /// A site in a few words: its function, or module and offset, or what its names share.
-    fn site_words(&mut self, facts: &Facts) -> String {
-        let (site, _) = self.site(facts);
-        if let Some(pattern) = site.pattern {
-            return pattern.to_string();
-        }
-        let Some(frame) = site.frames.get(site.at.unwrap_or(0)) else {
-            return "code without a name".to_owned();
-        };
-        match &frame.symbol.function {
-            Some(function) => format!("`{function}`"),
-            None => format!("{}+{:#x}", frame.module, frame.offset),
-        }
-    }
-
-    fn closers(&mut self, facts: &Facts) -> Vec<Closer> {
-        let mut rows: Vec<_> = facts.closers.iter().map(|(key, count)| (*key, *count)).collect();
-        rows.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
-        let closer = |(key, count): (crate::group::CloserKey, u64)| {
-            let symbolized = key
-                .stack
-                .map(|stack| self.frames.of(stack, self.symbols).clone())
-                .unwrap_or_default();
-            let how = key.how.to_owned();
-            Closer { how, frames: symbolized.frames, at: symbolized.at, count }
-        };
-        rows.into_iter().map(closer).collect()
-    }
-
-    /// The oldest living handles: of the overdue where there are any, for they are the oldest.
-    fn examples(&self, case: &Case<'_>) -> Vec<Example> {
-        let pid = case.facts.pid;
-        let ended = case.ended();
-        let example = |row: &Survivor| Example {
-            fd: row.fd,
-            name: row
-                .fd
-                .filter(|_| !ended)
-                .and_then(|fd| (self.names.handle)(pid, fd))
-                .unwrap_or_default(),
-            tid: row.tid,
-            thread: (self.names.thread)(pid, row.tid).unwrap_or_default(),
-            age_ns: case.around.now.since_ns(row.born),
-        };
-        case.facts.survivors.iter().take(EXAMPLES).map(example).collect()
-    }
-
-    fn misuse(&mut self) -> Vec<Misuse> {
-        let mut merged: BTreeMap<_, Misuse> = BTreeMap::new();
-        for (key, seen) in self.ledger.misuses.sorted() {
-            if seen.is_sweep() {
-                continue;
-            }
-            let symbolized = key
-                .stack
-                .map(|stack| self.frames.of(stack, self.symbols).clone())
-                .unwrap_or_default();
-            let earlier =
-                seen.earlier.map(|stack| self.frames.of(stack, self.symbols).frames.clone());
-            let line = symbolized.frames.get(symbolized.at.unwrap_or(0));
-            let line = line.map(|f| (f.symbol.function.clone(), f.module.clone(), f.offset));
-            let pid = seen.child.unwrap_or(key.pid);
-            let name = seen.fd.and_then(|fd| (self.names.handle)(pid, fd)).unwrap_or_default();
-            let row = Misuse {
-                kind: key.kind,
-                pid,
-                comm: self.comm(pid),
-                call: key.call.to_owned(),
-                count: 0,
-                fd: seen.fd,
-                name,
-                frames: symbolized.frames,
-                at: symbolized.at,
-                earlier: earlier.unwrap_or_default(),
-            };
-            merged.entry((key.kind, key.pid, key.call, line)).or_insert(row).count += seen.count;
-        }
-        let mut rows: Vec<Misuse> = merged.into_values().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.count));
-        rows
-    }
-}
-
-fn is_growth(one: &Decided<'_>) -> bool {
-    one.rule.level >= Level::Suspect && !one.case.facts.counted
 }
 
 fn scale(rate: Rate, by: f64) -> Rate {

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod bench;
 mod bins;
 mod birth;
 mod case;
@@ -16,6 +17,7 @@ mod counted;
 mod death;
 mod entry;
 mod evidence;
+mod fold;
 mod forecast;
 mod group;
 mod hash;
@@ -25,6 +27,7 @@ mod lifetime;
 mod lineage;
 mod misuse;
 mod name;
+mod place;
 mod prose;
 mod reconcile;
 mod rules;

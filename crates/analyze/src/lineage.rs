@@ -7,8 +7,9 @@ use crate::death::Death;
 use crate::entry::{Entry, Origin};
 use crate::group::{CloserKey, GroupKey, Source, Survivor};
 use crate::hash::FastSet;
-use crate::ledger::{Ledger, Place};
+use crate::ledger::Ledger;
 use crate::misuse::Inherited;
+use crate::place::Place;
 
 /// The most ended processes remembered for the report; the first to end is the first forgotten.
 const MOST_ENDED: usize = 1024;

@@ -14,7 +14,8 @@ use crate::death::{Death, word};
 use crate::entry::{Description, Entry, Origin};
 use crate::group::{CloserKey, GroupKey, Source};
 use crate::hash::FastSet;
-use crate::ledger::{Ledger, Place, unnamed_table};
+use crate::ledger::Ledger;
+use crate::place::{Place, unnamed_table};
 
 /// `O_CLOEXEC`, the same on every Linux processor that fdscope knows (include/uapi/asm-generic/fcntl.h).
 const O_CLOEXEC: u32 = 0o2_000_000;

@@ -425,6 +425,29 @@ fn growth_until_the_whole_process_goes_quiet_wants_another_look() {
 }
 
 #[test]
+fn threads_that_are_followed_are_not_told_again_by_their_count() {
+    let mut stage = Stage::new(1);
+    for second in 0..40u32 {
+        let index = stage.live(f64::from(second), None);
+        stage.lives[index].kind = HandleKind::Thread;
+        stage.samples.push((
+            f64::from(second) + 0.1,
+            HandleKind::Thread,
+            "looper-*",
+            u64::from(second) + 2,
+        ));
+    }
+    let judgement = judged(&stage, 39.0);
+    assert_eq!(judgement.verdicts.len(), 1);
+    assert_eq!(site(&judgement).level, Level::Leak);
+    let told = site(&judgement)
+        .evidence
+        .iter()
+        .any(|line| line == "The kernel counts 40 threads (looper-*) now.");
+    assert!(told, "{:#?}", site(&judgement).evidence);
+}
+
+#[test]
 fn one_leak_a_minute_among_many_healthy_opens_is_found() {
     let mut hand = Hand::new();
     let mut next = 100;
