@@ -6,13 +6,13 @@ use fdscope_model::{
 };
 
 use crate::bench::Bench;
-use crate::case::{Case, Surroundings, Turnover};
+use crate::case::Case;
+use crate::court::Court;
 use crate::fold::add_up;
 use crate::forecast::forecast;
-use crate::group::{Source, Survivor};
 use crate::ledger::Ledger;
 use crate::rules::{Rule, decide};
-use crate::site::{Facts, Frames, Place};
+use crate::site::{Facts, Frames};
 use crate::trend::rate;
 
 /// Where the judge may ask for names; every answer may be `None`.
@@ -35,9 +35,6 @@ pub struct Judgement {
     pub totals: Vec<Total>,
 }
 
-/// At most this many survivors are asked for their names, to compare them with older handles.
-const ASKED: usize = 8;
-
 /// A case with its rule.
 pub(crate) struct Decided<'a> {
     pub(crate) case: Case<'a>,
@@ -53,7 +50,7 @@ pub(crate) struct Decided<'a> {
 }
 
 impl<'a> Decided<'a> {
-    fn new(case: Case<'a>, limits: &[Limit]) -> Self {
+    pub(crate) fn new(case: Case<'a>, limits: &[Limit]) -> Self {
         let rule = decide(&case);
         let grows = rule.level >= Level::TooSoon && case.overdue() > 0;
         let rate =
@@ -84,12 +81,10 @@ impl Ledger {
         let mut frames = Frames::default();
         let followed = self.sites(&mut frames, symbols);
         let counted = self.counted_sites();
-        let mut decided: Vec<Decided<'_>> = followed
-            .iter()
-            .filter(|facts| facts.acquired > 0)
-            .map(|facts| self.decide(facts, &followed, now, names))
-            .collect();
-        decided.extend(counted.iter().map(|(facts, live)| self.decide_counted(facts, *live, now)));
+        let court = Court::new(self, &followed, now, names);
+        let mut decided: Vec<Decided<'_>> =
+            followed.iter().filter(|facts| facts.acquired > 0).map(|f| court.decide(f)).collect();
+        decided.extend(counted.iter().map(|(facts, live)| court.decide_counted(facts, *live)));
         let mut bench = Bench { ledger: self, frames, symbols, names };
         bench.fold_dups(&mut decided);
         bench.fold_counted(&mut decided);
@@ -100,43 +95,6 @@ impl Ledger {
         Judgement { verdicts, misuse, totals: self.totals(now) }
     }
 
-    /// What the process of a site adds to its case.
-    fn around(&self, facts: &Facts, all: &[Facts], now: Monotonic) -> Surroundings {
-        let pid = facts.pid;
-        let here = all.iter().filter(|other| other.pid == pid);
-        let of_table = |slot: &usize| self.tables.get(*slot).fds.len() as u64;
-        let at_exit = here.clone().filter(|other| other.ended.is_some());
-        let refused = self.misuses.refused(pid);
-        Surroundings {
-            begun: self.processes.get(&pid).map_or(self.begun, |watched| watched.begun),
-            now: facts.ended.unwrap_or(now).min(now),
-            last_birth: here.map(|other| other.last_birth).max().unwrap_or_default(),
-            lost: self.lost,
-            open: self.tables.of(pid).iter().map(of_table).sum::<u64>()
-                + at_exit.map(|other| other.survivors.len() as u64).sum::<u64>(),
-            refused,
-        }
-    }
-
-    fn decide<'a>(
-        &self,
-        facts: &'a Facts,
-        all: &[Facts],
-        now: Monotonic,
-        names: Names<'_>,
-    ) -> Decided<'a> {
-        let mut case = Case::new(facts, self.around(facts, all, now));
-        if case.overdue() > 0 {
-            case.turnover = self.turnover(&case, all, names);
-        }
-        Decided::new(case, &self.limits(facts.pid))
-    }
-
-    fn decide_counted<'a>(&self, facts: &'a Facts, live: u64, now: Monotonic) -> Decided<'a> {
-        let case = Case::counted(facts, self.around(facts, &[], now), live);
-        Decided::new(case, &self.limits(facts.pid))
-    }
-
     fn counted_sites(&self) -> Vec<(Facts, u64)> {
         let ended = |pid| self.processes.get(&pid).and_then(|watched| watched.ended);
         self.counted
@@ -145,43 +103,6 @@ impl Ledger {
             .filter(|(_, count)| count.born > 0)
             .map(|(key, count)| (Facts::counted(key, count, ended(key.pid)), count.now))
             .collect()
-    }
-
-    /// Handles from before the watch, of like name, that were closed meanwhile: unless another site explains them.
-    fn turnover(&self, case: &Case<'_>, all: &[Facts], names: Names<'_>) -> Turnover {
-        let facts = case.facts;
-        let patterns: Vec<u32> = match facts.place {
-            Place::Pattern(pattern) => vec![pattern],
-            _ => self.patterns_of(facts, names),
-        };
-        let mut turnover = Turnover::default();
-        for (_, group) in self.groups.iter() {
-            let alike = match group.key.source {
-                Source::Pattern(pattern) => patterns.contains(&pattern),
-                _ => false,
-            };
-            if alike && (group.key.pid, group.key.kind) == (facts.pid, facts.kind) {
-                turnover.closed += u64::from(group.existing_died);
-                turnover.left += u64::from(group.existing);
-                let lasted_s = group.existing_died_at.since_ns(case.around.begun) as f64 / 1e9;
-                turnover.lasted_s = turnover.lasted_s.max(lasted_s);
-            }
-        }
-        // A site explains the older handles if it closes its own and usually holds as many.
-        let explained = all.iter().any(|other| {
-            (other.pid, other.kind) == (facts.pid, facts.kind)
-                && other.released >= turnover.closed
-                && other.bins.until(case.around.now).mean() * 2.0
-                    >= (turnover.closed + turnover.left) as f64
-        });
-        if explained { Turnover::default() } else { turnover }
-    }
-
-    /// The name patterns of some survivors, oldest first.
-    fn patterns_of(&self, facts: &Facts, names: Names<'_>) -> Vec<u32> {
-        let name = |row: &Survivor| (names.handle)(facts.pid, row.fd?);
-        let pattern = |name: Name| self.patterns.find(&(self.options.pattern)(facts.kind, &name));
-        facts.survivors.iter().take(ASKED).filter_map(name).filter_map(pattern).collect()
     }
 
     fn totals(&self, now: Monotonic) -> Vec<Total> {
@@ -208,7 +129,7 @@ impl Ledger {
     }
 
     /// The limits of a process by its last sample, with the descriptors that the ledger counts now.
-    fn limits(&self, pid: Pid) -> Vec<Limit> {
+    pub(crate) fn limits(&self, pid: Pid) -> Vec<Limit> {
         let Some(watched) = self.processes.get(&pid) else { return Vec::new() };
         let open =
             self.tables.of(pid).iter().map(|&slot| self.tables.get(slot).fds.len() as u64).max();

@@ -14,6 +14,7 @@ mod bins;
 mod birth;
 mod case;
 mod counted;
+mod court;
 mod death;
 mod entry;
 mod evidence;

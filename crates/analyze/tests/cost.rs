@@ -71,6 +71,26 @@ fn memory_is_flat_over_a_million_births_and_deaths() {
     assert!(after_many as f64 <= after_some as f64 * 1.1, "{after_some} {after_many}");
 }
 
+/// Thousands of sites and tens of thousands of survivors are judged in one go. Printed for the same reason as below.
+#[test]
+fn a_judgement_of_many_sites_ends() {
+    let mut ledger = Ledger::new(LedgerOptions::default());
+    (0..20_000).for_each(|fd| open(&mut ledger, u64::from(fd) * 2_000_000, fd, fd % 5000));
+    let begun = Instant::now();
+    let names = fdscope_analyze::Names { handle: &|_, _| None, thread: &|_, _| None };
+    let verdicts = ledger.judge(Monotonic(40_000_000_000), &mut Nameless, names).verdicts.len();
+    println!("{verdicts} sites, 20,000 survivors: {:?}", begun.elapsed());
+    assert_eq!(verdicts, 5000);
+}
+
+struct Nameless;
+
+impl fdscope_model::Symbolizer for Nameless {
+    fn symbolize(&mut self, _: StackId) -> fdscope_model::Symbolized {
+        fdscope_model::Symbolized::default()
+    }
+}
+
 /// Printed and not asserted: a test must not depend on how busy the machine is.
 #[test]
 fn events_a_second_are_printed() {
