@@ -110,7 +110,7 @@ fn with_option(command: &str, option: &str, value: &str) -> String {
     }
 }
 
-/// `command` without `option`, in both of its spellings; what follows `--` belongs to the target and stays.
+/// `command` without `option`, however it is spelled; what follows `--` belongs to the target and stays.
 fn without_option(command: &str, option: &str) -> String {
     let (own, target) = match command.split_once(" -- ") {
         Some((own, target)) => (own, Some(target)),
@@ -119,14 +119,59 @@ fn without_option(command: &str, option: &str) -> String {
     let mut kept = Vec::new();
     let mut words = own.split(' ');
     while let Some(word) = words.next() {
-        if word == option {
+        let Spelling { stays, value } = spelling(word, option);
+        kept.extend(stays);
+        if value == Value::NextWord {
             words.next();
-        } else if !word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')) {
-            kept.push(word);
         }
     }
     let own = kept.join(" ");
     target.map_or(own.clone(), |target| format!("{own} -- {target}"))
+}
+
+/// What a word has to do with an option.
+struct Spelling<'a> {
+    /// What is left of the word without the option.
+    stays: Option<&'a str>,
+    value: Value,
+}
+
+/// Where an option's value stands.
+#[derive(PartialEq, Eq)]
+enum Value {
+    None,
+    Inside,
+    NextWord,
+}
+
+/// `--duration 5m`, `--duration=5m`, `-d 5m`, `-d5m`, `-d=5m` and `-fd 5m` are one thing.
+fn spelling<'a>(word: &'a str, option: &str) -> Spelling<'a> {
+    /// Options of one letter that take no value, and so may stand before another in one word.
+    const SWITCHES: &[char] = &['f', 'q'];
+    let not_it = Spelling { stays: Some(word), value: Value::None };
+    if let Some(rest) = word.strip_prefix(option) {
+        return match rest {
+            "" => Spelling { stays: None, value: Value::NextWord },
+            rest if rest.starts_with('=') => Spelling { stays: None, value: Value::Inside },
+            _ => not_it,
+        };
+    }
+    let (Some(letters), Some(short)) = (word.strip_prefix('-'), short_of(option)) else {
+        return not_it;
+    };
+    let after = letters.trim_start_matches(SWITCHES);
+    let Some(value) = after.strip_prefix(short) else { return not_it };
+    let switches = &word[..word.len() - after.len()];
+    Spelling {
+        stays: (switches.len() > 1).then_some(switches),
+        value: if value.is_empty() { Value::NextWord } else { Value::Inside },
+    }
+}
+
+/// The letter of the options that are replaced here.
+fn short_of(option: &str) -> Option<char> {
+    const SHORT: &[(&str, char)] = &[("--duration", 'd'), ("--source", 's')];
+    SHORT.iter().find(|(long, _)| *long == option).map(|&(_, letter)| letter)
 }
 
 #[cfg(test)]
@@ -154,6 +199,10 @@ mod tests {
         check("fdscope leak 812", "fdscope leak --duration 5m 812");
         check("fdscope leak --duration 10s 812", "fdscope leak --duration 5m 812");
         check("fdscope leak --duration=10s 812", "fdscope leak --duration 5m 812");
+        check("fdscope leak -d 10s 812", "fdscope leak --duration 5m 812");
+        check("fdscope leak 812 -d10s -f", "fdscope leak --duration 5m 812 -f");
+        check("fdscope leak -fqd 10s 812", "fdscope leak --duration 5m -fq 812");
+        check("fdscope leak -f 812 -k dir", "fdscope leak --duration 5m -f 812 -k dir");
         check(
             "fdscope leak -- app --duration 1s",
             "fdscope leak --duration 5m -- app --duration 1s",
