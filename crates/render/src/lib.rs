@@ -33,7 +33,7 @@ pub use style::ColorChoice;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The output did not take what was written to it.
-    #[error("failed to write {what}: {source}")]
+    #[error("failed to write {what}")]
     Write {
         /// What was being written: "report", "JSON".
         what: &'static str,

@@ -23,8 +23,14 @@ pub fn lines(frames: &[Frame], at: Option<usize>, charset: Charset) -> Vec<Text>
             lines.push(folded(&frames[index..index + plumbing], charset));
             index += plumbing;
         } else {
-            lines.push(line(&frames[index], at == Some(index), padding, charset));
-            index += 1;
+            let times = recursion(&frames[index..], at.and_then(|at| at.checked_sub(index)));
+            let line = line(&frames[index], at == Some(index), padding, charset);
+            lines.push(if times > 1 {
+                line.and(Style::Dim, format!("  ({times} times)"))
+            } else {
+                line
+            });
+            index += times;
         }
     }
     match frames.len() - index {
@@ -33,6 +39,19 @@ pub fn lines(frames: &[Frame], at: Option<usize>, charset: Charset) -> Vec<Text>
         rest => lines.push(Text::plain("  ").and(Style::Dim, format!("({rest} more frames)"))),
     }
     lines
+}
+
+/// How many of the first frames say the same, as those of a function that calls itself; the site stands alone.
+fn recursion(frames: &[Frame], at: Option<usize>) -> usize {
+    let first = &frames[0];
+    let same = |frame: &Frame| {
+        let named = frame.symbol.function.is_some();
+        frame.symbol == first.symbol
+            && frame.module == first.module
+            && (named || frame.offset == first.offset)
+    };
+    let most = at.map_or(frames.len(), |at| at.max(1));
+    frames[..most].iter().take_while(|frame| same(frame)).count().max(1)
 }
 
 fn padding(frames: &[Frame], charset: Charset) -> usize {
@@ -101,5 +120,46 @@ fn owner(frame: &Frame, charset: Charset) -> String {
         Some((name, _)) if !name.is_empty() => name.to_string(),
         _ if module.is_empty() => "generated code".to_string(),
         _ => module,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fdscope_model::Name;
+    use fdscope_model::stack::Symbol;
+
+    fn frame(function: Option<&str>, line: u32, offset: u64) -> Frame {
+        let symbol = Symbol {
+            function: function.map(str::to_string),
+            file: function.map(|_| "a.c".to_string()),
+            line: function.map(|_| line),
+            inlined: false,
+        };
+        Frame { symbol, module: Name::from("app"), build_id: None, offset, plumbing: false }
+    }
+
+    #[test]
+    fn a_function_that_calls_itself_is_one_line_but_the_site_is_not_hidden() {
+        let down = |line, offset| frame(Some("down"), line, offset);
+        let unnamed = |offset| frame(None, 0, offset);
+        let check = |frames: &[Frame], at: Option<usize>, expected: usize| {
+            assert_eq!(recursion(frames, at), expected, "{frames:?}");
+        };
+        check(&[down(1, 1), down(1, 2), down(1, 3), down(2, 4)], None, 3);
+        check(&[down(1, 1), down(1, 2), down(1, 3)], Some(0), 1);
+        check(&[down(1, 1), down(1, 2), down(1, 3)], Some(2), 2);
+        check(&[unnamed(1), unnamed(1), unnamed(2)], None, 2);
+        check(&[unnamed(1), down(1, 1)], None, 1);
+        check(&[down(1, 1)], None, 1);
+    }
+
+    #[test]
+    fn frames_beyond_a_recursion_are_reached() {
+        let mut frames = vec![frame(Some("leaf"), 9, 0)];
+        frames.extend((0..40).map(|_| frame(Some("down"), 1, 1)));
+        frames.push(frame(Some("main"), 3, 2));
+        let lines = lines(&frames, Some(0), Charset::Utf8);
+        assert_eq!(lines.len(), 3);
     }
 }
