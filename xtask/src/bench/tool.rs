@@ -18,8 +18,8 @@ pub struct Tool {
     pub arguments: &'static [&'static str],
     /// What stands before each pid.
     pub pid_flag: Option<&'static str>,
-    /// A word that it prints on stderr once it is attached; `None` if it prints none.
-    attached: Option<&'static str>,
+    /// What it prints on stderr once it is attached.
+    attached: &'static str,
 }
 
 pub const BPF_FP: Tool =
@@ -35,11 +35,11 @@ pub const STRACE_K: Tool = strace(
 );
 
 const fn fdscope(name: &'static str, arguments: &'static [&'static str]) -> Tool {
-    Tool { name, program: "fdscope", arguments, pid_flag: None, attached: None }
+    Tool { name, program: "fdscope", arguments, pid_flag: None, attached: "fdscope: watching" }
 }
 
 const fn strace(name: &'static str, arguments: &'static [&'static str]) -> Tool {
-    Tool { name, program: "strace", arguments, pid_flag: Some("-p"), attached: Some("attached") }
+    Tool { name, program: "strace", arguments, pid_flag: Some("-p"), attached: "attached" }
 }
 
 /// A tool that watches.
@@ -75,10 +75,7 @@ impl Tool {
             .with_context(|| format!("failed to run {}", program.display()))?;
         let lines = read_lines(child.stderr.take().context("piped above")?);
         let running = Running { child, lines };
-        match self.attached {
-            Some(word) => running.wait_for(word)?,
-            None => running.wait_until_settled()?,
-        }
+        running.wait_for(self.attached)?;
         Ok(running)
     }
 }
@@ -97,21 +94,6 @@ impl Running {
             said.push(line);
         }
         bail!("did not say {word:?} within 30 s, but: {}", said.join(" / "))
-    }
-
-    /// Waits until the tool's start is over: half a second in which it takes next to no processor time.
-    fn wait_until_settled(&self) -> Result<()> {
-        const SAMPLES: usize = 6;
-        let mut ticks = vec![u64::MAX];
-        for _ in 0..300 {
-            std::thread::sleep(Duration::from_millis(100));
-            ticks.push(processor_ticks(self.pid())?);
-            let recent = &ticks[ticks.len().saturating_sub(SAMPLES)..];
-            if ticks.len() > 2 * SAMPLES && recent[recent.len() - 1] - recent[0] <= 1 {
-                return Ok(());
-            }
-        }
-        bail!("is still busy starting after 30 s")
     }
 
     /// Interrupts the tool as Ctrl-C does, and returns what it printed.
