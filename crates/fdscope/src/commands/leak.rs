@@ -42,6 +42,11 @@ pub fn run(leak: Leak) -> Done {
         .cure("fdscope leak PID, fdscope leak NAME, or fdscope leak -- CMD ARG…")
         .into());
     }
+    if leak.json && leak.folded.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::new(Ending::Usage, "--json and --folded - both want standard output")
+            .cure("give --folded a file")
+            .into());
+    }
     let proc = ProcRoot::open()?;
     let (processes, interrupted) = (targets(&proc, &leak)?, catch_signals()?);
     check_readable(&proc, &processes)?;
