@@ -43,9 +43,9 @@ int read_files(struct bpf_iter__task_file *ctx)
 	}
 	inode = READ(file, f_inode);
 	row.inode = READ(inode, i_ino);
-	row.mode = READ(inode, i_mode);
 	super = READ(inode, i_sb);
 	row.device = READ(super, s_dev);
+	row.mode = READ(inode, i_mode) | (__u32)READ(super, s_magic) << 16;
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

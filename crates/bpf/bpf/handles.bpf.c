@@ -142,8 +142,10 @@ static __always_inline void count_lost(void)
 }
 
 /* The reader sleeps until the ring is worth its while, or its own tick: a wake-up per event costs more than all else. */
-static __always_inline __u64 wake(void)
+static __always_inline __u64 wake(const struct record *made)
 {
+	if (made->flags & RECORD_PROMPT)
+		return BPF_RB_FORCE_WAKEUP;
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= wake_at ? BPF_RB_FORCE_WAKEUP
 								       : BPF_RB_NO_WAKEUP;
 }
@@ -162,7 +164,7 @@ static __always_inline void emit_waking(const struct record *made, __u64 wakeup)
 
 static __always_inline void emit_bare(const struct record *made)
 {
-	emit_waking(made, wake());
+	emit_waking(made, wake(made));
 }
 
 /* ---- interpreters: the walk that fills `walking` ---- */
@@ -321,7 +323,7 @@ __attribute__((noinline)) int walk_interpreter(__u32 pid)
 				break;                                                              \
 		made->stack_bytes = at;                                                             \
 		sent->record = *made;                                                               \
-		bpf_ringbuf_submit(sent, wake());                                                   \
+		bpf_ringbuf_submit(sent, wake(made));                                               \
 	} while (0)
 
 /* Sends the record in the making with up to `bytes` of the stack. */
@@ -367,7 +369,7 @@ __attribute__((noinline)) int send_copy(__u32 bytes)
 		made->stack_bytes = at;                                                             \
 		__builtin_memcpy(sent->frames, walk->frames, sizeof(sent->frames));                 \
 		sent->record = *made;                                                               \
-		bpf_ringbuf_submit(sent, wake());                                                   \
+		bpf_ringbuf_submit(sent, wake(made));                                               \
 	} while (0)
 
 /* Sends the record in the making with the interpreter's frames and up to `bytes` of the stack. */
@@ -532,9 +534,9 @@ static __always_inline void read_slot(struct slot *slot, struct files_struct *fi
 		slot->flags |= O_CLOEXEC;
 	inode = READ(file, f_inode);
 	slot->inode = READ(inode, i_ino);
-	slot->mode = READ(inode, i_mode);
 	super = READ(inode, i_sb);
 	slot->device = READ(super, s_dev);
+	slot->mode = READ(inode, i_mode) | (__u32)READ(super, s_magic) << 16;
 }
 
 /* Only the description: enough to judge a close by. */
@@ -642,7 +644,7 @@ __attribute__((noinline)) int receive(__u64 msghdr)
 	if (!made)
 		return 0;
 	files = (void *)made->table;
-	more = find_passed(&passed, msghdr, made->compat);
+	more = find_passed(&passed, msghdr, made->flags & RECORD_COMPAT);
 	for (i = 0; i < MAX_PASSED; i++) {
 		if (i >= passed.length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(passed.address + i * 4)))
 			break;
@@ -661,7 +663,7 @@ __attribute__((noinline)) int receive(__u64 msghdr)
 
 static __always_inline void receive_all(struct record *made, __u64 array, __u32 count)
 {
-	__u32 i, size = made->compat ? 32 : 64;
+	__u32 i, size = made->flags & RECORD_COMPAT ? 32 : 64;
 
 	made->trace = TRACE_SAME;
 	for (i = 0; i < MAX_MESSAGES; i++) {
@@ -848,7 +850,11 @@ static __always_inline int on_exit(void *ctx, struct task_struct *task, struct p
 	made->table = (__u64)call.files;
 	made->ret = ret;
 	made->call = action->call;
-	made->compat = compat;
+	made->flags = compat ? RECORD_COMPAT : 0;
+	if (scope->fresh) {
+		scope->fresh--;
+		made->flags |= RECORD_PROMPT;
+	}
 	made->args[0] = call.args[0];
 	made->args[1] = call.args[1];
 	made->args[2] = call.args[2];
@@ -975,6 +981,7 @@ int process_exec(__u64 *args)
 		scope->interpreter = 0;
 		bpf_map_delete_elem(&interpreters, &pid);
 	}
+	scope->fresh = FRESH_RECORDS;
 	made = begin(RECORD_EXEC, pid, tid);
 	if (!made)
 		return 0;

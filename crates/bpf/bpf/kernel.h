@@ -28,6 +28,7 @@ typedef long long __s64;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {

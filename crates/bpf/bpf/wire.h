@@ -85,7 +85,15 @@ struct scope {
 	__u32 birth_every;    /* take the stack of every n-th birth */
 	__u32 births;
 	__u32 interpreter;    /* the map `interpreters` says how to walk its frames */
+	__u32 fresh;          /* this many records more wake the reader at once */
+	__u32 unused;
 };
+
+/*
+ * A new program may be gone before the reader's next tick, and with it the mappings that name its code: its first
+ * records are read at once.
+ */
+#define FRESH_RECORDS 64
 
 #define MOST_FRAMES 32
 #define LARGEST_FRAME 128
@@ -128,10 +136,13 @@ struct slot {
 	__u64 file;           /* struct file; 0: the number is free */
 	__u64 inode;
 	__u32 device;
-	__u32 mode;
+	__u32 mode;           /* i_mode; the low half of the file system's magic in the high half */
 	__u32 flags;          /* f_flags, and O_CLOEXEC for the descriptor's flag */
 	__s32 fd;             /* -1: no descriptor */
 };
+
+#define RECORD_COMPAT 1   /* a 32-bit call */
+#define RECORD_PROMPT 2   /* the reader was woken for it */
 
 struct record {
 	__u64 at;             /* CLOCK_MONOTONIC, nanoseconds */
@@ -144,7 +155,7 @@ struct record {
 	__u16 type;
 	__u16 call;
 	__u16 trace;
-	__u8 compat;
+	__u8 flags;           /* RECORD_COMPAT, RECORD_PROMPT */
 	__u8 frames;          /* how many of the interpreter frames are valid */
 	__s32 stack_id;
 	__u32 stack_bytes;
@@ -168,7 +179,7 @@ struct file_row {
 #define O_CLOEXEC 02000000
 
 _Static_assert(sizeof(struct action) == 12, "action");
-_Static_assert(sizeof(struct scope) == 32, "scope");
+_Static_assert(sizeof(struct scope) == 40, "scope");
 _Static_assert(sizeof(struct interpreter) == 64, "interpreter");
 _Static_assert(sizeof(struct interpreter_frame) == 24, "interpreter_frame");
 _Static_assert(sizeof(struct slot) == 32, "slot");

@@ -185,27 +185,27 @@ fn acquired<'a>(
 
 const O_PATH: u32 = 0o10_000_000;
 
-/// The kind by mode. What the kernel made up itself (major 0) stays unknown until someone reads its link: anonymous
-/// inodes look like regular files since Linux 6.17, and pipes like named ones.
+/// File systems of the kernel's own whose files are of one kind: the low half of their magic numbers
+/// (include/uapi/linux/magic.h).
+const INTERNAL: &[(u32, HandleKind)] = &[
+    (0x5045, HandleKind::Pipe),
+    (0x434b, HandleKind::Socket),
+    (0x6673, HandleKind::Namespace),
+    (0x4446, HandleKind::PidFd),
+    (0x1cd1, HandleKind::Terminal),
+    (0x0202, HandleKind::MessageQueue),
+    (0x4142, HandleKind::DmaBuf),
+    // Anonymous inodes stay unknown until someone reads their link; they look like regular files since Linux 6.17.
+    (0x1934, HandleKind::UnknownDescriptor),
+];
+
+/// The kind of what a slot holds.
 pub fn kind_of(slot: &wire::Slot) -> HandleKind {
-    const S_IFREG: u32 = 0o100_000;
-    const S_IFIFO: u32 = 0o010_000;
     if slot.flags & O_PATH != 0 {
         return HandleKind::Path;
     }
-    let made_up = match slot.mode & 0o170_000 {
-        S_IFREG => slot.mode & 0o777 == 0o600,
-        S_IFIFO => true,
-        _ => false,
-    };
-    if made_up && major(slot) == 0 {
-        return HandleKind::UnknownDescriptor;
-    }
-    kind::classify(slot.mode, b"")
-}
-
-fn major(slot: &wire::Slot) -> u32 {
-    slot.device >> 20
+    let internal = INTERNAL.iter().find(|(magic, _)| *magic == slot.mode >> 16);
+    internal.map_or_else(|| kind::classify(slot.mode & 0xffff, b""), |&(_, kind)| kind)
 }
 
 fn inode_of(slot: &wire::Slot) -> InodeId {

@@ -47,7 +47,7 @@ pub struct RawProgram {
 /// The programs that watch handles, loaded, with their maps. Dropping this detaches all.
 pub struct HandlePrograms {
     ebpf: Ebpf,
-    scopes: HashMap<MapData, u32, [u8; 32]>,
+    scopes: HashMap<MapData, u32, [u8; 40]>,
     interpreters: HashMap<MapData, u32, [u8; 64]>,
     lost: PerCpuArray<MapData, u64>,
     stacks: StackTraceMap<MapData>,
@@ -118,7 +118,7 @@ impl HandlePrograms {
     /// # Errors
     /// If the map is full.
     pub fn set_scope(&mut self, pid: u32, scope: Scope) -> Result<(), BpfError> {
-        let scope: [u8; 32] = zerocopy::transmute!(scope);
+        let scope: [u8; 40] = zerocopy::transmute!(scope);
         self.scopes.insert(pid, scope, 0).map_err(map("scopes"))
     }
 

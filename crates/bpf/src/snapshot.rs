@@ -78,7 +78,7 @@ fn handle(pid: Pid, row: &FileRow) -> Handle {
         kind: kind_of(&Slot { file, inode, device, mode, flags, fd: fd as i32 }),
         file: Some(FileId(file)),
         inode: Some(InodeId { device: DeviceId(device), inode }),
-        mode: Some(mode),
+        mode: Some(mode & 0xffff),
         flags: Some(flags),
         offset: Some(row.offset),
         name: Name::default(),

@@ -18,7 +18,7 @@ use crate::error::BpfError;
 use crate::load::{Constants, HandlePrograms, KernelTypes};
 use crate::pace::Pace;
 use crate::support::PidNamespace;
-use crate::wire::{Interpreter, Record, Scope, record_type, trace_kind};
+use crate::wire::{Interpreter, RECORD_COMPAT, Record, Scope, record_type, trace_kind};
 
 /// How the stacks of births are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -303,7 +303,7 @@ impl BpfSource {
             bytes: stack.bytes.to_vec(),
             frames: stack.frames.to_vec(),
             addresses: self.addresses.get(&record.stack_id).cloned().unwrap_or_default(),
-            compat: record.compat != 0,
+            compat: is_compat(record),
             skipped: record.trace == trace_kind::SKIPPED,
         };
         if self.kept.insert(kept_for, kept).is_none() {
@@ -405,6 +405,10 @@ fn is_receive(record: &Record) -> bool {
     })
 }
 
+fn is_compat(record: &Record) -> bool {
+    record.flags & RECORD_COMPAT != 0
+}
+
 fn registers(record: &Record) -> Registers {
     Registers { ip: record.ip, sp: record.sp, fp: record.fp, lr: record.lr }
 }
@@ -414,7 +418,7 @@ fn trace_of<'a>(
     stack: Brought<'a>,
     addresses: &'a HashMap<i32, Vec<u64>>,
 ) -> Trace<'a> {
-    let (regs, compat) = (registers(record), record.compat != 0);
+    let (regs, compat) = (registers(record), is_compat(record));
     let Brought { bytes, frames } = stack;
     match record.trace {
         trace_kind::COPIED => Trace::Copied { regs, bytes, compat },

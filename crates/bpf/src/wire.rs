@@ -55,7 +55,7 @@ pub struct Slot {
     pub inode: u64,
     /// Device of the file system.
     pub device: u32,
-    /// `i_mode`.
+    /// `i_mode`, and in the high half the low half of the file system's magic number.
     pub mode: u32,
     /// `f_flags`, with `O_CLOEXEC` for the descriptor's flag.
     pub flags: u32,
@@ -95,8 +95,8 @@ pub struct Record {
     pub call: u16,
     /// See [`trace_kind`].
     pub trace: u16,
-    /// 1 for a 32-bit call.
-    pub compat: u8,
+    /// [`RECORD_COMPAT`] and others that only the program reads.
+    pub flags: u8,
     /// How many of the interpreter frames that follow are valid.
     pub frames: u8,
     /// Entry of the map of stacks.
@@ -179,7 +179,14 @@ pub struct Scope {
     pub births: u32,
     /// 1: the map `interpreters` says how to walk its interpreter's frames.
     pub interpreter: u32,
+    /// So many records more wake the reader at once: the program counts them down after exec.
+    pub fresh: u32,
+    /// Padding.
+    pub unused: u32,
 }
+
+/// In `flags` of a record: a 32-bit call.
+pub const RECORD_COMPAT: u8 = 1;
 
 /// Stands for an offset that there is none of.
 pub const NO_OFFSET: u32 = u32::MAX;
