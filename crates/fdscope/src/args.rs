@@ -107,7 +107,7 @@ pub struct Leak {
 #[derive(Args, Debug)]
 pub struct Demo {
     /// How long to watch the leaking program
-    #[arg(short, long, value_parser = parse_duration, value_name = "TIME", default_value = "12s")]
+    #[arg(short, long, value_parser = parse_duration, value_name = "TIME", default_value = "27s")]
     pub duration: Duration,
     /// Where events come from
     #[arg(short, long, value_enum, default_value_t)]

@@ -69,6 +69,8 @@ fn try_bpf() -> Result<String, String> {
     Ok(how)
 }
 
+const TABLES: &str = "the kernel's own descriptor tables";
+
 fn tables() -> Finding {
     let read =
         KernelTypes::read().and_then(|types| TableReader::open(&types)).and_then(|mut reader| {
@@ -85,7 +87,7 @@ fn tables() -> Finding {
             cure: SETCAP,
         }),
     };
-    Finding { ability: "the kernel's own descriptor tables", answer }
+    Finding { ability: TABLES, answer }
 }
 
 fn ptrace() -> Finding {

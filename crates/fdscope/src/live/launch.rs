@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use anyhow::Result;
 use fdscope_model::{Name, Pid};
@@ -40,14 +41,23 @@ impl Launched {
         self.pid
     }
 
-    /// Lets it run.
+    /// Lets it run, and waits a moment for whether it does.
     ///
     /// # Errors
     /// If it cannot run: no such program, not executable.
     pub fn go(&mut self, program: &str) -> Result<()> {
+        /// Running a program takes milliseconds, unless its file system is slow: then it is known later.
+        const PATIENCE: u32 = 500;
         let Some(paused) = self.paused.take() else { return Ok(()) };
-        self.started = Some(paused.go().map_err(|error| not_run(&Name::from(program), &error))?);
-        Ok(())
+        let started = paused.go().map_err(|error| not_run(&Name::from(program), &error))?;
+        for _ in 0..PATIENCE {
+            if started.is_known() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.started = Some(started);
+        self.check(program)
     }
 
     /// Whether it could be run, once that is known.
@@ -69,6 +79,8 @@ impl Launched {
             self.status = match source.and_then(|source| source.ending(self.pid)) {
                 Some(fdscope_ptrace::Ending::Exited(code)) => Some(code),
                 Some(fdscope_ptrace::Ending::Killed(signal)) => Some(128 + signal),
+                // A wait beside the tracer's own would steal the stops that it lives by.
+                None if source.is_some_and(PtraceSource::is_watching) => None,
                 None => self.reap(),
             };
         }
@@ -84,7 +96,7 @@ impl Launched {
 }
 
 /// As a shell has it: 127 not found, 126 found but not to be run.
-fn not_run(program: &Name, error: &std::io::Error) -> Failure {
+pub fn not_run(program: &Name, error: &std::io::Error) -> Failure {
     let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
     Failure::new(Ending::AsCommand(code), format!("failed to run {program}: {error}"))
 }

@@ -7,15 +7,15 @@ use anyhow::{Result, anyhow};
 use fdscope_bpf::load::KernelTypes;
 use fdscope_bpf::{BpfSource, Stacks, Support, TableReader};
 use fdscope_model::{
-    Acquire, AcquireCause, Association, Blind, Body, Event, EventSource, Handle, HandleKey, Pid,
-    Progress, Sight, Snapshot, SnapshotSource, TableId, Tid, Trace,
+    Acquire, AcquireCause, Association, Blind, Body, Event, EventSource, Handle, HandleKey,
+    InterpreterLayout, Pid, Progress, Sight, Snapshot, SnapshotSource, TableId, Tid, Trace,
 };
 use fdscope_proc::{DescriptorSource, Detail, PollSource, ProcRoot};
 use fdscope_ptrace::{Follow, PtraceSource};
 
 use crate::args::{Leak, Source, StackMode};
 use crate::ending::{Ending, Failure};
-use crate::live::launch::Launched;
+use crate::live::launch::{Launched, not_run};
 
 /// `O_CLOEXEC` in the flags of handles.
 const O_CLOEXEC: u32 = 0o2_000_000;
@@ -77,7 +77,7 @@ pub fn open(proc: &ProcRoot, wanted: &Wanted<'_>) -> Result<Opened> {
     let mut fallbacks = Vec::new();
     let mut last = anyhow!("no source");
     for source in sources {
-        match open_one(*source, proc, wanted) {
+        match open_one(*source, proc, wanted).map_err(with_ending) {
             Ok((live, launched)) => return Ok(Opened { live, fallbacks, launched }),
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => {
@@ -91,12 +91,25 @@ pub fn open(proc: &ProcRoot, wanted: &Wanted<'_>) -> Result<Opened> {
     Err(last)
 }
 
-/// A command that cannot be run fails whatever the source.
+/// The sources' own errors, with the exit codes that belong to them.
+fn with_ending(error: anyhow::Error) -> anyhow::Error {
+    use fdscope_ptrace::Error as Ptrace;
+    let ending = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(Ptrace::Launch { program, cause }), _) => return not_run(program, cause).into(),
+        (Some(Ptrace::NoSuchProcess { .. }), _) => Ending::TargetGone,
+        (Some(Ptrace::AlreadyTraced { .. } | Ptrace::NotPermitted { .. }), _) => {
+            Ending::NotPermitted
+        }
+        (_, Some(fdscope_bpf::BpfError::NotPermitted(_))) => Ending::NotPermitted,
+        _ => return error,
+    };
+    Failure::new(ending, format!("{error:#}")).into()
+}
+
+/// A command that cannot be run, or a target that is gone, fails whatever the source.
 fn is_final(error: &anyhow::Error) -> bool {
-    let not_run = error
-        .downcast_ref::<Failure>()
-        .is_some_and(|failure| failure.ending != Ending::NotPermitted);
-    not_run || matches!(error.downcast_ref(), Some(fdscope_ptrace::Error::Launch { .. }))
+    let ending = error.downcast_ref::<Failure>().map(|failure| failure.ending);
+    ending.is_some_and(|ending| ending != Ending::NotPermitted)
 }
 
 /// What is lost by going on without this source.
@@ -112,7 +125,10 @@ fn fallback(source: Source, error: &anyhow::Error) -> Option<Blind> {
         ),
         Source::Auto | Source::Poll => return None,
     };
-    Some(Blind { what: what.to_owned(), why: format!("{error:#}"), cure: Some(cure.to_owned()) })
+    // The failure's own cures are for those who asked for this source; here one cure is enough.
+    let why =
+        error.downcast_ref::<Failure>().map_or_else(|| format!("{error:#}"), |f| f.what.clone());
+    Some(Blind { what: what.to_owned(), why, cure: Some(cure.to_owned()) })
 }
 
 fn open_one(
@@ -213,6 +229,19 @@ impl Live {
     pub fn set_stack_bytes(&mut self, pid: Pid, bytes: usize) -> Result<()> {
         if let Live::Bpf(source, _) = self {
             source.set_stack_bytes(pid, u32::try_from(bytes).unwrap_or(u32::MAX / 2))?;
+        }
+        Ok(())
+    }
+
+    /// True if the source can walk interpreters' frames.
+    pub fn walks_interpreters(&self) -> bool {
+        matches!(self, Live::Bpf(..))
+    }
+
+    /// Tells how to walk the frames of a process's interpreter.
+    pub fn set_interpreter(&mut self, pid: Pid, layout: &InterpreterLayout) -> Result<()> {
+        if let Live::Bpf(source, _) = self {
+            source.set_interpreter(pid, layout)?;
         }
         Ok(())
     }

@@ -1,0 +1,256 @@
+//! Bad days: each ends in one clear sentence, the documented exit code, and an unharmed target.
+
+mod common;
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use common::{Watching, fdscope, is_root, run, verdicts};
+use fdscope_fixtures::{Fixture, c};
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn no_such_process() {
+    let output = run(&["leak", "4194300"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(stderr(&output), "fdscope: there is no process 4194300\n");
+    let output = run(&["leak", "no-such-name-anywhere"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(
+        stderr(&output)
+            .starts_with("fdscope: there is no process named \"no-such-name-anywhere\"\n")
+    );
+}
+
+#[test]
+fn a_hostile_name_is_escaped_in_the_sentence() {
+    let output = run(&["leak", "\u{1b}[2Jx"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(!output.stderr.contains(&0x1b), "{:?}", stderr(&output));
+}
+
+#[test]
+fn wrong_usage() {
+    for arguments in [
+        &["leak"][..],
+        &["leak", "1", "--duration", "soon"],
+        &["leak", "1", "--kind", "fil"],
+        &["leak", "1", "--fail-on", "bad"],
+        &["leak", "1", "--source", "magic"],
+        &["no-such-command"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_kernel_thread_holds_nothing() {
+    if !is_root("the initial PID namespace") || !std::path::Path::new("/proc/2/comm").exists() {
+        return;
+    }
+    let comm = std::fs::read_to_string("/proc/2/comm").unwrap_or_default();
+    if comm.trim() != "kthreadd" {
+        println!("skipped: needs to see kernel threads");
+        return;
+    }
+    let output = run(&["leak", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("is a kernel thread"));
+}
+
+#[test]
+fn another_users_process_needs_privilege() {
+    if !is_root("root, to become somebody else") {
+        return;
+    }
+    let fixture = Fixture::start(&c("storm"), &[]);
+    let mut command = fdscope();
+    let copy = tempfile::tempdir().expect("a folder");
+    let program = copy.path().join("fdscope");
+    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    make_reachable(copy.path());
+    command = {
+        let mut other = Command::new(&program);
+        other.args(["leak", &fixture.pid().to_string()]).env_clear();
+        drop(command);
+        other
+    };
+    let output = command.uid(65534).gid(65534).output().expect("runs as nobody");
+    assert_eq!(output.status.code(), Some(77), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("permission denied"), "{said}");
+    assert!(said.contains("run: sudo "), "{said}");
+    assert!(said.contains("sudo setcap "), "{said}");
+    assert!(said.contains("descriptors open, soft limit"), "{said}");
+}
+
+fn make_reachable(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, open).expect("our own folder");
+}
+
+#[test]
+fn a_target_that_exits_meanwhile_is_reported() {
+    for source in sources() {
+        let fixture = Fixture::start(&c("leaky"), &[]);
+        let pid = fixture.pid().to_string();
+        let watching = Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m"]);
+        fixture.finish();
+        let finished = watching.wait();
+        assert_eq!(finished.status.code(), Some(0), "{source}");
+        assert_eq!(finished.json()["processes"][0]["gone"], true, "{source}");
+    }
+}
+
+#[test]
+fn a_killed_fdscope_leaves_the_target_running() {
+    for source in sources() {
+        let mut fixture = Fixture::start(&c("leaky"), &[]);
+        let pid = fixture.pid();
+        let watching =
+            Watching::start(&[&pid.to_string(), "--source", source, "--json", "--duration", "10m"]);
+        fixture.ask("step 3");
+        watching.signal("-KILL");
+        drop(watching);
+        let sites = fixture.ask("step 3");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+        assert!(stat.contains("TracerPid:\t0"), "{source}: {stat}");
+        assert!(!stat.contains("State:\tT"), "{source}: {stat}");
+        drop(sites);
+        fixture.finish();
+    }
+}
+
+#[test]
+fn another_tracer_is_named() {
+    if !fdscope_fixtures::in_path("strace") {
+        return;
+    }
+    let fixture = Fixture::start(&c("leaky"), &[]);
+    let pid = fixture.pid().to_string();
+    let mut strace = Command::new("strace")
+        .args(["-o", "/dev/null", "-p", &pid])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("strace runs");
+    let traced = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        !status.contains("TracerPid:\t0")
+    };
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    while !traced() && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    let output = run(&["leak", &pid, "--source", "ptrace", "--duration", "1s"]);
+    let _ended = strace.kill();
+    let _ended = strace.wait();
+    assert_eq!(output.status.code(), Some(77), "{}", stderr(&output));
+    assert!(stderr(&output).contains("already traced by process"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_program_that_cannot_run() {
+    for source in sources() {
+        let output = run(&["leak", "--source", source, "--", "/no/such/program"]);
+        assert_eq!(output.status.code(), Some(127), "{source}: {}", stderr(&output));
+        assert!(stderr(&output).contains("failed to run /no/such/program"), "{}", stderr(&output));
+        let output = run(&["leak", "--source", source, "--", "/etc/passwd"]);
+        assert_eq!(output.status.code(), Some(126), "{source}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_command_is_watched_to_its_end_and_its_code_kept() {
+    for source in sources() {
+        let output = run(&["leak", "-q", "--json", "--source", source, "--", "sh", "-c", "exit 7"]);
+        assert_eq!(output.status.code(), Some(7), "{source}: {}", stderr(&output));
+        let output =
+            run(&["leak", "-q", "--json", "--source", source, "--", "sh", "-c", "kill -9 $$"]);
+        assert_eq!(output.status.code(), Some(137), "{source}: {}", stderr(&output));
+        let output =
+            run(&["leak", "-q", "--json", "--source", source, "--fail-on", "leak", "--", "true"]);
+        assert_eq!(output.status.code(), Some(0), "{source}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let script =
+        format!("{} leak -q -- true | head -c 1 >/dev/null", env!("CARGO_BIN_EXE_fdscope"));
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let script = format!("{} leak -q -- true >/dev/full", env!("CARGO_BIN_EXE_fdscope"));
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("No space left on device"), "{}", stderr(&output));
+}
+
+#[test]
+fn hostile_names_never_reach_the_terminal() {
+    for source in sources() {
+        let mut fixture = Fixture::start(&c("hostile"), &[]);
+        let pid = fixture.pid().to_string();
+        let watching =
+            Watching::start(&[&pid, "--source", source, "--duration", "10m", "--color", "never"]);
+        for _ in 0..8 {
+            fixture.ask("step 1");
+        }
+        let text = watching.report().stdout;
+        let raw: Vec<char> = text.chars().filter(|c| c.is_control() && *c != '\n').collect();
+        assert!(raw.is_empty(), "{source}: {raw:?} in {text}");
+    }
+}
+
+#[test]
+fn a_huge_target_is_told_whole() {
+    for source in sources() {
+        let fixture = Fixture::start(&c("many"), &["descriptors=15000", "threads=1000"]);
+        let pid = fixture.pid().to_string();
+        let watching = Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m"]);
+        let report = watching.report().json();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+        assert!(open >= 15_000);
+        assert_eq!(report["processes"][0]["open_now"].as_u64(), Some(open as u64), "{source}");
+    }
+}
+
+#[test]
+fn exec_meanwhile_is_followed() {
+    for source in sources() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo ready; read go; exec sleep 300"]);
+        let mut fixture = Fixture::spawn(command);
+        fixture.wait_for("ready");
+        let pid = fixture.pid().to_string();
+        let watching = Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m"]);
+        fixture.say("go");
+        let comm = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        while comm().trim() != "sleep" {
+            std::thread::yield_now();
+        }
+        let report = watching.report().json();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+        let process = &report["processes"][0];
+        assert_eq!(process["open_now"].as_u64(), Some(open as u64), "{source}");
+        assert_eq!(process["comm"], "sleep", "{source}");
+        assert!(verdicts(&report).iter().all(|verdict| verdict["level"] != "leak"), "{source}");
+    }
+}
+
+/// The sources that can be had here.
+fn sources() -> &'static [&'static str] {
+    if is_root("CAP_BPF for the bpf source") {
+        &["bpf", "ptrace", "poll"]
+    } else {
+        &["ptrace", "poll"]
+    }
+}

@@ -1,0 +1,128 @@
+//! The ledger against the truth: a program makes descriptors in every way the kernel has and tells what it did; what
+//! fdscope says must equal it, site by site.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Watching, is_root, verdicts};
+use fdscope_fixtures::{Fixture, c};
+use serde_json::Value;
+
+/// Sites whose births no tracer of system calls sees: read(2) of a fanotify descriptor hands out a descriptor.
+const UNSEEN: &[&str] = &["birth_fanotify_read"];
+
+type Counts = (u64, u64);
+type Site = (String, u64, String);
+
+/// Acquired and released by function, line and kind, as fdscope tells it.
+fn told(report: &Value) -> BTreeMap<Site, Counts> {
+    let mut told = BTreeMap::new();
+    for verdict in verdicts(report) {
+        let site = &verdict["site"];
+        let Some(function) = site["function"].as_str() else { continue };
+        let key = (function.to_owned(), site["line"].as_u64().unwrap_or(0), text(&verdict["kind"]));
+        let counts: &mut Counts = told.entry(key).or_default();
+        counts.0 += verdict["acquired"].as_u64().expect("a number");
+        counts.1 += verdict["released"].as_u64().expect("a number");
+    }
+    told
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
+
+fn every_birth_is_told(source: &str) {
+    let mut fixture = Fixture::start(&c("every_birth"), &[]);
+    let pid = fixture.pid().to_string();
+    let watching = Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m"]);
+    let lines = fixture.ask("go");
+    let report = watching.report().json();
+    let told = told(&report);
+    let mut compared = 0;
+    for truth in lines.iter().filter(|line| line.word == "site").map(|line| line.site()) {
+        if UNSEEN.contains(&truth.function.as_str()) {
+            continue;
+        }
+        let at = |(function, line, _): &&Site| {
+            *function == truth.function && *line == u64::from(truth.line)
+        };
+        let found: Vec<_> = told.iter().filter(|(key, _)| at(key)).collect();
+        let of_kind = found.iter().find(|(key, _)| key.2 == truth.kind).or(found.first());
+        let Some((_, counts)) = of_kind else { panic!("{truth:?} is not told by {source}") };
+        assert_eq!(**counts, (truth.acquired, truth.released), "{truth:?} by {source}");
+        compared += 1;
+    }
+    assert!(compared > 60, "only {compared} sites");
+    assert_eq!(report["lost"], 0);
+    let process = &report["processes"][0];
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+    assert_eq!(process["open_now"].as_u64(), Some(open as u64), "descriptors open, by {source}");
+}
+
+#[test]
+fn every_birth_is_told_by_bpf() {
+    if is_root("CAP_BPF") {
+        every_birth_is_told("bpf");
+    }
+}
+
+#[test]
+fn every_birth_is_told_by_ptrace() {
+    if is_root("the privileges of the fixture's calls") {
+        every_birth_is_told("ptrace");
+    }
+}
+
+#[test]
+fn polling_counts_what_stays() {
+    let mut fixture = Fixture::start(&c("every_birth"), &[]);
+    let pid = fixture.pid().to_string();
+    let watching =
+        Watching::start(&[&pid, "--source", "poll", "--json", "--duration", "10m", "-i", "100ms"]);
+    fixture.ask("go");
+    let report = watching.report().json();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+    assert_eq!(report["processes"][0]["open_now"].as_u64(), Some(open as u64));
+    assert_eq!(report["source"]["name"], "poll");
+}
+
+#[test]
+fn io_uring_is_told_with_stacks() {
+    if !is_root("CAP_BPF") {
+        return;
+    }
+    let mut fixture = Fixture::start(&c("uring"), &[]);
+    let pid = fixture.pid().to_string();
+    let watching = Watching::start(&[&pid, "--source", "bpf", "--json", "--duration", "10m"]);
+    fixture.ask("go");
+    let report = watching.report().json();
+    let made: u64 = verdicts(&report)
+        .iter()
+        .filter(|verdict| verdict["site"]["function"] == "submitted")
+        .map(|verdict| verdict["acquired"].as_u64().expect("a number"))
+        .sum();
+    assert!(made >= 10, "{made} by the ring");
+    assert_eq!(report["processes"][0]["found"], 0, "every birth was seen");
+}
+
+#[test]
+fn tables_of_many_threads_settle() {
+    if !is_root("CAP_BPF") {
+        return;
+    }
+    let arguments = ["iterations=20000", "threads=8", "what=pipe"];
+    let mut fixture = Fixture::start(&c("storm"), &arguments);
+    let pid = fixture.pid().to_string();
+    let watching = Watching::start(&[&pid, "--source", "bpf", "--json", "--duration", "10m"]);
+    fixture.say("go");
+    fixture.wait_for("done");
+    let report = watching.report().json();
+    assert_eq!(report["lost"], 0);
+    let process = &report["processes"][0];
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+    assert_eq!(process["open_now"].as_u64(), Some(open as u64));
+    assert_eq!(process["ledger_agrees"], true);
+    assert_eq!(process["acquired"], process["released"], "each pair was closed");
+}
