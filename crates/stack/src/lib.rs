@@ -8,9 +8,9 @@
 //! The way through: `maps` and `space` know where code is, `module` and `elf` the files it comes from, `cfi` and
 //! `rule` how to leave a frame, `unwind` does it, with `epilogue` and `callee` where
 //! nothing says how; `table` keeps the stacks; `debug_file`, `perf_map`,
-//! `go_table` and `symbols` find names. `arch` is all that is known about processors. Interpreters' own frames (Python, Ruby) are not read:
-//! where a program has only those, the native frame next to the interpreter is shown, unless the interpreter writes
-//! a perf map.
+//! `go_table` and `symbols` find names. `arch` is all that is known about processors. `python` names the frames of
+//! CPython that a source walked over. Other interpreters' frames (Ruby, Perl) are not read: where a program has only
+//! those, the native frame next to the interpreter is shown, unless the interpreter writes a perf map.
 #![forbid(unsafe_code)]
 
 mod arch;
@@ -29,6 +29,7 @@ mod open;
 mod options;
 mod perf_map;
 mod plumbing;
+mod python;
 mod rule;
 mod site;
 mod space;
@@ -42,5 +43,6 @@ mod wanted;
 pub use error::StackError;
 pub use options::StackOptions;
 pub use plumbing::{Class, PLUMBING, Row};
+pub use python::Walker;
 pub use stacks::{Counters, Stacks};
 pub use wanted::WantedDebugFile;

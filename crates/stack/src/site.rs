@@ -101,7 +101,7 @@ fn bare(name: &str) -> &str {
 }
 
 /// True if `text` is `pattern` with any text for each `*`.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;
     while t < text.len() {

@@ -24,6 +24,14 @@ const MOST_PLACES: usize = 16_384;
 /// The longest text of maps that is read: 65,530 mappings of 100 bytes and some more.
 const LONGEST_MAPS: u64 = 32 << 20;
 
+/// The text of /proc/PID/maps; `None` if the process is gone or not permitted.
+pub fn read_maps_text(proc_root: &Path, pid: Pid) -> Option<Vec<u8>> {
+    let file = File::open(proc_root.join(format!("{pid}/maps"))).ok()?;
+    let mut text = Vec::new();
+    file.take(LONGEST_MAPS).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
 /// An address, explained.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -72,10 +80,7 @@ impl Space {
 
     /// Reads the mappings of `pid`; `None` if it is gone or not permitted.
     pub fn read(proc_root: &Path, pid: Pid) -> Option<Self> {
-        let file = File::open(proc_root.join(format!("{pid}/maps"))).ok()?;
-        let mut text = Vec::new();
-        file.take(LONGEST_MAPS).read_to_end(&mut text).ok()?;
-        let mapped = parse_executable(&text)
+        let mapped = parse_executable(&read_maps_text(proc_root, pid)?)
             .into_iter()
             .map(|mapping| Mapped { mapping, module: Resolved::NotYet })
             .collect::<Vec<_>>();

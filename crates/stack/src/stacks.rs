@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use fdscope_model::interpreter::MOST_INTERPRETER_FRAMES;
 use fdscope_model::{
-    CodeAddr, Frame, Monotonic, Pid, Registers, Stack, StackId, Symbolized, Symbolizer, Trace,
+    CodeAddr, Frame, InterpreterFrame, InterpreterLayout, Monotonic, Pid, Registers, Stack,
+    StackId, Symbolized, Symbolizer, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
 use gimli::UnwindContext;
@@ -16,6 +18,7 @@ use crate::debug_file::hexadecimal;
 use crate::hash::FastMap;
 use crate::module::{Code, Modules};
 use crate::options::StackOptions;
+use crate::python::{Python, splice};
 use crate::rule::Memory;
 use crate::site;
 use crate::space::Space;
@@ -38,6 +41,7 @@ pub struct Stacks {
     ended: VecDeque<Pid>,
     pub(crate) table: StackTable,
     pub(crate) symbols: Symbols,
+    python: Python,
     counters: Counters,
     context: UnwindContext<usize>,
     scratch: Stack,
@@ -84,6 +88,7 @@ impl Stacks {
             processes: FastMap::default(),
             ended: VecDeque::new(),
             table: StackTable::default(),
+            python: Python::default(),
             counters: Counters::default(),
             context: UnwindContext::new(),
             scratch: Stack::default(),
@@ -104,8 +109,10 @@ impl Stacks {
                 return Trace::Skipped;
             }
             Trace::Addresses(addresses) => self.normalize(pid, addresses),
-            Trace::Copied { regs, bytes, compat } | Trace::Layered { regs, bytes, compat, .. } => {
+            Trace::Copied { regs, bytes, compat } => self.unwind(pid, regs, bytes, compat),
+            Trace::Layered { regs, bytes, compat, frames } => {
                 self.unwind(pid, regs, bytes, compat);
+                self.layer(pid, frames);
             }
         }
         match self.table.intern(&mut self.scratch) {
@@ -120,6 +127,7 @@ impl Stacks {
     /// `child` is a copy of `parent`: it runs the same code at the same addresses.
     pub fn fork(&mut self, parent: Pid, child: Pid) {
         self.prepare(parent);
+        self.python.fork(parent, child);
         let Some(parent) = self.processes.get(&parent) else { return };
         let process = Process {
             space: Rc::clone(&parent.space),
@@ -134,6 +142,7 @@ impl Stacks {
 
     /// `pid` runs another program. Its mappings are read at once: it may be gone when a stack comes.
     pub fn exec(&mut self, pid: Pid) {
+        self.python.forget(pid);
         self.modules.forget(pid);
         self.processes.remove(&pid);
         self.prepare(pid);
@@ -151,6 +160,7 @@ impl Stacks {
             if self.processes.get(&oldest).is_some_and(|process| process.ended) {
                 self.processes.remove(&oldest);
                 self.modules.forget(oldest);
+                self.python.forget(oldest);
             }
         }
     }
@@ -173,6 +183,21 @@ impl Stacks {
     /// How unwinding went so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Looks for an interpreter whose frames can be walked; a source that can is to be told how.
+    ///
+    /// `None` if there is none, or not yet: a process maps its libraries some time after exec.
+    pub fn interpreter(&mut self, pid: Pid) -> Option<InterpreterLayout> {
+        self.python.find(&mut self.modules, pid)
+    }
+
+    /// Puts the interpreter's frames before the native ones.
+    fn layer(&mut self, pid: Pid, frames: &[InterpreterFrame]) {
+        let native = std::mem::take(&mut self.scratch.frames);
+        self.python.push(pid, frames, &mut self.scratch.frames);
+        self.scratch.frames.extend(native);
+        self.scratch.truncated |= frames.len() >= MOST_INTERPRETER_FRAMES;
     }
 
     fn prepare(&mut self, pid: Pid) {
@@ -274,7 +299,7 @@ impl Symbolizer for Stacks {
         self.modules.find_perf_maps();
         let mut frames = Vec::new();
         let addresses = self.table.get(stack).map_or(&[][..], |stack| &stack.frames);
-        for &addr in addresses {
+        for &addr in addresses.iter().skip_while(|addr| is_interpreted(addr)) {
             let module = self.modules.get(addr.module);
             let (path, build_id) = match module {
                 Some(module) => (module.path.clone(), build_id_of(&module.code)),
@@ -291,8 +316,18 @@ impl Symbolizer for Stacks {
             }
         }
         let at = site::mark(self.modules.options().plumbing, &mut frames);
+        let interpreted = addresses.iter().take_while(|addr| is_interpreted(addr));
+        let python: Vec<_> = interpreted.filter_map(|a| self.python.frame(a.offset)).collect();
+        if python.is_empty() {
+            return Symbolized { frames, at };
+        }
+        let (frames, at) = splice(frames, at, &python);
         Symbolized { frames, at }
     }
+}
+
+fn is_interpreted(addr: &CodeAddr) -> bool {
+    addr.module == CodeAddr::INTERPRETED
 }
 
 pub(crate) fn build_id_of(code: &Code) -> Option<String> {

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn locations() {
         // Short, one line on, long by +70 lines, none, no column by -1.
-        let table = [0x81, 0x12, 0xd8, 0, 4, 0xf0, 0x4c, 0x04, 0, 1, 1, 0xf8, 0xe8, 3];
+        let table = [0x81, 0x12, 0xd8, 0, 4, 0xf0, 0x4c, 0x02, 0, 1, 1, 0xf8, 0xe8, 3];
         let expected = [Some(10), Some(10), Some(11), Some(81), None, Some(80), None];
         check(LineFormat::Locations, &table, &expected);
     }

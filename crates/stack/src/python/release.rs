@@ -75,7 +75,8 @@ pub struct TextLayout {
     pub bytes: u32,
 }
 
-const OLD_TEXT: TextLayout = TextLayout { ascii: 48, compact: 72, length: 16, state: 32, bytes: 32 };
+const OLD_TEXT: TextLayout =
+    TextLayout { ascii: 48, compact: 72, length: 16, state: 32, bytes: 32 };
 const TEXT: TextLayout = TextLayout { ascii: 40, compact: 56, ..OLD_TEXT };
 /// Without the global lock, every object's header is 16 bytes longer.
 const FREE_TEXT: TextLayout =
@@ -275,9 +276,50 @@ mod tests {
 
     /// As 3.13.0 has it.
     const OFFSETS: [u64; 44] = [
-        0x030d_00f0, 0, 400_000, 600, 632, 280_000, 7272, 7264, 7344, 7500, 7500, 7500, 7500, 0, 0,
-        0, 0, 0, 320, 0, 8, 16, 72, 152, 160, 240, 36, 80, 8, 0, 56, 72, 70, 208, 112, 120, 128,
-        136, 68, 52, 96, 104, 200, 16,
+        0x030d_00f0,
+        0,
+        400_000,
+        600,
+        632,
+        280_000,
+        7272,
+        7264,
+        7344,
+        7500,
+        7500,
+        7500,
+        7500,
+        0,
+        0,
+        0,
+        0,
+        0,
+        320,
+        0,
+        8,
+        16,
+        72,
+        152,
+        160,
+        240,
+        36,
+        80,
+        8,
+        0,
+        56,
+        72,
+        70,
+        208,
+        112,
+        120,
+        128,
+        136,
+        68,
+        52,
+        96,
+        104,
+        200,
+        16,
     ];
 
     fn bytes(words: &[u64]) -> Vec<u8> {
