@@ -8,7 +8,7 @@ use fdscope_sys::ptrace::registers::registers;
 use fdscope_sys::ptrace::{Side, syscall_info};
 use fdscope_sys::vm;
 use fdscope_syscall::effect::Effect;
-use fdscope_syscall::handles::{EXIT, by_number};
+use fdscope_syscall::handles::{EXIT, EXIT_GROUP, by_number};
 use fdscope_syscall::uses::using;
 use fdscope_syscall::{Arch, Invocation, Memory};
 use rustix::io::Errno;
@@ -81,6 +81,9 @@ impl Tracer {
             }
             None => Vec::new(),
         };
+        if arch.is_some_and(|arch| EXIT_GROUP.of(arch).map(u64::from) == Some(number)) {
+            self.queue.await_delivery();
+        }
         let Some(task) = self.tasks.get_mut(tid) else { return };
         if known.is_some_and(|invocation| frees_shared_numbers(&invocation)) {
             let table = task.table;

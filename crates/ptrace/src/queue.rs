@@ -1,7 +1,8 @@
 //! The queue from the tracer thread to the caller: events, and the stacks they carry in one growing block.
 //!
-//! The tracer never waits here: a target must not stand still because the caller is slow. When the block is full,
-//! stacks are left out ([`Trace::Skipped`]); when the events are too many as well, they are counted as lost.
+//! The tracer does not wait here: a target must not stand still because the caller is slow. When the block is full,
+//! stacks are left out ([`Trace::Skipped`]); when the events are too many as well, they are counted as lost. The one
+//! exception is a process about to end, see [`Queue::await_delivery`].
 //!
 //! The caller is woken when something comes after silence, and then waits a moment for more, so that a busy target
 //! costs about a hundred wake-ups a second instead of one per event.
@@ -16,6 +17,8 @@ use fdscope_sys::clock::monotonic_now;
 const STACK_LIMIT: usize = 8 << 20;
 /// Events held for a caller who does not poll: about 100 MiB.
 const EVENT_LIMIT: usize = 1 << 19;
+/// How long a process about to end is held for the caller to look at it.
+const FAREWELL: Duration = Duration::from_millis(50);
 /// How long a woken caller waits for more before it looks.
 const LINGER: Duration = Duration::from_millis(10);
 
@@ -54,6 +57,10 @@ struct State {
     spare: Batch,
     closed: bool,
     waiting: bool,
+    /// The tracer waits for what is queued to be delivered.
+    hurry: bool,
+    /// The caller has taken a batch and is still at it.
+    delivering: bool,
 }
 
 /// The queue. One tracer pushes, one caller delivers.
@@ -61,6 +68,7 @@ struct State {
 pub struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    delivered: Condvar,
 }
 
 impl Queue {
@@ -72,6 +80,27 @@ impl Queue {
             state.batch.add(event, kept);
         }
         self.announce(state);
+    }
+
+    /// Waits until all that was pushed is delivered, 50 ms at most.
+    ///
+    /// The addresses in a process's stacks can be named only by its mappings, and these are gone when it is.
+    pub fn await_delivery(&self) {
+        let mut state = self.lock();
+        if state.batch.events.is_empty() && !state.delivering {
+            return;
+        }
+        state.hurry = true;
+        state.waiting = false;
+        self.changed.notify_one();
+        let busy = |state: &mut State| {
+            !state.closed && (state.delivering || !state.batch.events.is_empty())
+        };
+        let mut state = match self.delivered.wait_timeout_while(state, FAREWELL, busy) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        state.hurry = false;
     }
 
     /// Says that nothing will come any more.
@@ -87,6 +116,7 @@ impl Queue {
         let spare = std::mem::take(&mut state.spare);
         let mut batch = std::mem::replace(&mut state.batch, spare);
         let open = !state.closed;
+        state.delivering = true;
         drop(state);
         let mut events = std::mem::take(&mut batch.events);
         for (event, kept) in events.drain(..) {
@@ -96,7 +126,10 @@ impl Queue {
             sink(&Event { body: Body::Lost { count: batch.lost }, ..event });
         }
         batch.stacks.clear();
-        self.lock().spare = Batch { events, stacks: batch.stacks, ..Batch::default() };
+        let mut state = self.lock();
+        state.spare = Batch { events, stacks: batch.stacks, ..Batch::default() };
+        state.delivering = false;
+        self.delivered.notify_all();
         open
     }
 
@@ -110,7 +143,9 @@ impl Queue {
             state.waiting = false;
             let passed = Duration::from_nanos(monotonic_now().since_ns(begun));
             let left = timeout.saturating_sub(passed).min(LINGER);
-            state = self.wait(state, left, |state| !state.closed && !state.batch.is_half_full());
+            let idle =
+                |state: &mut State| !state.closed && !state.hurry && !state.batch.is_half_full();
+            state = self.wait(state, left, idle);
         }
         state
     }

@@ -169,6 +169,9 @@ const SOCKETCALLS: &[(u32, &str)] = &[
 /// table of its own.
 pub const EXIT: Numbers = Numbers { x86_64: Some(60), i386: Some(1), aarch64: Some(93) };
 
+/// exit_group: the process ends, with every thread.
+pub const EXIT_GROUP: Numbers = Numbers { x86_64: Some(231), i386: Some(252), aarch64: Some(94) };
+
 /// One more than the largest number an index covers.
 const INDEXED: usize = 512;
 
