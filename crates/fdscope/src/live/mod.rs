@@ -1,8 +1,10 @@
 //! From a source of events to a report: source + fold + judge.
 //!
 //! [`source`] opens what the machine permits; [`watch`] runs the loop; [`launch`] starts a command under it;
+//! [`interpreters`] finds what runs scripts;
 //! [`names`] asks the kernel what living handles are called; [`report`] puts everything that is known together.
 
+pub mod interpreters;
 pub mod launch;
 pub mod names;
 pub mod report;

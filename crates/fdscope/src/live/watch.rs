@@ -13,6 +13,7 @@ use fdscope_proc::{ProcRoot, Sampler, pattern};
 use fdscope_stack::Stacks;
 use fdscope_sys::clock::monotonic_now;
 
+use crate::live::interpreters::InterpreterSearch;
 use crate::live::names::NameBook;
 use crate::live::source::Live;
 
@@ -39,6 +40,7 @@ pub struct Watch {
     pub begun: Monotonic,
     proc: ProcRoot,
     samplers: BTreeMap<Pid, Sampler>,
+    interpreters: InterpreterSearch,
     wants_reconcile: BTreeSet<Pid>,
     interval_ns: u64,
     sampled: Monotonic,
@@ -77,6 +79,7 @@ impl Watch {
             begun,
             proc,
             samplers: BTreeMap::new(),
+            interpreters: InterpreterSearch::default(),
             wants_reconcile: BTreeSet::new(),
             interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
             sampled: Monotonic(0),
@@ -85,6 +88,7 @@ impl Watch {
         for process in processes {
             watch.ledger.know(process.clone());
             watch.sample_from_now_on(process.id.pid);
+            watch.interpreters.expect(process.id.pid);
         }
         if !launching {
             watch.know_again(processes.iter().map(|process| process.id.pid));
@@ -147,8 +151,11 @@ impl Watch {
     /// One poll: events go through the unwinder into the ledger.
     fn turn(&mut self, timeout: Duration) -> Result<Progress> {
         let Watch { live, ledger, stacks, wants_reconcile, names, samplers, proc, .. } = self;
+        let interpreters = &mut self.interpreters;
+        let timeout = interpreters.look(live, stacks, timeout)?;
         live.poll(timeout, &mut |event| {
             follow_process(event, stacks, samplers, proc);
+            interpreters.follow(event);
             if let Body::Acquire(acquire) = &event.body
                 && let fdscope_model::HandleKey::Thread(tid) = acquire.key
             {
