@@ -24,6 +24,17 @@ const FLAGS: &[&str] = &[
     "-I.",
 ];
 
+/// A processor that objects are built for: what `bpf/arch.h` is told, and how its objects are called.
+struct Processor {
+    define: &'static str,
+    suffix: &'static str,
+}
+
+const PROCESSORS: &[Processor] = &[
+    Processor { define: "__TARGET_ARCH_x86", suffix: ".x86_64.bpf.o" },
+    Processor { define: "__TARGET_ARCH_arm64", suffix: ".aarch64.bpf.o" },
+];
+
 const HEADING: &str =
     "# Written by `cargo xtask bpf`; each line is kind, sha256, path. Do not edit.\n";
 
@@ -120,18 +131,20 @@ fn compare_in(scratch: &Path) -> Result<usize> {
 fn compile_all(folder: &Path) -> Result<Vec<PathBuf>> {
     let sources = tree::files(&source_folder(), ".bpf.c")?;
     ensure!(!sources.is_empty(), "no *.bpf.c in {}", source_folder().display());
-    sources.iter().map(|source| compile(source, folder)).collect()
+    let pairs = sources.iter().flat_map(|source| PROCESSORS.iter().map(move |p| (source, p)));
+    pairs.map(|(source, processor)| compile(source, processor, folder)).collect()
 }
 
-fn compile(source: &Path, folder: &Path) -> Result<PathBuf> {
+fn compile(source: &Path, processor: &Processor, folder: &Path) -> Result<PathBuf> {
     let name = source.file_name().expect("listed from a folder").to_string_lossy().into_owned();
-    let object = folder.join(name.replace(".bpf.c", ".bpf.o"));
+    let object = folder.join(name.replace(".bpf.c", processor.suffix));
     let prefix = format!("-ffile-prefix-map={}/=", source_folder().display());
     tree::output(
         Command::new("clang")
             .current_dir(source_folder())
             .args(FLAGS)
             .arg(prefix)
+            .arg(format!("-D{}", processor.define))
             .args(["-c", &name, "-o"])
             .arg(&object),
     )?;

@@ -1,35 +1,28 @@
-//! The committed objects, embedded. Their sources and how they were built: `obj/MANIFEST`, `cargo xtask bpf`.
+//! The committed objects, embedded: one set a processor. Their sources and how they were built: `obj/MANIFEST`,
+//! `cargo xtask bpf`.
+
+/// The loader reads the object in place and wants it aligned.
+#[repr(C, align(8))]
+struct Aligned<T: ?Sized>(T);
 
 macro_rules! object {
     ($name:literal) => {{
-        /// The loader reads the object in place and wants it aligned.
-        #[repr(C, align(8))]
-        struct Aligned<T: ?Sized>(T);
-        static OBJECT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!("../obj/", $name)));
+        #[cfg(target_arch = "x86_64")]
+        static OBJECT: &Aligned<[u8]> =
+            &Aligned(*include_bytes!(concat!("../obj/", $name, ".x86_64.bpf.o")));
+        #[cfg(target_arch = "aarch64")]
+        static OBJECT: &Aligned<[u8]> =
+            &Aligned(*include_bytes!(concat!("../obj/", $name, ".aarch64.bpf.o")));
         &OBJECT.0
     }};
 }
 
 /// The programs that watch handles.
-#[cfg(target_arch = "x86_64")]
 pub fn handles() -> &'static [u8] {
-    object!("handles.bpf.o")
+    object!("handles")
 }
 
 /// The iterator that reads tables.
-#[cfg(target_arch = "x86_64")]
 pub fn files() -> &'static [u8] {
-    object!("files.bpf.o")
-}
-
-/// The programs that watch handles.
-#[cfg(target_arch = "aarch64")]
-pub fn handles() -> &'static [u8] {
-    object!("handles.arm64.bpf.o")
-}
-
-/// The iterator that reads tables.
-#[cfg(target_arch = "aarch64")]
-pub fn files() -> &'static [u8] {
-    object!("files.arm64.bpf.o")
+    object!("files")
 }

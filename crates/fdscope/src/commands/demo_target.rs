@@ -7,7 +7,9 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
 use std::os::fd::IntoRawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use fdscope_sys::clock::monotonic_now;
 
 use crate::Done;
 use crate::args::DemoTarget;
@@ -23,10 +25,11 @@ const CACHE_FULL: usize = 16;
 /// Runs until its lifetime is over, its parent is gone, or it runs into the limit.
 pub fn run(target: &DemoTarget) -> Done {
     let parent = rustix::process::getppid();
-    let begun = Instant::now();
+    let begun = monotonic_now();
+    let lifetime_ns = target.lifetime.as_nanos() as u64;
     let mut cache = Vec::new();
     let mut number = 0;
-    while begun.elapsed() < target.lifetime && rustix::process::getppid() == parent {
+    while monotonic_now().since_ns(begun) < lifetime_ns && rustix::process::getppid() == parent {
         number += 1;
         serve_request(number, &mut cache);
         std::thread::sleep(Duration::from_secs(1) / RATE);
