@@ -9,6 +9,7 @@ use crate::shape::{CACHE_LIKELY, CACHE_UNLIKELY, Shape, shape};
 use crate::site::Facts;
 use crate::survival::{Survival, survival};
 use crate::swing::{Swing, lasting_rises, swing};
+use crate::watched::Beginning;
 
 /// A site closes late if of those that reach the age of its late releases this share is released.
 const CLOSED_LATE: f64 = 1.0 / 3.0;
@@ -66,6 +67,8 @@ pub(crate) struct Case<'a> {
 pub(crate) struct Surroundings {
     /// When its watch began.
     pub(crate) begun: Monotonic,
+    /// Where in its life that was.
+    pub(crate) beginning: Beginning,
     /// Now, or when it ended.
     pub(crate) now: Monotonic,
     /// The last birth at any of its sites.
@@ -169,7 +172,13 @@ impl<'a> Case<'a> {
     }
 
     fn window_s(&self) -> f64 {
-        if self.ended() { ENDED_WINDOW_S } else { WINDOW_S }
+        if self.is_whole_run() { ENDED_WINDOW_S } else { WINDOW_S }
+    }
+
+    /// True if the process ended and its whole run was watched, so that what it left open can be judged by that run.
+    /// Descriptors only: what else a process has, such as threads and registrations, is meant to end with it.
+    pub(crate) fn is_whole_run(&self) -> bool {
+        self.ended() && self.facts.kind.is_descriptor() && self.around.beginning.is_whole_run()
     }
 
     /// True for a process that ended before three windows of a living one.

@@ -105,8 +105,10 @@ impl<'a> Court<'a> {
 
 fn surroundings(ledger: &Ledger, pid: Pid, now: Monotonic) -> Surroundings {
     let tables = ledger.tables.of(pid);
+    let watched = ledger.processes.get(&pid);
     Surroundings {
-        begun: ledger.processes.get(&pid).map_or(ledger.begun, |watched| watched.begun),
+        begun: watched.map_or(ledger.begun, |watched| watched.begun),
+        beginning: watched.map(|watched| watched.beginning).unwrap_or_default(),
         now,
         last_birth: Monotonic::default(),
         lost: ledger.lost,

@@ -87,6 +87,9 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
                 gone(kind)
             )
         }
+        "released-by-exit" => {
+            format!("{alive} of {made} lived until their process ended, which released them.")
+        }
         "collector" => format!(
             "{alive} of {made} live; the number fell {} times by a large part at once, by up to {}, as under a garbage \
              collector or a batch that is cleared.",

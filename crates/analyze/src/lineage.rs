@@ -10,6 +10,7 @@ use crate::hash::FastSet;
 use crate::ledger::Ledger;
 use crate::misuse::Inherited;
 use crate::place::Place;
+use crate::watched::Beginning;
 
 /// The most ended processes remembered for the report; the first to end is the first forgotten.
 const MOST_ENDED: usize = 1024;
@@ -29,7 +30,7 @@ impl Ledger {
         let parent = self.processes.get(&event.pid).map(|watched| watched.process.clone());
         let watched = self.watched(child);
         watched.begun = event.at;
-        watched.from_start = true;
+        watched.beginning = Beginning::Forked;
         if let Some(parent) = parent {
             watched.process.parent = parent.id.pid;
             watched.process.comm = parent.comm;
@@ -83,7 +84,7 @@ impl Ledger {
         self.unsettle(event.pid, event.at);
         let watched = self.watched(event.pid);
         watched.process.comm = comm.clone();
-        watched.from_start = true;
+        watched.beginning = watched.beginning.after_exec();
         let death = death(event.at, "execve");
         for key in self.watched(event.pid).threads_but(event.pid.0) {
             self.drop_other(event.pid, key, death);

@@ -67,9 +67,14 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "open-at-exit",
         level: Level::Suspect,
-        applies: |c| c.ended() && c.is_short() && c.overdue() >= OPEN_AT_EXIT,
+        applies: |c| c.is_whole_run() && c.is_short() && c.overdue() >= OPEN_AT_EXIT,
     },
-    Rule { name: "open-at-exit", level: Level::TooSoon, applies: |c| c.ended() && c.is_short() },
+    Rule {
+        name: "open-at-exit",
+        level: Level::TooSoon,
+        applies: |c| c.is_whole_run() && c.is_short() && c.overdue() >= FEW,
+    },
+    Rule { name: "released-by-exit", level: Level::Steady, applies: |c| c.ended() && c.is_short() },
     // Grew and stopped.
     Rule {
         name: "plateau",

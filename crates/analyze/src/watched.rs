@@ -7,6 +7,40 @@ use crate::entry::Entry;
 use crate::hash::FastMap;
 use crate::reconcile::Touched;
 
+/// Where in its life a process came under watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Beginning {
+    /// It ran already.
+    #[default]
+    Attached,
+    /// It was launched: a process of the watch's first moment that runs a new program.
+    Launched,
+    /// It was forked by a watched process, and runs its parent's program.
+    Forked,
+    /// It was forked by a watched process, and runs a program of its own.
+    Spawned,
+}
+
+impl Beginning {
+    /// What it is after execve.
+    pub(crate) fn after_exec(self) -> Self {
+        match self {
+            Beginning::Attached | Beginning::Launched => Beginning::Launched,
+            Beginning::Forked | Beginning::Spawned => Beginning::Spawned,
+        }
+    }
+
+    /// True if the whole run of its program was watched, from the first instruction.
+    pub(crate) fn is_whole_run(self) -> bool {
+        matches!(self, Beginning::Launched | Beginning::Spawned)
+    }
+
+    /// True if a watched process made it.
+    pub(crate) fn is_child(self) -> bool {
+        matches!(self, Beginning::Forked | Beginning::Spawned)
+    }
+}
+
 /// What is known of one process.
 #[derive(Debug)]
 pub(crate) struct Watched {
@@ -14,8 +48,8 @@ pub(crate) struct Watched {
     /// When the ledger first heard of it.
     pub(crate) begun: Monotonic,
     pub(crate) ended: Option<Monotonic>,
-    /// True if it was seen to start (fork or exec): its start-up is part of the watch.
-    pub(crate) from_start: bool,
+    /// Where the watch found it.
+    pub(crate) beginning: Beginning,
     /// Threads, timers, watches …
     pub(crate) others: FastMap<HandleKey, Entry>,
     pub(crate) at_start: u64,
@@ -39,7 +73,7 @@ impl Watched {
             process,
             begun,
             ended: None,
-            from_start: false,
+            beginning: Beginning::Attached,
             others: FastMap::default(),
             at_start: 0,
             acquired: 0,

@@ -190,7 +190,7 @@ fn open_at_exit_is_a_suspicion_and_growth_until_exit_a_leak() {
         for index in 0..number {
             stage.live(over_s * f64::from(index) / f64::from(number), None);
         }
-        stage.exit_at = Some(exit_s);
+        (stage.launched, stage.exit_at) = (true, Some(exit_s));
         let judgement = judged(&stage, exit_s + 1.0);
         (site(&judgement).level, site(&judgement).rule, site(&judgement).live)
     };
@@ -200,6 +200,35 @@ fn open_at_exit_is_a_suspicion_and_growth_until_exit_a_leak() {
     assert_eq!(run(100, 5.0, 5.0), (Level::Leak, "growth-until-exit", 100));
     assert_eq!(run(100, 40.0, 40.0), (Level::Leak, "growth-until-exit", 100));
     assert_eq!(run(20, 2.0, 60.0), (Level::Bounded, "plateau", 20));
+}
+
+#[test]
+fn what_a_running_server_has_open_is_released_by_its_exit() {
+    let run = |kind: HandleKind, launched: bool| {
+        let mut stage = Stage::new(1);
+        for index in 0..40 {
+            let life = stage.live(f64::from(index) * 0.2, None);
+            stage.lives[life].kind = kind;
+        }
+        (stage.launched, stage.exit_at) = (launched, Some(8.6));
+        let judgement = judged(&stage, 20.0);
+        (site(&judgement).level, site(&judgement).rule)
+    };
+    let released = (Level::Steady, "released-by-exit");
+    assert_eq!(run(HandleKind::Socket, false), released);
+    assert_eq!(run(HandleKind::Registration, true), released);
+    assert_eq!(run(HandleKind::Thread, true), released);
+    assert_eq!(run(HandleKind::Socket, true), (Level::Leak, "growth-until-exit"));
+}
+
+#[test]
+fn counted_kinds_are_not_judged_by_the_end_of_their_process() {
+    let mut stage = Stage::new(1);
+    for step in 0..17u64 {
+        stage.samples.push((step as f64 * 0.5, HandleKind::Registration, "fd 8", 13 + step));
+    }
+    (stage.launched, stage.exit_at) = (true, Some(8.6));
+    assert_eq!(worst(&judged(&stage, 30.0)), Level::Steady);
 }
 
 #[test]
@@ -348,6 +377,7 @@ fn forked_children_that_come_and_go_leave_nothing_behind() {
 #[test]
 fn events_after_the_end_of_their_process_do_not_spoil_its_verdict() {
     let mut hand = Hand::new();
+    hand.tell(10, Body::Exec { table: TableId(1), comm: "app".into() });
     (3..20).for_each(|fd| hand.open(10, 1, fd, 7, None));
     hand.tell(10, Body::Exit { table: TableId(1) });
     hand.close(10, 1, 5, 9);

@@ -75,6 +75,8 @@ pub struct Stage {
     pub samples: Vec<(f64, HandleKind, &'static str, u64)>,
     pub lost_at: Option<f64>,
     pub exit_at: Option<f64>,
+    /// True if the process was launched to be watched, rather than found running.
+    pub launched: bool,
     pub stackless: bool,
 }
 
@@ -91,6 +93,7 @@ impl Stage {
             samples: Vec::new(),
             lost_at: None,
             exit_at: None,
+            launched: false,
             stackless: false,
         }
     }
@@ -148,6 +151,7 @@ enum Act {
     Death(usize),
     Sample(usize),
     Lost,
+    Exec,
     Exit,
 }
 
@@ -194,6 +198,7 @@ impl<'a> Play<'a> {
         }
         acts.extend(stage.samples.iter().enumerate().map(|(i, sample)| (sample.0, Act::Sample(i))));
         acts.extend(stage.lost_at.map(|at| (at, Act::Lost)));
+        acts.extend(stage.launched.then_some((-0.5, Act::Exec)));
         acts.extend(stage.exit_at.map(|at| (at, Act::Exit)));
         acts.sort_by(|a, b| a.0.total_cmp(&b.0));
         let pattern: fn(HandleKind, &Name) -> Name = |_, _| "pattern".into();
@@ -213,6 +218,7 @@ impl<'a> Play<'a> {
                 Act::Death(index) => self.death(when, index),
                 Act::Sample(index) => self.sample(when, index),
                 Act::Lost => self.apply(when, Body::Lost { count: 7 }),
+                Act::Exec => self.apply(when, Body::Exec { table: TABLE, comm: "app".into() }),
                 Act::Exit => self.apply(when, Body::Exit { table: TABLE }),
             }
             self.next += 1;
