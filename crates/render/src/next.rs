@@ -90,7 +90,11 @@ fn longer(report: &Report) -> Option<Next> {
     let &(seconds, word) = STEPS.iter().find(|(s, _)| s * 1_000_000_000 / 4 >= watched_ns)?;
     let command = with_option(&report.command, "--duration", word);
     let span = units::duration_s(seconds as f64);
-    Some(Next { command, why: format!("watches for {span}, which shows slower growth") })
+    let gain = match worst(report) {
+        Some(Level::TooSoon) => "long enough for a verdict",
+        _ => "which shows slower growth",
+    };
+    Some(Next { command, why: format!("watches for {span}, {gain}") })
 }
 
 fn worst(report: &Report) -> Option<Level> {

@@ -85,6 +85,7 @@ fn mark(report: &mut Report) {
     (verdict.acquired, verdict.released, verdict.live, verdict.existing) = (n(), n(), n(), n());
     (verdict.descriptions, verdict.since) = (Some(n()), Some(Monotonic(n())));
     verdict.site.at = Some(3);
+    (verdict.processes, verdict.known_in_s) = (n(), Some(n() as f64));
     (verdict.site.id, verdict.site.stacks) = (SiteId(n() as u32), n() as u32);
     verdict.rate = Some(Rate { per_s: 0.125, low_per_s: 0.0625, high_per_s: 0.25 });
     let limit = &mut verdict.forecast.as_mut().expect("made with a forecast").limit;
@@ -105,6 +106,7 @@ fn mark(report: &mut Report) {
     let total = &mut report.totals[0];
     (total.at_start, total.now, total.acquired, total.released) = (n(), n(), n(), n());
     (total.found, total.vanished, total.process.id.start_ticks) = (n(), n(), n());
+    total.processes = n();
     (total.process.uid, total.process.parent) = (n() as u32, Pid(n() as u32));
     report.misuse[0].count = n();
     report.misuse[0].fd = Some(FdNumber(n() as u32));
@@ -171,7 +173,11 @@ fn expect_verdict(e: &mut Expected, verdict: &Verdict) {
         closed_by,
         examples,
         advice,
+        processes,
+        known_in_s,
     } = verdict;
+    e.number(*processes);
+    e.floats.extend(known_in_s);
     for word in [level.word(), rule, kind.word(), advice] {
         e.text(word);
     }
@@ -258,7 +264,9 @@ fn expect_total(e: &mut Expected, total: &Total) {
         found,
         vanished,
         agrees: _,
+        processes,
     } = total;
+    e.number(*processes);
     let Process { id, parent, comm, cmdline, uid, exe } = process;
     let ProcessId { pid, start_ticks } = id;
     for n in [*at_start, *now, *acquired, *released, *found, *vanished, *start_ticks] {

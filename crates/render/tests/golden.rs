@@ -100,6 +100,11 @@ fn nothing_found() {
 }
 
 #[test]
+fn growth_without_a_verdict_is_no_all_clear() {
+    check("growing-80.txt", &made::growing_too_briefly(), Output::Text(TEXT));
+}
+
+#[test]
 fn thread_leak() {
     check("threads-80.txt", &made::thread_leak(), Output::Text(TEXT));
     check("threads-100.txt", &made::thread_leak(), Output::Text(Form { width: 100, ..TEXT }));

@@ -29,29 +29,44 @@ pub fn closers(page: &mut Page, verdict: &Verdict) {
         };
         return labelled(page, label, text);
     }
-    for (index, closer) in verdict.closed_by.iter().take(CLOSERS).enumerate() {
-        let text = closer_line(closer, all, page.form.charset);
+    let places = places(&verdict.closed_by, page.form.charset);
+    for (index, (place, how, count)) in places.iter().take(CLOSERS).enumerate() {
+        let share = units::share(*count, all);
+        let gone = format!("{} by {how} ({share})", units::count(*count));
+        let text = place.clone().and(Style::Plain, gone);
         labelled(page, if index == 0 { label } else { "" }, text);
     }
-    let rest: u64 = verdict.closed_by.iter().skip(CLOSERS).map(|closer| closer.count).sum();
+    let rest: u64 = places.iter().skip(CLOSERS).map(|(_, _, count)| count).sum();
     if rest > 0 {
-        let places = verdict.closed_by.len() - CLOSERS;
+        let places = places.len() - CLOSERS;
         let places = units::count_of(places as u64, "other place", "other places");
         labelled(page, "", Text::plain(format!("{} at {places}", units::count(rest))));
     }
 }
 
-/// "finish_request  src/send.c:60  272 by close (100 %)".
-fn closer_line(closer: &Closer, all: u64, charset: Charset) -> Text {
-    let (count, share) = (units::count(closer.count), units::share(closer.count, all));
-    let count = format!("{count} by {} ({share})", charset.sentence(&closer.how));
-    let Some(frame) = site::frame_at(&closer.frames, closer.at) else { return Text::plain(count) };
+/// Where and how siblings go, and how many; closers that differ only in how they were reached are one.
+fn places(closers: &[Closer], charset: Charset) -> Vec<(Text, String, u64)> {
+    let mut places: Vec<(Text, String, u64)> = Vec::new();
+    for closer in closers {
+        let (place, how) = (place(closer, charset), charset.sentence(&closer.how));
+        match places.iter_mut().find(|known| known.0 == place && known.1 == how) {
+            Some((_, _, count)) => *count += closer.count,
+            None => places.push((place, how, closer.count)),
+        }
+    }
+    places.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+    places
+}
+
+/// "finish_request  src/send.c:60  ", or nothing where no stack was seen.
+fn place(closer: &Closer, charset: Charset) -> Text {
+    let Some(frame) = site::frame_at(&closer.frames, closer.at) else { return Text::default() };
     let text = Text::default().and(Style::Strong, site::function(frame, charset));
     let text = match &frame.symbol.function {
         Some(_) => text.and(Style::Plain, "  ").and_solid(Style::Dim, site::place(frame, charset)),
         None => text,
     };
-    text.and(Style::Plain, format!("  {count}"))
+    text.and(Style::Plain, "  ")
 }
 
 /// Born, gone, how long they lived, and the oldest one alive.
@@ -99,5 +114,30 @@ fn lived(life: &Lifetimes) -> Option<String> {
             Some(text + ", the last after " + &longest)
         }
         _ => Some(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fdscope_model::stack::{Frame, Symbol};
+
+    #[test]
+    fn closers_of_one_place_are_one() {
+        let closer = |function: &str, how: &str, count| {
+            let symbol = Symbol { function: Some(function.to_string()), ..Symbol::default() };
+            let frame =
+                Frame { symbol, module: "app".into(), build_id: None, offset: 16, plumbing: false };
+            Closer { how: how.to_string(), frames: vec![frame], at: Some(0), count }
+        };
+        let closers = [
+            closer("quit", "close", 5),
+            closer("reap", "close", 4),
+            closer("reap", "close", 3),
+            closer("reap", "dup2", 2),
+        ];
+        let counts: Vec<u64> =
+            places(&closers, Charset::Utf8).into_iter().map(|(_, _, count)| count).collect();
+        assert_eq!(counts, [7, 5, 2]);
     }
 }

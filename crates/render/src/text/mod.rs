@@ -28,6 +28,11 @@ mod unseen;
 /// Leaks and suspects shown whole; those after them get their sentence, their line and what to do.
 const WHOLE: usize = 8;
 
+/// Growing sites without a verdict that get their sentence at the top.
+const GROWING: usize = 3;
+/// Fewer survivors than this are the noise of any program.
+const LEAST_GROWTH: u64 = 5;
+
 /// The whole report.
 pub fn report(report: &Report, form: Form) -> String {
     let mut page = Page::new(form);
@@ -71,7 +76,7 @@ fn summary(page: &mut Page, report: &Report) {
     let suspects =
         (suspects > 0).then(|| (Style::Suspect, units::count_of(suspects, "suspect", "suspects")));
     let answer = match (leaks, suspects) {
-        (None, None) => Text::default().and(Style::Good, "No leak found"),
+        (None, None) => unsuspected(report),
         (Some((style, text)), None) | (None, Some((style, text))) => {
             Text::default().and(style, text)
         }
@@ -90,8 +95,39 @@ fn summary(page: &mut Page, report: &Report) {
     page.paragraph(&answer.and(Style::Plain, rest), 0);
     if detailed(report).next().is_none() {
         page.gap();
+        for verdict in growing(report).take(GROWING) {
+            let sentence = headline::headline(verdict, charset);
+            page.paragraph(&Text::plain("  ").and_text(sentence), 4);
+        }
+        if growing(report).next().is_some() {
+            page.gap();
+        }
         page.paragraph(&Text::plain(what_nothing_means(report, &watched)), 0);
     }
+}
+
+/// The answer where nothing is even suspected; growth that was watched too briefly is no all-clear.
+fn unsuspected(report: &Report) -> Text {
+    match growing(report).count() as u64 {
+        0 => Text::default().and(Style::Good, "No leak found"),
+        sites => {
+            let sites = units::count_of(sites, "growing site", "growing sites");
+            Text::default().and(Style::Suspect, format!("Too soon to judge {sites}"))
+        }
+    }
+}
+
+/// Sites without a verdict yet whose number surely grew, in processes that live.
+fn growing(report: &Report) -> impl Iterator<Item = &Verdict> {
+    let lives = |verdict: &Verdict| {
+        report.totals.iter().any(|total| total.process.id.pid == verdict.pid && !total.gone)
+    };
+    report.verdicts.iter().filter(move |verdict| {
+        verdict.level == Level::TooSoon
+            && verdict.acquired.saturating_sub(verdict.released) >= LEAST_GROWTH
+            && verdict.rate.is_some_and(|rate| rate.low_per_s > 0.0)
+            && lives(verdict)
+    })
 }
 
 fn targets(report: &Report, charset: Charset) -> String {
@@ -119,9 +155,10 @@ fn what_nothing_means(report: &Report, watched: &str) -> String {
     let gone = units::count(sum(|v| v.released));
     let sites = units::count_of(report.verdicts.len() as u64, "site", "sites");
     let waiting = report.verdicts.iter().any(|verdict| verdict.level == Level::TooSoon);
-    let proof = match waiting {
-        true => "Some sites were not watched long enough for a verdict: see below.",
-        false => "No site kept growing while it was watched.",
+    let proof = match (growing(report).next(), waiting) {
+        (Some(_), _) => "What grows may be a leak or a warm-up: watch for longer to know.",
+        (None, true) => "Some sites were not watched long enough for a verdict: see below.",
+        (None, false) => "No site kept growing while it was watched.",
     };
     format!(
         "{born} acquired and {gone} released at {sites} in {watched}. {proof} This does not prove \

@@ -68,6 +68,7 @@ pub fn total(pid: u32, comm: &str, at_start: u64, now: u64, values: Vec<u64>) ->
         found: 0,
         vanished: 0,
         agrees: Some(true),
+        processes: 1,
     }
 }
 
@@ -128,6 +129,8 @@ pub fn quiet(level: Level, function: &str, acquired: u64, released: u64, live: u
         closed_by: Vec::new(),
         examples: Vec::new(),
         advice: String::new(),
+        processes: 1,
+        known_in_s: None,
     }
 }
 
@@ -235,6 +238,18 @@ fn double_close() -> Misuse {
         at: Some(0),
         earlier: vec![frame("finish_request", "src/send.c", 60)],
     }
+}
+
+/// A leak after twelve seconds: nothing is known yet, but it must not read as an all-clear.
+pub fn growing_too_briefly() -> Report {
+    let mut report = leak_with_stack();
+    report.verdicts.truncate(1);
+    let verdict = &mut report.verdicts[0];
+    (verdict.level, verdict.rule) = (Level::TooSoon, "short");
+    verdict.evidence = vec!["140 files stay; 12 s are too few to say more.".to_string()];
+    report.ended = Monotonic(report.begun.0 + 12 * SECOND);
+    report.command = "fdscope leak -d 12s 812".to_string();
+    report
 }
 
 /// A stripped program: modules and offsets are all there is.
@@ -453,6 +468,7 @@ pub fn all() -> Vec<(&'static str, Report)> {
     vec![
         ("nothing found", nothing_found()),
         ("leak with stack", leak_with_stack()),
+        ("growing too briefly", growing_too_briefly()),
         ("leak without symbols", leak_without_symbols()),
         ("suspect with losses", suspect_with_losses()),
         ("thread leak", thread_leak()),
