@@ -90,6 +90,8 @@ impl Watch {
             watch.sample_from_now_on(process.id.pid);
             watch.interpreters.expect(process.id.pid);
         }
+        // Before all that takes time: births before this have native frames only.
+        watch.interpreters.look(&mut watch.live, &mut watch.stacks, Duration::ZERO)?;
         if !launching {
             watch.know_again(processes.iter().map(|process| process.id.pid));
         }
