@@ -738,6 +738,23 @@ static __always_inline __u64 chosen(const struct call *call, __u32 arg)
 	return argument(call->regs, 4, call->compat);
 }
 
+#define WNOWAIT 0x01000000
+#define CLD_EXITED 1
+#define CLD_DUMPED 3
+
+/* waitid says in siginfo_t which child it took: si_code is the third int, si_pid stands at the next pointer's place. */
+static __always_inline bool read_reaped(struct record *made, struct call *call)
+{
+	__s32 info[5] = {};
+
+	if (call->args[3] & WNOWAIT || bpf_probe_read_user(info, sizeof(info), (void *)call->args[2]))
+		return false;
+	if (info[2] < CLD_EXITED || info[2] > CLD_DUMPED)
+		return false;
+	made->args[1] = call->compat ? info[3] : info[4];
+	return true;
+}
+
 /* Fills the slots of a call that succeeded. False: nothing happened to any handle. */
 static __always_inline bool fill_slots(struct record *made, struct call *call, __u32 mask)
 {
@@ -803,6 +820,8 @@ static __always_inline bool fill_slots(struct record *made, struct call *call, _
 			return false;
 		made->args[0] = (__u32)fds[0];
 		return true;
+	case OP_WAITID:
+		return read_reaped(made, call);
 	case OP_PLAIN:
 	case OP_RESCAN:
 		return true;

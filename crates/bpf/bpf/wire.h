@@ -46,6 +46,7 @@ enum op {
 	OP_INT_AT = 12,       /* an int that is no descriptor at the pointer in argument `arg`: timer_create */
 	OP_RESCAN = 13,       /* close_range and others that move many: the table must be read again */
 	OP_SOCKOPT = 15,      /* socket options that make descriptors: level in argument 1, option in 2, value at 3 */
+	OP_WAITID = 16,       /* the child reaped, if one was, goes to args[1] */
 	OP_SOCKETCALL = 14,   /* i386: the call number in argument 0, its arguments at argument 1 */
 };
 

@@ -304,14 +304,13 @@ fn decode_watch<'a>(
     });
 }
 
-/// A child is gone once it was waited for. With WUNTRACED and the like the status would have to be looked at; the next
-/// sample of zombies corrects what is left out here.
+/// A child is gone once it was waited for. With WUNTRACED and the like wait4's status would have to be looked at; the
+/// next sample of zombies corrects what is left out here. Of waitid the program tells only children that were reaped.
 fn decode_wait<'a>(record: &Record, call: &HandleCall, tell: &mut dyn FnMut(Body<'a>)) {
     const WUNTRACED_WCONTINUED: u64 = 2 | 8;
-    const P_PID: u64 = 1;
     let child = match call.effect {
         Effect::Wait if record.args[2] & WUNTRACED_WCONTINUED == 0 => record.ret,
-        Effect::WaitId if record.ret == 0 && record.args[0] == P_PID => record.args[1] as i64,
+        Effect::WaitId if record.ret == 0 => record.args[1] as i64,
         _ => 0,
     };
     if child > 0 {

@@ -20,6 +20,7 @@ const INT_AT: u8 = 12;
 const RESCAN: u8 = 13;
 const SOCKETCALL: u8 = 14;
 const SOCKOPT: u8 = 15;
+const WAITID: u8 = 16;
 
 const NO_STACK: u8 = 0;
 const BIRTH_STACK: u8 = 1;
@@ -46,7 +47,8 @@ pub fn action(effect: Effect, call: u16) -> Option<Action> {
         Effect::TimerCreate => (INT_AT, 2, BIRTH_STACK, 0),
         Effect::AddWatch => (PLAIN, 0, BIRTH_STACK, 0),
         Effect::TimerDelete | Effect::RemoveWatch => (PLAIN, 0, DEATH_STACK, 0),
-        Effect::Wait | Effect::WaitId => (PLAIN, 0, NO_STACK, 0),
+        Effect::Wait => (PLAIN, 0, NO_STACK, 0),
+        Effect::WaitId => (WAITID, 2, NO_STACK, 0),
         Effect::SocketCall => (SOCKETCALL, 0, BIRTH_STACK, 0),
         // Births of processes and threads come from the scheduler's tracepoints. Registrations and mappings are
         // counted by sampling: hooking these calls would cost busy servers more than it tells.

@@ -1,7 +1,7 @@
 //! What living handles are called: asked of the kernel while they live, remembered for when they do not.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use fdscope_analyze::Ledger;
 use fdscope_model::{FdNumber, HandleKind, Name, Pid, Tid, kind};
@@ -69,15 +69,9 @@ impl NameBook {
             .and_then(|dir| dir.read_link(&format!("fd/{fd}"), "read link").ok());
         let name =
             now.or_else(|| self.descriptors.borrow().get(&(pid, fd)).map(|kept| kept.1.clone()))?;
-        Some(self.endpoint(pid, &name).unwrap_or(name))
-    }
-
-    /// What a socket is connected to: `tcp 10.0.0.1:80->10.0.0.2:4242 ESTABLISHED` for `socket:[17]`.
-    fn endpoint(&self, pid: Pid, link: &Name) -> Option<Name> {
-        let digits = link.bytes().strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-        let inode: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        let found = self.proc.endpoints(pid, &BTreeSet::from([inode])).ok()?;
-        found.get(&inode).map(|endpoint| endpoint.text())
+        let socket = name.bytes().starts_with(b"socket:[");
+        let text = socket.then(|| self.proc.socket_text(pid, fd)).flatten();
+        Some(text.unwrap_or(name))
     }
 
     /// The name of a thread: asked for now, else as last known.
