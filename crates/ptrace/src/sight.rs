@@ -21,6 +21,11 @@ pub fn sight(launched: bool, unanswered: &[Tid], options: Options) -> Sight {
             why: "no system call result names them".into(),
             cure: Some("re-reading the table finds them without a stack".into()),
         },
+        Blind {
+            what: "Python's own frames in stacks".into(),
+            why: "only native frames are read at a stop".into(),
+            cure: Some("use --source bpf".into()),
+        },
     ];
     if cfg!(target_arch = "x86_64") {
         blind.push(Blind {
