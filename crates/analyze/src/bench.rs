@@ -77,6 +77,8 @@ impl Bench<'_> {
             ruled_out: ruled_out(case, rule),
             closed_by: closed_by.clone(),
             examples,
+            processes: facts.processes,
+            known_in_s: case.is_undecided(rule).then(|| case.known_in_s()),
             advice: advice(case, rule.level, closer.as_deref(), name.bytes()),
         }
     }
@@ -98,6 +100,11 @@ impl Bench<'_> {
             Place::Pattern(pattern) => site.pattern = Some(self.ledger.patterns.name(pattern)),
             Place::Skipped => site.pattern = Some("(stack not taken: the source was busy)".into()),
             Place::Unseen => site.pattern = Some("(neither stack nor name seen)".into()),
+            Place::Gone => {
+                let comm = self.comm(facts.pid);
+                let text = format!("(code of `{comm}`, gone before its mappings were read)");
+                site.pattern = Some(text.as_str().into());
+            }
             Place::Code(_) | Place::Stack(_) => {}
         }
         if let Some(stack) = self.stack_of(facts) {

@@ -1,9 +1,9 @@
 //! A case: all that the rules ask about one site, worked out once.
 
-use fdscope_model::Monotonic;
+use fdscope_model::{Level, Monotonic};
 
 use crate::rules::{
-    ENDED_WINDOW_S, FEW, LONG_S, SURVIVORS_LONG, SURVIVORS_SHORT, WINDOW_S, WINDOWS,
+    ENDED_WINDOW_S, FEW, LONG_S, Rule, SURVIVORS_LONG, SURVIVORS_SHORT, WINDOW_S, WINDOWS,
 };
 use crate::shape::{CACHE_LIKELY, CACHE_UNLIKELY, Shape, shape};
 use crate::site::Facts;
@@ -232,6 +232,11 @@ impl<'a> Case<'a> {
         let older_s = if self.is_turnover() { older_s.max(WINDOW_S) } else { 0.0 };
         let slow_s = if self.is_growing() && self.slows() { self.watched_s() } else { 0.0 };
         window_s.max(birth_s).max(older_s).max(slow_s).max(1.0)
+    }
+
+    /// True if watching on will settle the question by itself.
+    pub(crate) fn is_undecided(&self, rule: &Rule) -> bool {
+        rule.level == Level::TooSoon && !self.ended() && rule.name != "load-ended"
     }
 
     /// True if nothing forbids certainty. Counted groups have no stacks by their nature.

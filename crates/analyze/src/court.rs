@@ -52,6 +52,10 @@ impl<'a> Court<'a> {
         Surroundings { now: facts.ended.map_or(here.now, |ended| ended.min(here.now)), ..here }
     }
 
+    pub(crate) fn is_child(&self, pid: Pid) -> bool {
+        self.around.get(&pid).is_some_and(|here| here.beginning.is_child())
+    }
+
     pub(crate) fn decide<'b>(&self, facts: &'b Facts) -> Decided<'b> {
         let mut case = Case::new(facts, self.around(facts));
         if case.overdue() > 0 && !self.turned.is_empty() {

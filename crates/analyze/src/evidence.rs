@@ -80,7 +80,6 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
     let made = handles(facts.acquired, kind);
     let (alive, released) = (count(case.alive()), count(facts.released));
     match told.rule.name {
-        "churn" => format!("{made} came and went in {watched}: none is left."),
         "open-at-exit" | "growth-until-exit" => {
             format!(
                 "{alive} of {made} of {watched} were not {} when the process ended.",
@@ -88,8 +87,13 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
             )
         }
         "released-by-exit" => {
-            format!("{alive} of {made} lived until their process ended, which released them.")
+            let (by_exit, many) = (count(facts.by_exit), processes(facts.processes));
+            format!("{by_exit} of {made} of {many} lived until its end, which released them.")
         }
+        "churn" if facts.processes > 1 => {
+            format!("{made} of {} came and went: none is left.", processes(facts.processes))
+        }
+        "churn" => format!("{made} came and went in {watched}: none is left."),
         "collector" => format!(
             "{alive} of {made} live; the number fell {} times by a large part at once, by up to {}, as under a garbage \
              collector or a batch that is cleared.",
@@ -119,6 +123,15 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
         }
         _ if facts.counted => more(case, told),
         _ => grows(case, told),
+    }
+}
+
+/// "the process", "each of 512 processes".
+fn processes(number: u64) -> String {
+    if number == 1 {
+        "the process".to_owned()
+    } else {
+        format!("each of {} processes", count(number))
     }
 }
 
@@ -299,6 +312,12 @@ fn held(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
             "The {} descriptors are {} open file descriptions: some are duplicates.",
             count(alive),
             count(told.descriptions)
+        ));
+    }
+    if case.facts.processes > 1 && alive > 0 {
+        lines.push(format!(
+            "{} processes of this name did so; this is one of the worst.",
+            count(case.facts.processes)
         ));
     }
     if !told.counts.is_empty() {

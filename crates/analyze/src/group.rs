@@ -79,6 +79,8 @@ pub(crate) struct Group {
     pub(crate) call: &'static str,
     /// Set when the process ended: nothing is counted after it.
     pub(crate) ended: Option<Monotonic>,
+    /// How many ended processes this is the history of.
+    pub(crate) processes: u64,
     /// Who lived when the process ended.
     pub(crate) at_exit: Vec<Survivor>,
 }
@@ -100,6 +102,7 @@ impl Group {
             closers: Vec::new(),
             call: "",
             ended: None,
+            processes: 1,
             at_exit: Vec::new(),
         }
     }
@@ -110,6 +113,31 @@ impl Group {
             Some(index) => self.closers[index].1 += 1,
             None if self.closers.len() < MOST_CLOSERS => self.closers.push((closer, 1)),
             None => self.closers[MOST_CLOSERS - 1].1 += 1,
+        }
+    }
+
+    /// Adds the history of an ended process's like group: what it held at its end was released by that.
+    fn absorb(&mut self, other: &Group) {
+        self.processes += other.processes;
+        self.acquired += other.acquired;
+        self.released += other.acquired;
+        self.found += other.found;
+        self.last_birth = self.last_birth.max(other.last_birth);
+        self.bins.add(&other.bins);
+        self.ages.add(&other.ages);
+        if let Some(ended) = other.ended {
+            let open = other.acquired.saturating_sub(other.released);
+            self.bins.fall(ended, u32::try_from(open).unwrap_or(u32::MAX));
+            for row in other.at_exit.iter().filter(|row| row.watched) {
+                self.ages.record(ended.since_ns(row.born));
+                self.closed_by(CloserKey { how: "exit", stack: None });
+            }
+        }
+        for &(closer, count) in &other.closers {
+            (0..count).for_each(|_| self.closed_by(closer));
+        }
+        if self.call.is_empty() {
+            self.call = other.call;
         }
     }
 
@@ -194,6 +222,20 @@ impl Groups {
         if let Some(group) = self.slots[number as usize].take() {
             self.by_key.remove(&group.key);
             self.free.push(number);
+        }
+    }
+
+    /// Makes a group of an ended process part of the like group of another process that ended.
+    pub(crate) fn merge_into(&mut self, number: u32, heir: Pid) {
+        let Some(group) = self.slots[number as usize].clone() else { return };
+        self.remove(number);
+        if group.acquired == 0 {
+            return;
+        }
+        let into = self.find_or_make(GroupKey { pid: heir, ..group.key });
+        if let Some(into) = self.get_mut(into) {
+            into.absorb(&group);
+            into.ended = into.ended.max(group.ended);
         }
     }
 

@@ -80,11 +80,14 @@ impl Ledger {
     ) -> Judgement {
         let mut frames = Frames::default();
         let followed = self.sites(&mut frames, symbols);
+        let followed = self.settle_ended(followed, now, names);
         let counted = self.counted_sites();
         let court = Court::new(self, &followed, now, names);
         let mut decided: Vec<Decided<'_>> =
             followed.iter().filter(|facts| facts.acquired > 0).map(|f| court.decide(f)).collect();
-        decided.extend(counted.iter().map(|(facts, live)| court.decide_counted(facts, *live)));
+        let counts = counted.iter().map(|(facts, live)| court.decide_counted(facts, *live));
+        // What was only counted in a process that ended is gone with it, unless it kept growing.
+        decided.extend(counts.filter(|one| !one.case.ended() || one.rule.level >= Level::Suspect));
         let mut bench = Bench { ledger: self, frames, symbols, names };
         bench.fold_dups(&mut decided);
         bench.fold_counted(&mut decided);
@@ -105,11 +108,7 @@ impl Ledger {
             .collect()
     }
 
-    fn totals(&self, now: Monotonic) -> Vec<Total> {
-        self.pids().into_iter().filter_map(|pid| self.total(pid, now)).collect()
-    }
-
-    fn total(&self, pid: Pid, now: Monotonic) -> Option<Total> {
+    pub(crate) fn total(&self, pid: Pid, now: Monotonic) -> Option<Total> {
         let watched = self.processes.get(&pid)?;
         let open =
             self.tables.of(pid).iter().map(|&slot| self.tables.get(slot).fds.len() as u64).sum();
@@ -125,6 +124,7 @@ impl Ledger {
             found: watched.found,
             vanished: watched.vanished,
             agrees: watched.agrees,
+            processes: 1 + watched.merged,
         })
     }
 

@@ -16,6 +16,7 @@ mod case;
 mod counted;
 mod court;
 mod death;
+mod ended;
 mod entry;
 mod evidence;
 mod fold;

@@ -10,9 +10,10 @@ use crate::hash::FastSet;
 use crate::ledger::Ledger;
 use crate::misuse::Inherited;
 use crate::place::Place;
+use crate::rules::OPEN_AT_EXIT;
 use crate::watched::Beginning;
 
-/// The most ended processes remembered for the report; the first to end is the first forgotten.
+/// The most ended processes remembered one by one; the first to end is the first to be added to a later one of its name.
 const MOST_ENDED: usize = 1024;
 
 /// The most survivors remembered of one group when its process ends.
@@ -212,22 +213,30 @@ impl Ledger {
 
     /// Ends the histories of a process's groups, but for those whose handles live on in another process.
     fn freeze(&mut self, pid: Pid, at: Monotonic, handed_over: &FastSet<u32>) {
+        let mut left_many = false;
         for number in self.groups.of(pid) {
             let Some(group) = self.groups.get_mut(number) else { continue };
             match (handed_over.contains(&number), group.acquired) {
                 (true, _) => {}
                 (false, 0) => self.groups.remove(number),
-                (false, _) => group.ended = Some(at),
+                (false, _) => {
+                    group.ended = Some(at);
+                    left_many |= group.at_exit.len() >= OPEN_AT_EXIT;
+                }
             }
         }
+        self.watched(pid).left_many = left_many;
     }
 
     fn forget_oldest_ended(&mut self) {
-        let ended = || self.processes.iter().filter_map(|(pid, w)| Some((w.ended?, *pid)));
-        if ended().count() <= MOST_ENDED {
+        if self.ended <= MOST_ENDED {
             return;
         }
-        if let Some((_, pid)) = ended().min() {
+        // Those that left much open are findings, and kept longest.
+        let ended =
+            self.processes.iter().filter_map(|(pid, w)| Some((w.left_many, w.ended?, *pid)));
+        if let Some((_, _, pid)) = ended.min() {
+            self.bequeath(pid);
             self.forget(pid);
         }
     }

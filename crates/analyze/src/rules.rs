@@ -39,6 +39,11 @@ pub(crate) struct Rule {
 /// Every rule, in order of precedence.
 pub(crate) const RULES: &[Rule] = &[
     // Nothing stays.
+    Rule {
+        name: "released-by-exit",
+        level: Level::Steady,
+        applies: |c| c.alive() == 0 && c.facts.by_exit > 0,
+    },
     Rule { name: "churn", level: Level::Steady, applies: |c| c.alive() == 0 },
     Rule {
         name: "collector",

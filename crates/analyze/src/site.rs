@@ -23,6 +23,8 @@ pub(crate) enum Place {
     Stack(StackId),
     /// A name pattern.
     Pattern(u32),
+    /// Code of a process that was gone before its mappings were read.
+    Gone,
     /// Stacks that the source was too busy to take.
     Skipped,
     /// Nothing is known.
@@ -55,6 +57,10 @@ pub(crate) struct Facts {
     pub(crate) call: &'static str,
     /// When its process ended, if it did.
     pub(crate) ended: Option<Monotonic>,
+    /// Of those released, how many were by the end of their process.
+    pub(crate) by_exit: u64,
+    /// How many processes this is of: ended children of one program are told together.
+    pub(crate) processes: u64,
     /// True if known by counts only: single births were not seen, and there are no stacks by its nature.
     pub(crate) counted: bool,
 }
@@ -74,11 +80,22 @@ impl Frames {
         self.stacks.entry(stack).or_insert_with(|| symbols.symbolize(stack))
     }
 
+    /// True if a stack is symbolized already or may still be, for merging.
+    fn has_room(&self, stack: StackId) -> bool {
+        self.stacks.len() < MOST_SYMBOLIZED || self.stacks.contains_key(&stack)
+    }
+
     /// The frames of a stack as far as it was symbolized.
-    fn place(&mut self, stack: StackId, symbols: &mut dyn Symbolizer) -> Place {
+    fn place(&mut self, stack: StackId, has_ended: bool, symbols: &mut dyn Symbolizer) -> Place {
         let symbolized = self.of(stack, symbols);
         let at = symbolized.at.unwrap_or(0);
-        let Some(frame) = symbolized.frames.get(at) else { return Place::Stack(stack) };
+        let Some(frame) = symbolized.frames.get(at) else {
+            return if has_ended { Place::Gone } else { Place::Stack(stack) };
+        };
+        // In a living process code outside any file is generated; an address of one that is gone says nothing.
+        if has_ended && frame.module.is_empty() && frame.symbol.function.is_none() {
+            return Place::Gone;
+        }
         // Inlined functions share their address: the function tells them apart.
         let key = (frame.symbol.function.clone(), frame.module.clone(), frame.offset);
         let next = self.numbers.len() as u32;
@@ -119,10 +136,12 @@ impl Ledger {
             self.groups.iter().filter(|(_, g)| g.key.source != Source::Inherited).collect();
         order.sort_by_key(|(_, g)| (std::cmp::Reverse((g.live, g.acquired)), g.key));
         let mut sites: BTreeMap<(Pid, HandleKind, Place), Facts> = BTreeMap::new();
-        for (rank, (number, group)) in order.into_iter().enumerate() {
+        for (number, group) in order {
             let rows = survivors.remove(&number).unwrap_or_default();
             let place = match group.key.source {
-                Source::Stack(stack) if rank < MOST_SYMBOLIZED => frames.place(stack, symbols),
+                Source::Stack(stack) if frames.has_room(stack) => {
+                    frames.place(stack, group.ended.is_some(), symbols)
+                }
                 Source::Stack(stack) => Place::Stack(stack),
                 Source::Pattern(pattern) => Place::Pattern(pattern),
                 Source::Skipped => Place::Skipped,
@@ -197,6 +216,8 @@ impl Facts {
             stacks: 0,
             call: group.call,
             ended: group.ended,
+            by_exit: 0,
+            processes: 1,
             counted: false,
         }
     }
@@ -222,11 +243,14 @@ impl Facts {
             stacks: 0,
             call: "",
             ended,
+            by_exit: 0,
+            processes: 1,
             counted: true,
         }
     }
 
     fn merge(&mut self, group: &Group, rows: Vec<Survivor>) {
+        self.processes = self.processes.max(group.processes);
         self.acquired += group.acquired;
         self.released += group.released;
         self.existing += u64::from(group.existing);
@@ -254,7 +278,13 @@ impl Facts {
         self.survivors.sort_by_key(|row| (row.born, row.fd, row.tid));
     }
 
-    fn absorb(&mut self, other: Facts) {
+    /// Adds another site that is to be told with this one.
+    pub(crate) fn absorb(&mut self, other: Facts) {
+        // Of one process, a site has one group of each kind: only other processes add to their number.
+        self.processes += if other.pid == self.pid { 0 } else { other.processes };
+        self.ended = self.ended.max(other.ended);
+        self.by_exit += other.by_exit;
+        self.any_stack = self.any_stack.or(other.any_stack);
         self.acquired += other.acquired;
         self.released += other.released;
         self.existing += other.existing;
@@ -272,7 +302,7 @@ impl Facts {
 
     /// True if the births came with stacks.
     pub(crate) fn has_stacks(&self) -> bool {
-        matches!(self.place, Place::Code(_) | Place::Stack(_))
+        matches!(self.place, Place::Code(_) | Place::Stack(_) | Place::Gone)
     }
 
     /// The stack most survivors share; of those that no survivor has, none.

@@ -63,6 +63,10 @@ pub(crate) struct Watched {
     pub(crate) limits: Vec<Limit>,
     /// A reconcile under way.
     pub(crate) touched: Option<Touched>,
+    /// Ended processes of the same name that were added to this one and forgotten.
+    pub(crate) merged: u64,
+    /// True if it ended with more of one group open than can be passed over.
+    pub(crate) left_many: bool,
 }
 
 impl Watched {
@@ -84,11 +88,28 @@ impl Watched {
             curve: Bins::new(origin),
             limits: Vec::new(),
             touched: None,
+            merged: 0,
+            left_many: false,
         }
     }
 
     pub(crate) fn comm(&self) -> Name {
         self.process.comm.clone()
+    }
+
+    /// Takes over the totals of another process that is to be forgotten.
+    pub(crate) fn inherit(&mut self, gone: &Watched) {
+        self.merged += 1 + gone.merged;
+        self.at_start += gone.at_start;
+        self.acquired += gone.acquired;
+        self.released += gone.released;
+        self.found += gone.found;
+        self.vanished += gone.vanished;
+        self.agrees = match (self.agrees, gone.agrees) {
+            (Some(a), Some(b)) => Some(a && b),
+            (a, b) => a.or(b),
+        };
+        self.curve.add(&gone.curve);
     }
 
     /// Keys of the handles that are not descriptors, in order.

@@ -7,8 +7,8 @@ use fdscope_model::event::{Acquire, AcquireCause, Body, Event, Fail, Release, Re
 use fdscope_model::process::Sample;
 use fdscope_model::verdict::MisuseKind;
 use fdscope_model::{
-    FdNumber, HandleKey, HandleKind, Level, Limit, LimitName, Monotonic, Name, Pid, StackId,
-    TableId, Tid, Trace, Verdict,
+    FdNumber, Frame, HandleKey, HandleKind, Level, Limit, LimitName, Monotonic, Name, Pid, StackId,
+    Symbol, Symbolized, Symbolizer, TableId, Tid, Trace, Verdict,
 };
 use support::{PID, Play, SITE, Stage, TABLE, Table, on_site, worst};
 
@@ -372,6 +372,98 @@ fn forked_children_that_come_and_go_leave_nothing_behind() {
     assert_eq!(hand.ledger.live(Pid(10)).len(), 37);
     assert!(hand.ledger.pids().len() <= 1100);
     assert_eq!(hand.judge().verdicts.len(), 37);
+}
+
+impl Hand {
+    /// A child of process 10 that runs `comm`, opens a file at each of `stacks` and ends.
+    fn child(&mut self, pid: u32, comm: &str, stacks: std::ops::Range<u32>) {
+        let table = u64::from(pid);
+        let fork = Body::Fork {
+            child: Pid(pid),
+            child_table: TableId(table),
+            parent_table: TableId(1),
+            trace: Trace::None,
+        };
+        self.tell(10, fork);
+        self.tell(pid, Body::Exec { table: TableId(table), comm: comm.into() });
+        for (index, stack) in stacks.enumerate() {
+            self.open(pid, table, 10 + index as u32, stack, None);
+        }
+        self.open(pid, table, 3, 50, None);
+        self.close(pid, table, 3, 51);
+        self.tell(pid, Body::Exit { table: TableId(table) });
+    }
+}
+
+#[test]
+fn many_children_of_one_program_are_one_row() {
+    let mut hand = Hand::new();
+    hand.open(10, 1, 3, 40, Some(true));
+    (0..3000).for_each(|child| hand.child(100 + child, "cat", 1..4));
+    let judgement = hand.judge();
+    let rows: Vec<_> = judgement.verdicts.iter().filter(|v| v.comm == Name::from("cat")).collect();
+    assert_eq!(rows.len(), 4, "{rows:#?}");
+    for row in rows {
+        assert_eq!((row.level, row.live, row.acquired), (Level::Steady, 0, 3000));
+        assert_eq!((row.processes, row.released), (3000, 3000));
+    }
+    assert_eq!(judgement.totals.len(), 2);
+    let cat = &judgement.totals[1];
+    assert_eq!((cat.processes, cat.gone), (3000, true));
+    assert_eq!((cat.acquired, cat.released), (12_000, 6000), "the copy of fd 3 is closed by exec");
+}
+
+#[test]
+fn addresses_of_children_gone_too_soon_are_one_site() {
+    /// No stack has a module or a name.
+    struct Bare;
+    impl Symbolizer for Bare {
+        fn symbolize(&mut self, stack: StackId) -> Symbolized {
+            let frame = Frame {
+                symbol: Symbol::default(),
+                module: Name::default(),
+                build_id: None,
+                offset: u64::from(stack.0),
+                plumbing: false,
+            };
+            Symbolized { frames: vec![frame], at: Some(0) }
+        }
+    }
+    let mut hand = Hand::new();
+    hand.open(10, 1, 3, 40, Some(true));
+    (0..50).for_each(|child| hand.child(100 + child, "cat", 10 * child..10 * child + 3));
+    let names = Names { handle: &|_, _| None, thread: &|_, _| None };
+    let judgement = hand.ledger.judge(Monotonic(hand.now), &mut Bare, names);
+    let rows: Vec<_> = judgement.verdicts.iter().filter(|v| v.comm == Name::from("cat")).collect();
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    let name = "(code of `cat`, gone before its mappings were read)";
+    assert_eq!(rows[0].site.pattern, Some(name.into()));
+    assert_eq!((rows[0].level, rows[0].acquired, rows[0].live), (Level::Steady, 200, 0));
+}
+
+#[test]
+fn a_child_that_leaves_much_open_is_told_beside_its_orderly_siblings() {
+    let mut hand = Hand::new();
+    hand.open(10, 1, 3, 40, Some(true));
+    (0..1500).for_each(|child| hand.child(100 + child, "cc", 1..4));
+    for child in [5000, 5001] {
+        let fork = Body::Fork {
+            child: Pid(child),
+            child_table: TableId(99),
+            parent_table: TableId(1),
+            trace: Trace::None,
+        };
+        hand.tell(10, fork);
+        hand.tell(child, Body::Exec { table: TableId(99), comm: "cc".into() });
+        (20..60 + child % 2).for_each(|fd| hand.open(child, 99, fd, 7, None));
+        hand.tell(child, Body::Exit { table: TableId(99) });
+    }
+    (0..1500).for_each(|child| hand.child(7000 + child, "cc", 1..4));
+    let judgement = hand.judge();
+    let worst = &judgement.verdicts[0];
+    assert_eq!((worst.level, worst.rule), (Level::Suspect, "open-at-exit"));
+    assert_eq!((worst.processes, worst.pid, worst.live), (2, Pid(5001), 41));
+    assert!(judgement.verdicts[1..].iter().all(|verdict| verdict.level < Level::Suspect));
 }
 
 #[test]

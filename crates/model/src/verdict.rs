@@ -184,6 +184,11 @@ pub struct Verdict {
     pub examples: Vec<Example>,
     /// What to do, in one sentence.
     pub advice: String,
+    /// How many processes this is said of; above 1 where ended children of one program are told together, and `pid` is
+    /// one of them.
+    pub processes: u64,
+    /// Seconds until the question will be settled, if things go on as they do; only for `TooSoon`.
+    pub known_in_s: Option<f64>,
 }
 
 /// Which misuse was seen.
@@ -264,6 +269,9 @@ pub struct Total {
     pub vanished: u64,
     /// At the last comparison, did the ledger equal the kernel's table? `None` if it could not be compared.
     pub agrees: Option<bool>,
+    /// How many processes these totals are of; above 1 where ended children of one program are added up, and `process`
+    /// is one of them.
+    pub processes: u64,
 }
 
 /// The answer of `fdscope leak`: what every writer (terminal, JSON, folded) prints.
