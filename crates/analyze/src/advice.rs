@@ -3,7 +3,7 @@
 use fdscope_model::{HandleKind, Level};
 
 use crate::case::Case;
-use crate::prose::{count, duration, duration_ns};
+use crate::prose::{about, count, duration_ns};
 
 /// How handles of a kind are given back, for the sentence of advice.
 struct Cure {
@@ -42,7 +42,7 @@ pub(crate) fn advice(case: &Case<'_>, level: Level, closer: Option<&str>, name: 
         Level::TooSoon if case.ended() => {
             "Run it longer, or attach to it while it works.".to_owned()
         }
-        Level::TooSoon => format!("Watch for about {} more.", duration(case.known_in_s())),
+        Level::TooSoon => format!("Watch for about {} more.", about(case.known_in_s())),
         Level::Suspect | Level::Leak => cure(case, closer, name),
     }
 }

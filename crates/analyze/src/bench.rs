@@ -43,6 +43,7 @@ impl Bench<'_> {
             closed_by: &closed_by,
             caller,
             descriptions: facts.descriptions(),
+            before: one.before,
             dups: one.dups.clone(),
             counts: one.counts.clone(),
             together: one.together,

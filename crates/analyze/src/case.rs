@@ -17,6 +17,9 @@ const CLOSED_LATE: f64 = 1.0 / 3.0;
 /// The load has ended if nothing was born for this share of the watch.
 const QUIET: f64 = 0.15;
 
+/// Seconds without a birth below which nothing is said of a plateau.
+const QUIET_S: f64 = 3.0;
+
 /// The share of a watch in which the rises of a counted group are believed.
 const SETTLED: f64 = 0.9;
 
@@ -232,6 +235,21 @@ impl<'a> Case<'a> {
         let older_s = if self.is_turnover() { older_s.max(WINDOW_S) } else { 0.0 };
         let slow_s = if self.is_growing() && self.slows() { self.watched_s() } else { 0.0 };
         window_s.max(birth_s).max(older_s).max(slow_s).max(1.0)
+    }
+
+    /// True for a counted group that lost as many as it gained.
+    pub(crate) fn falls(&self) -> bool {
+        self.facts.counted && self.facts.released >= self.facts.acquired
+    }
+
+    /// True if the births have stopped, for long enough to say so.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.shape.stopped() && (self.ended() || self.silence_s() >= QUIET_S)
+    }
+
+    /// Seconds without a birth that stays.
+    pub(crate) fn silence_s(&self) -> f64 {
+        self.shape.silence * self.span_s
     }
 
     /// True if watching on will settle the question by itself.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fdscope_model::{Monotonic, Name, Pid};
+use fdscope_model::{HandleKind, Level, Monotonic, Name, Pid};
 
 use crate::case::{Case, Surroundings, Turnover};
 use crate::group::{Group, Source, Survivor};
@@ -22,6 +22,8 @@ pub(crate) struct Court<'a> {
     around: BTreeMap<Pid, Surroundings>,
     /// Groups by name of handles from before the watch of which some were closed.
     turned: Vec<&'a Group>,
+    /// How many handles were there before the watch, by name.
+    older: BTreeMap<(Pid, HandleKind, u32), u64>,
 }
 
 impl<'a> Court<'a> {
@@ -44,7 +46,14 @@ impl<'a> Court<'a> {
             matches!(group.key.source, Source::Pattern(_)) && group.existing_died > 0
         };
         let turned = ledger.groups.iter().map(|(_, group)| group).filter(by_name).collect();
-        Court { ledger, sites, names, around, turned }
+        let mut older = BTreeMap::new();
+        for (_, group) in ledger.groups.iter() {
+            let before = u64::from(group.existing) + u64::from(group.existing_died);
+            if let (Source::Pattern(pattern), 1..) = (group.key.source, before) {
+                *older.entry((group.key.pid, group.key.kind, pattern)).or_default() += before;
+            }
+        }
+        Court { ledger, sites, names, around, turned, older }
     }
 
     fn around(&self, facts: &Facts) -> Surroundings {
@@ -61,7 +70,28 @@ impl<'a> Court<'a> {
         if case.overdue() > 0 && !self.turned.is_empty() {
             case.turnover = self.turnover(&case);
         }
-        Decided::new(case, &self.ledger.limits(facts.pid))
+        let mut decided = Decided::new(case, &self.ledger.limits(facts.pid));
+        if decided.rule.level >= Level::TooSoon
+            && facts.kind.is_descriptor()
+            && !decided.case.ended()
+        {
+            decided.before = self.before(facts);
+        }
+        decided
+    }
+
+    /// Descriptors open when the watch began: those of the names that survivors of a site have, and all.
+    fn before(&self, facts: &Facts) -> Option<(u64, u64)> {
+        let patterns = match facts.place {
+            Place::Pattern(pattern) => vec![pattern],
+            _ => self.patterns_of(facts),
+        };
+        let of = |(pid, kind, pattern): &(Pid, HandleKind, u32)| {
+            (*pid, *kind) == (facts.pid, facts.kind) && patterns.contains(pattern)
+        };
+        let like: u64 = self.older.iter().filter(|(key, _)| of(key)).map(|(_, n)| n).sum();
+        let all = self.ledger.processes.get(&facts.pid)?.at_start;
+        (like > 0).then_some((like, all.max(like)))
     }
 
     pub(crate) fn decide_counted<'b>(&self, facts: &'b Facts, live: u64) -> Decided<'b> {

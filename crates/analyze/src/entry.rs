@@ -32,6 +32,7 @@ const CLOEXEC_ON: u8 = 4;
 const CLOSE_PENDING: u8 = 8;
 const DISPLACER: u8 = 16;
 const CROSSED_EXEC: u8 = 32;
+const GIVEN: u8 = 64;
 
 /// Which open file description a handle refers to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -133,6 +134,15 @@ impl Entry {
             self.mark(CLOEXEC_KNOWN, true);
             self.mark(CLOEXEC_ON, on);
         }
+    }
+
+    /// True if the caller of fdscope gave it to the launched program, or it is a copy of such.
+    pub(crate) fn is_given(&self) -> bool {
+        self.has(GIVEN)
+    }
+
+    pub(crate) fn set_given(&mut self, on: bool) {
+        self.mark(GIVEN, on);
     }
 
     /// The closer, if a close was seen whose effect was not: outer `None` if no close is pending.

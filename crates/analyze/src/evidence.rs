@@ -4,7 +4,7 @@ use fdscope_model::verdict::{Closer, Forecast, Rate};
 use fdscope_model::{HandleKind, Level, LimitName};
 
 use crate::case::Case;
-use crate::prose::{count, duration, duration_ns, handles, pace, percent, rate_of as per, rates};
+use crate::prose::{about, count, duration, duration_ns, handles, pace, percent, rate_of as per};
 use crate::rules::{FEW, Rule};
 
 /// What the sentences need besides the case.
@@ -22,6 +22,8 @@ pub(crate) struct Told<'a> {
     pub(crate) counts: Vec<String>,
     /// The limit, the number of other sites that fill it, and the seconds until it breaks by all of them.
     pub(crate) together: Option<(LimitName, usize, f64)>,
+    /// Of the descriptors open before the watch, those of like name, and all.
+    pub(crate) before: Option<(u64, u64)>,
     /// Sites that hold the same descriptions a second time: how many descriptors, and where.
     pub(crate) dups: Vec<(u64, String)>,
 }
@@ -37,6 +39,34 @@ fn makes(kind: HandleKind) -> &'static str {
         HandleKind::Mapping => "maps",
         kind if kind.is_descriptor() => "opens",
         _ => "makes",
+    }
+}
+
+/// How many live, and since when: "51 mappings live (39 of them from before watching), 24 came meanwhile".
+fn living(case: &Case<'_>) -> String {
+    let facts = case.facts;
+    let alive = case.alive();
+    match facts.existing {
+        before if facts.counted && before > 0 => format!(
+            "{} live ({} of them there before watching), {} came meanwhile",
+            handles(alive, facts.kind),
+            count(before),
+            count(facts.acquired)
+        ),
+        _ => format!("{} of {} live", count(alive), handles(facts.acquired, facts.kind)),
+    }
+}
+
+/// What makes many of a kind go at once.
+fn fall(kind: HandleKind) -> &'static str {
+    match kind {
+        HandleKind::Socket | HandleKind::Registration => {
+            "as when clients leave together, or under a garbage collector"
+        }
+        HandleKind::Thread | HandleKind::Child | HandleKind::Zombie => {
+            "as when a batch of work is done"
+        }
+        _ => "as under a garbage collector or a batch that is cleared",
     }
 }
 
@@ -66,6 +96,7 @@ pub(crate) fn evidence(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
         Level::TooSoon => vec![when_known(case, told)],
         Level::Bounded | Level::Steady => Vec::new(),
     });
+    lines.extend(before(told));
     lines.extend(lived(case));
     lines.extend(closers(case, told));
     lines.extend(together(told));
@@ -94,11 +125,13 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
             format!("{made} of {} came and went: none is left.", processes(facts.processes))
         }
         "churn" => format!("{made} came and went in {watched}: none is left."),
+        "no-growth" => format!("{} came and {released} went in {watched}.", count(facts.acquired)),
         "collector" => format!(
-            "{alive} of {made} live; the number fell {} times by a large part at once, by up to {}, as under a garbage \
-             collector or a batch that is cleared.",
+            "{}; the number fell {} times by a large part at once, by up to {}, {}.",
+            living(case),
             case.swing.mass_deaths,
-            count(case.swing.largest_fall)
+            count(case.swing.largest_fall),
+            fall(kind)
         ),
         "steady-state" => format!(
             "The number rose to about {:.0} and stands there: {made}, {released} {}.",
@@ -106,7 +139,8 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
             gone(kind)
         ),
         "in-flight" => format!(
-            "{alive} of {made} live, and none is older than siblings became: {released} were {}.",
+            "{}, and none is older than siblings became: {released} were {}.",
+            living(case),
             gone(kind)
         ),
         "limit-hit" => {
@@ -118,8 +152,11 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
         }
         "plateau" | "long-lived" => {
             let stay = case.overdue() as u64 * case.weight;
-            let since = duration(case.shape.silence * case.span_s);
-            format!("{} {} kept, and none more for {since}.", handles(stay, kind), be(stay))
+            let kept = format!("{} {} kept", handles(stay, kind), be(stay));
+            match case.has_stopped() {
+                true => format!("{kept}, and none more for {}.", duration(case.silence_s())),
+                false => format!("{kept}: too few to speak of a leak."),
+            }
         }
         _ if facts.counted => more(case, told),
         _ => grows(case, told),
@@ -145,7 +182,11 @@ fn limit(told: &Told<'_>) -> String {
 fn grows(case: &Case<'_>, told: &Told<'_>) -> String {
     let kind = case.facts.kind;
     let stay = handles(case.overdue() as u64 * case.weight, kind);
-    let speed = told.rate.map_or_else(|| kind.plural().to_owned(), |rate| per(rate.per_s, kind));
+    let Some(rate) = told.rate else {
+        let watched = duration(case.watched_s());
+        return format!("{stay} of {} were not {} in {watched}.", told.site, gone(kind));
+    };
+    let speed = per(rate.per_s, kind);
     format!(
         "{} {} {speed} that stay: {stay} never {}{}.",
         told.site,
@@ -184,26 +225,17 @@ fn growth(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
             shape.occupied
         ));
     }
-    if let Some(rate) = told.rate {
-        let range = rates(rate.low_per_s, rate.per_s, rate.high_per_s);
-        lines.push(format!("With 95 % confidence it is between {range}."));
-    }
-    lines.extend(range(told.forecast));
     lines.extend(doubt(case, told));
     lines
 }
 
-fn range(forecast: Option<Forecast>) -> Option<String> {
-    let forecast = forecast?;
-    let limit = forecast.limit;
-    let soonest = duration(forecast.soonest_s?);
-    let latest = forecast.latest_s.map_or_else(|| "perhaps never".to_owned(), duration);
+/// Whether it began before the watch.
+fn before(told: &Told<'_>) -> Option<String> {
+    let (like, all) = told.before?;
     Some(format!(
-        "{} of {} of {} are used ({}); it is the first limit to break, between {soonest} and {latest} from now.",
-        count(limit.used),
-        count(limit.value),
-        limit.name.word(),
-        percent(limit.used, limit.value),
+        "Before watching began: {} of the {} already open have names like these.",
+        count(like),
+        count(all)
     ))
 }
 
@@ -225,7 +257,7 @@ fn doubt(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
 
 /// When the question will be settled, and why not yet.
 fn when_known(case: &Case<'_>, told: &Told<'_>) -> String {
-    let known = duration(case.known_in_s());
+    let known = about(case.known_in_s());
     match told.rule.name {
         "turnover" => format!(
             "{} older ones of like name were closed meanwhile and {} are left, so these may only be younger. It will be \
@@ -346,7 +378,8 @@ fn unseen(case: &Case<'_>) -> Vec<String> {
             count(facts.existing)
         ));
     }
-    if facts.found > 0 {
+    // Where nothing else is seen, as in sampling, it goes without saying.
+    if facts.found > 0 && facts.found < facts.acquired {
         lines.push(format!(
             "{} were found in the kernel's table without their birth being seen.",
             count(facts.found)
@@ -393,7 +426,8 @@ pub(crate) fn ruled_out(case: &Case<'_>, rule: &Rule) -> Vec<String> {
     if facts.released > 0 && !facts.counted {
         let than = if case.survival.late_releases == 0 { "any" } else { "nearly any" };
         lines.push(format!(
-            "In use for a while: no, they are twice as old as {than} sibling became."
+            "In use for a while: no, they are over {} old, twice as old as {than} sibling became.",
+            duration_ns(case.survival.overdue_ns)
         ));
     }
     lines

@@ -78,7 +78,7 @@ impl Bench<'_> {
             let grown = facts.acquired.saturating_sub(facts.released);
             if let Some(main) = main
                 && seen * 2 >= grown
-                && decided[main].rule.level >= one.rule.level.min(Level::Suspect)
+                && (one.rule.level < Level::Suspect || decided[main].rule.level >= Level::Suspect)
             {
                 notes.push((index, main));
             }

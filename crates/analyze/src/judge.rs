@@ -41,6 +41,8 @@ pub(crate) struct Decided<'a> {
     pub(crate) rule: &'static Rule,
     /// Sites that only hold the same descriptions again: how many descriptors, and where.
     pub(crate) dups: Vec<(u64, String)>,
+    /// Of the descriptors open before the watch, those of like name, and all.
+    pub(crate) before: Option<(u64, u64)>,
     /// What the kernel counts of the same handles.
     pub(crate) counts: Vec<String>,
     pub(crate) rate: Option<Rate>,
@@ -56,11 +58,22 @@ impl<'a> Decided<'a> {
         let rate =
             grows.then(|| rate(&case.positions, case.shape.independent(), case.span_s)).flatten();
         let rate = rate.map(|rate| scale(rate, case.weight as f64));
+        // Less than one in two days reads as 0.0: no growth worth a number.
+        let rate = rate.filter(|rate| rate.per_s * 172_800.0 >= 1.0 && !case.falls());
         let forecast = match grows && !case.ended() {
             true => forecast(case.facts.kind, rate, limits),
             false => None,
         };
-        Decided { case, rule, dups: Vec::new(), counts: Vec::new(), rate, forecast, together: None }
+        Decided {
+            case,
+            rule,
+            before: None,
+            dups: Vec::new(),
+            counts: Vec::new(),
+            rate,
+            forecast,
+            together: None,
+        }
     }
 
     pub(crate) fn fills(&self) -> Option<(Pid, LimitName, f64)> {

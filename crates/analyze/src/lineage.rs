@@ -63,6 +63,8 @@ impl Ledger {
         let (Some(from), Some(to)) = (self.tables.find(from), self.tables.find(to)) else { return };
         let target = self.tables.get(to);
         let (owner, id) = (target.owner(), target.id);
+        let launched = self.processes.get(&self.tables.get(from).owner());
+        let launched = launched.is_some_and(|parent| parent.beginning == Beginning::Launched);
         for number in self.tables.get(from).numbers() {
             if existed && self.tables.get(to).fds.contains_key(&number) {
                 continue;
@@ -70,6 +72,8 @@ impl Ledger {
             let Some(original) = self.tables.get(from).fds.get(&number).copied() else { continue };
             let key = GroupKey { pid: owner, kind: original.kind, source: Source::Inherited };
             let mut copy = original;
+            // What was there before a launched program ran, its caller gave it: to hand that on is no misuse of its own.
+            copy.set_given(original.is_given() || launched && original.origin == Origin::Existing);
             (copy.born, copy.origin) = (at, Origin::Inherited);
             copy.set_displacer(false);
             copy.set_crossed_exec(false);
@@ -151,7 +155,7 @@ impl Ledger {
 
     /// Counts a descriptor that a program got from another by fork and exec.
     pub(crate) fn note_inherited(&mut self, pid: Pid, fd: FdNumber, entry: &Entry) {
-        if fd.0 <= 2 || entry.origin != Origin::Inherited {
+        if fd.0 <= 2 || entry.origin != Origin::Inherited || entry.is_given() {
             return;
         }
         let process = self.watched(pid).process.clone();

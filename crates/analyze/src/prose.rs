@@ -38,18 +38,25 @@ pub(crate) fn noun(number: u64, kind: HandleKind) -> &'static str {
     }
 }
 
-/// A duration in the two largest units that matter.
+/// A duration in the two largest units that matter, as every other part of the report writes it.
 pub(crate) fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
+    let tenths = (seconds * 10.0).round();
     match seconds {
         s if s < 1e-6 => "under 1 µs".to_owned(),
         s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
-        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
-        s if s < 10.0 => format!("{s:.1} s"),
-        _ if whole < 120 => format!("{whole} s"),
-        _ if whole < 7200 => two(whole / 60, "min", whole % 60, "s"),
-        _ if whole < 172_800 => two(whole / 3600, "h", whole % 3600 / 60, "min"),
-        _ => two(whole / 86_400, "days", whole % 86_400 / 3600, "h"),
+        s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
+        _ if tenths >= 600.0 => long(seconds),
+        _ if tenths % 10.0 == 0.0 => format!("{:.0} s", tenths / 10.0),
+        _ => format!("{:.1} s", tenths / 10.0),
+    }
+}
+
+fn long(seconds: f64) -> String {
+    let whole = |unit: f64| (seconds / unit).round() as u64;
+    match (whole(1.0), whole(60.0)) {
+        (s, _) if s < 3600 => two(s / 60, "min", s % 60, "s"),
+        (_, min) if min < 1440 => two(min / 60, "h", min % 60, "min"),
+        _ => two(whole(3600.0) / 24, "d", whole(3600.0) % 24, "h"),
     }
 }
 
@@ -58,6 +65,11 @@ fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
         0 => format!("{large} {large_unit}"),
         _ => format!("{large} {large_unit} {small} {small_unit}"),
     }
+}
+
+/// About how long something will take: whole seconds.
+pub(crate) fn about(seconds: f64) -> String {
+    duration(seconds.round().max(1.0))
 }
 
 /// A duration given in nanoseconds.
@@ -90,12 +102,6 @@ pub(crate) fn pace(per_s: f64) -> String {
     format!("{} {unit}", figure(per_s * seconds))
 }
 
-/// A range of rates, both in the unit of the estimate between them: "2.8 and 3.2 a second".
-pub(crate) fn rates(low: f64, estimate: f64, high: f64) -> String {
-    let (unit, seconds) = unit(estimate);
-    format!("{} and {} {unit}", figure(low * seconds), figure(high * seconds))
-}
-
 /// A share in whole percent, never rounded up to all or down to nothing.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let share = 100.0 * part as f64 / whole.max(1) as f64;
@@ -122,7 +128,10 @@ mod tests {
         assert_eq!(duration(7200.0), "2 h");
         assert_eq!(rate_of(3.0, HandleKind::File), "3.0 files a second");
         assert_eq!(rate_of(1.0 / 60.0, HandleKind::Socket), "1.0 sockets a minute");
-        assert_eq!(rates(0.8, 1.0, 1.2), "0.8 and 1.2 a second");
+        assert_eq!(duration(5909.0), "1 h 38 min");
+        assert_eq!(duration(23.96), "24 s");
+        assert_eq!(duration(90.0), "1 min 30 s");
+        assert_eq!(duration(200_000.0), "2 d 8 h");
         assert_eq!(percent(99_999, 100_000), "over 99 %");
         assert_eq!(percent(1, 2), "50 %");
     }

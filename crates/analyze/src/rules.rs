@@ -45,6 +45,7 @@ pub(crate) const RULES: &[Rule] = &[
         applies: |c| c.alive() == 0 && c.facts.by_exit > 0,
     },
     Rule { name: "churn", level: Level::Steady, applies: |c| c.alive() == 0 },
+    Rule { name: "no-growth", level: Level::Steady, applies: |c| c.falls() },
     Rule {
         name: "collector",
         level: Level::Bounded,
@@ -84,9 +85,9 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "plateau",
         level: Level::Bounded,
-        applies: |c| c.shape.stopped() && c.overdue() > FEW,
+        applies: |c| c.has_stopped() && c.overdue() > FEW,
     },
-    Rule { name: "long-lived", level: Level::Bounded, applies: |c| c.shape.stopped() },
+    Rule { name: "long-lived", level: Level::Bounded, applies: |c| c.has_stopped() },
     // Might still turn.
     Rule {
         name: "third-window",

@@ -158,16 +158,25 @@ impl Ledger {
     }
 }
 
-/// A group's kind; where births came without one, the kind that most of the living turned out to have.
+/// A group's kind. Births may come without one, or with one that only their names refine (a terminal is a character
+/// device): then what the living turned out to be, if they agree.
 fn kind_of(group: &Group, rows: &[Survivor]) -> HandleKind {
-    if group.key.kind != HandleKind::UnknownDescriptor {
-        return group.key.kind;
+    use HandleKind::{CharDevice, File, UnknownDescriptor};
+    let born = group.key.kind;
+    let learned = rows.iter().map(|row| row.kind).filter(|&kind| kind != UnknownDescriptor);
+    match born {
+        UnknownDescriptor => {
+            let mut votes: BTreeMap<HandleKind, usize> = BTreeMap::new();
+            learned.for_each(|kind| *votes.entry(kind).or_default() += 1);
+            votes.into_iter().max_by_key(|&(_, votes)| votes).map_or(born, |(kind, _)| kind)
+        }
+        CharDevice | File => {
+            let mut learned = learned;
+            let first = learned.next().unwrap_or(born);
+            if learned.all(|kind| kind == first) { first } else { born }
+        }
+        _ => born,
     }
-    let mut votes: BTreeMap<HandleKind, usize> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.kind != HandleKind::UnknownDescriptor) {
-        *votes.entry(row.kind).or_default() += 1;
-    }
-    votes.into_iter().max_by_key(|&(_, votes)| votes).map_or(group.key.kind, |(kind, _)| kind)
 }
 
 /// A place with handles of one known kind and others of unknown kind is one site: the unknown were closed too soon.

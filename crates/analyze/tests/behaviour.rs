@@ -109,6 +109,54 @@ fn an_error_path_names_who_closes_its_siblings() {
 }
 
 #[test]
+fn what_leaked_before_the_watch_is_told() {
+    let mut stage = Stage::new(1);
+    (0..320).for_each(|_| stage.existing(None));
+    leak(&mut stage, 40.0, 1.0);
+    let judgement = judged(&stage, 35.0);
+    let told = "Before watching began: 320 of the 320 already open have names like these.";
+    let evidence = &site(&judgement).evidence;
+    assert!(evidence.iter().any(|line| line == told), "{evidence:#?}");
+}
+
+#[test]
+fn a_number_that_does_not_grow_has_no_rate() {
+    let mut stage = Stage::new(1);
+    for step in 0..60u64 {
+        let count = if step < 30 { 51 + step % 4 } else { 30 + step % 5 };
+        stage.samples.push((step as f64 * 0.5, HandleKind::Registration, "fd 11", count));
+    }
+    let judgement = judged(&stage, 30.0);
+    let verdict = judgement.verdicts.first().expect("a counted group");
+    assert_eq!((verdict.level, verdict.rule), (Level::Steady, "no-growth"));
+    let said = verdict.evidence.join(" ");
+    assert!(verdict.rate.is_none() && !said.contains("an hour"), "{said}");
+}
+
+#[test]
+fn half_a_second_of_quiet_is_no_plateau() {
+    let mut stage = Stage::new(1);
+    stage.live(29.3, None);
+    stage.live(29.5, None);
+    let judgement = judged(&stage, 30.0);
+    let evidence = &site(&judgement).evidence;
+    assert_eq!(evidence[0], "2 files are kept: too few to speak of a leak.");
+}
+
+#[test]
+fn threads_counted_by_name_are_not_told_beside_those_followed() {
+    let mut stage = Stage::new(1);
+    for index in 0..5u32 {
+        let life = stage.live(1.0 + f64::from(index) * 5.9, None);
+        stage.lives[life].kind = HandleKind::Thread;
+        let now = u64::from(index) + 3;
+        stage.samples.push((1.1 + f64::from(index) * 5.9, HandleKind::Thread, "httpg", now));
+    }
+    let judgement = judged(&stage, 30.0);
+    assert_eq!(judgement.verdicts.len(), 1, "{:#?}", judgement.verdicts);
+}
+
+#[test]
 fn lost_events_cap_a_leak_at_suspect() {
     let mut stage = Stage::new(1);
     leak(&mut stage, 40.0, 1.0);
@@ -352,6 +400,36 @@ fn what_crosses_exec_without_the_flag_is_told_with_its_birth() {
     assert_eq!(misuse[0].comm, Name::from("sh"));
     assert_eq!(misuse[0].earlier[1].symbol.function.as_deref(), Some("site_7"));
     assert_eq!(hand.ledger.live(Pid(11)).len(), 2);
+}
+
+#[test]
+fn what_the_caller_gave_a_launched_program_is_not_its_misuse() {
+    let mut hand = Hand::new();
+    let given = Acquire {
+        key: HandleKey::Descriptor(TableId(1), FdNumber(251)),
+        kind: HandleKind::File,
+        file: None,
+        inode: None,
+        cloexec: Some(false),
+        cause: AcquireCause::Existing,
+        name: None,
+        trace: Trace::None,
+    };
+    hand.tell(10, Body::Acquire(given));
+    hand.tell(10, Body::Exec { table: TableId(1), comm: "make".into() });
+    hand.child(11, "cc", 1..3);
+    assert!(hand.judge().misuse.is_empty(), "{:#?}", hand.judge().misuse);
+}
+
+#[test]
+fn the_kind_that_survivors_turned_out_to_be_is_theirs() {
+    let mut hand = Hand::new();
+    (3..13).for_each(|fd| hand.open(10, 1, fd, 7, None));
+    (3..13).for_each(|fd| {
+        let key = HandleKey::Descriptor(TableId(1), FdNumber(fd));
+        hand.ledger.learn(Pid(10), key, HandleKind::Terminal, None);
+    });
+    assert_eq!(hand.judge().verdicts[0].kind, HandleKind::Terminal);
 }
 
 #[test]
