@@ -17,6 +17,9 @@ use crate::module::{Module, Modules};
 use crate::options::StackOptions;
 use crate::space::read_maps_text;
 
+/// The most symbols of a file that are looked at: those of the largest browsers take 20 ms.
+const MOST_SYMBOLS: usize = 1 << 19;
+
 /// What a file says of the interpreter that it holds. Addresses as stated in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Runtime {
@@ -72,15 +75,21 @@ impl Runtime {
     fn read(file: &File) -> Option<Runtime> {
         let cache = ReadCache::new(file);
         let elf = object::File::parse(&cache).ok()?;
-        let address = |name: &[u8]| {
-            let mut symbols = elf.dynamic_symbols().chain(elf.symbols());
-            let symbol = symbols.find(|symbol| symbol.name_bytes() == Ok(name))?;
-            symbol.is_definition().then(|| symbol.address())
-        };
+        let (mut runtime, mut version) = (None, None);
+        let symbols = elf.dynamic_symbols().chain(elf.symbols()).take(MOST_SYMBOLS);
+        for symbol in symbols.filter(|symbol| symbol.is_definition()) {
+            match symbol.name_bytes() {
+                Ok(b"_PyRuntime") => runtime = Some(symbol.address()),
+                Ok(b"Py_Version") => version = Some(symbol.address()),
+                _ => continue,
+            }
+            if runtime.is_some() && version.is_some() {
+                break;
+            }
+        }
         let section = |name| elf.section_by_name(name).map(|section| section.address());
-        let sections = || section(".PyRuntime").or_else(|| section("PyRuntime"));
-        let runtime = address(b"_PyRuntime").or_else(sections)?;
-        Some(Runtime { runtime, version: address(b"Py_Version") })
+        let runtime = runtime.or_else(|| section(".PyRuntime")).or_else(|| section("PyRuntime"))?;
+        Some(Runtime { runtime, version })
     }
 
     /// From the interpreter's own table of offsets, else by its number, else by its file's name.
