@@ -151,7 +151,7 @@ fn fate(court: &Court<'_>, facts: &Facts) -> Fate {
     match (rule.level, is_child) {
         (Level::Suspect | Level::Leak, _) => Fate::Finding(rule.level),
         (_, true) => Fate::Released,
-        _ if rule.name == "released-by-exit" => Fate::Released,
+        (Level::Steady, false) => Fate::Released,
         _ => Fate::Judged,
     }
 }

@@ -12,6 +12,8 @@ pub struct Next {
     pub command: String,
     /// A sentence fragment, to follow a colon or a dash.
     pub why: String,
+    /// True if the run itself cannot be repeated, its target being gone.
+    pub is_instead: bool,
 }
 
 /// The next command for `report`, if one is worth running.
@@ -34,7 +36,8 @@ fn target_gone(report: &Report) -> Option<Next> {
     let arguments: Option<Vec<String>> =
         cmdline.strip_suffix(b"\0")?.split(|&byte| byte == 0).map(quoted).collect();
     let why = "watches it from its first instruction to its exit".to_string();
-    Some(Next { command: format!("fdscope leak -- {}", arguments?.join(" ")), why })
+    let command = format!("fdscope leak -- {}", arguments?.join(" "));
+    Some(Next { command, why, is_instead: true })
 }
 
 /// An argument as a shell takes it; none if it holds anything but printable ASCII.
@@ -58,7 +61,11 @@ fn growth_without_stacks(report: &Report) -> Option<Next> {
         same if same == report.command => format!("sudo {same}"),
         chosen_anew => chosen_anew,
     };
-    Some(Next { command, why: "with a tracer the report names the line of code".to_string() })
+    Some(Next {
+        command,
+        why: "with a tracer the report names the line of code".to_string(),
+        is_instead: false,
+    })
 }
 
 /// After a leak is found, the fix is what is to be checked.
@@ -67,7 +74,11 @@ fn leak_found(report: &Report) -> Option<Next> {
         return None;
     }
     let command = with_option(&report.command, "--fail-on", "leak");
-    Some(Next { command, why: "after the fix: exits with 3 if anything still leaks".to_string() })
+    Some(Next {
+        command,
+        why: "after the fix: exits with 3 if anything still leaks".to_string(),
+        is_instead: false,
+    })
 }
 
 /// Watching longer tells what this run could not.
@@ -94,7 +105,7 @@ fn longer(report: &Report) -> Option<Next> {
         Some(Level::TooSoon) => "long enough for a verdict",
         _ => "which shows slower growth",
     };
-    Some(Next { command, why: format!("watches for {span}, {gain}") })
+    Some(Next { command, why: format!("watches for {span}, {gain}"), is_instead: false })
 }
 
 fn worst(report: &Report) -> Option<Level> {

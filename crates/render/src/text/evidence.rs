@@ -24,8 +24,7 @@ pub fn verdict(page: &mut Page, report: &Report, verdict: &Verdict) {
     birth(page, verdict);
     fate::closers(page, verdict);
     fate::survival(page, verdict);
-    let rule = Text::default().and(Style::Dim, format!("rule {}: ", verdict.rule));
-    list(page, "because", rule, &verdict.evidence);
+    because(page, verdict);
     list(page, "ruled out", Text::default(), &verdict.ruled_out);
     advice(page, verdict);
 }
@@ -91,10 +90,9 @@ fn since(page: &mut Page, report: &Report, verdict: &Verdict) {
     let Some(since) = verdict.since else { return };
     let ago_ns = report.ended.since_ns(since);
     let clock = units::wall_time(report.taken_at_ns.saturating_sub(ago_ns));
-    let alive = phrase(verdict.kind).alive;
-    let text = format!("{clock}, {} ago: the first one still {alive}", units::duration_ns(ago_ns));
-    let earlier = if verdict.existing > 0 { ", those from before watching aside" } else { "" };
-    labelled(page, "since", Text::plain(text + earlier));
+    let ago = units::duration_ns(ago_ns);
+    let text = format!("{clock}, {ago} ago: the first born while watched");
+    labelled(page, "since", Text::plain(text));
 }
 
 /// The stack at which they are born.
@@ -110,6 +108,24 @@ fn birth(page: &mut Page, verdict: &Verdict) {
     let stack = stack::lines(&site.frames, site.at, page.form.charset);
     for (index, line) in note.into_iter().chain(stack).enumerate() {
         hanging(page, if index == 0 { &label } else { "" }, line, COLUMN + 4);
+    }
+}
+
+/// Rules whose first sentence is the title in other words.
+const TITLED: [&str; 6] =
+    ["growth", "hazard-break", "lost-events", "no-stacks", "closed-late", "irregular"];
+
+/// What convinces beyond what the block shows already.
+fn because(page: &mut Page, verdict: &Verdict) {
+    let rule = Text::default().and(Style::Dim, format!("rule {}: ", verdict.rule));
+    let said = usize::from(TITLED.contains(&verdict.rule)).min(verdict.evidence.len());
+    match &verdict.evidence[said..] {
+        [] => labelled(
+            page,
+            "because",
+            Text::default().and(Style::Dim, format!("rule {}", verdict.rule)),
+        ),
+        sentences => list(page, "because", rule, sentences),
     }
 }
 

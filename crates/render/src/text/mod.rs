@@ -88,9 +88,10 @@ fn summary(page: &mut Page, report: &Report) {
     let how = charset.sentence(&report.sight.how);
     let how = if how.is_empty() { how } else { format!(" ({how})") };
     let rest = format!(
-        " in {}, watched for {watched} by {}{how}.",
+        " in {}, watched for {watched} by {}{how}{}.",
         targets(report, charset),
-        source(report)
+        source(report),
+        needs(report)
     );
     page.paragraph(&answer.and(Style::Plain, rest), 0);
     if detailed(report).next().is_none() {
@@ -108,12 +109,25 @@ fn summary(page: &mut Page, report: &Report) {
 
 /// The answer where nothing is even suspected; growth that was watched too briefly is no all-clear.
 fn unsuspected(report: &Report) -> Text {
-    match growing(report).count() as u64 {
-        0 => Text::default().and(Style::Good, "No leak found"),
-        sites => {
-            let sites = units::count_of(sites, "growing site", "growing sites");
-            Text::default().and(Style::Suspect, format!("Too soon to judge {sites}"))
+    let fastest =
+        |fastest: f64, verdict: &Verdict| fastest.max(verdict.rate.map_or(0.0, |rate| rate.per_s));
+    let worst = units::signed_rate(growing(report).fold(0.0, fastest));
+    let text = match growing(report).count() as u64 {
+        0 => return Text::default().and(Style::Good, "No leak found"),
+        1 => format!("Undecided: 1 site keeps growing ({worst})"),
+        sites => format!("Undecided: {} sites keep growing (worst {worst})", units::count(sites)),
+    };
+    Text::default().and(Style::Suspect, text)
+}
+
+/// How much longer it takes until undecided growth is decided.
+fn needs(report: &Report) -> String {
+    let known = growing(report).filter_map(|verdict| verdict.known_in_s);
+    match known.reduce(f64::max) {
+        Some(known_s) if detailed(report).next().is_none() => {
+            format!("; a verdict needs about {} more", units::duration_s(known_s.ceil()))
         }
+        _ => String::new(),
     }
 }
 
@@ -133,8 +147,13 @@ fn growing(report: &Report) -> impl Iterator<Item = &Verdict> {
 fn targets(report: &Report, charset: Charset) -> String {
     match report.totals.as_slice() {
         [] => "no process".to_string(),
-        [one] => crate::site::process(&one.process.comm, one.process.id.pid, charset),
-        many => units::count_of(many.len() as u64, "process", "processes"),
+        [one] if one.processes == 1 => {
+            crate::site::process(&one.process.comm, one.process.id.pid, charset)
+        }
+        many => {
+            let processes = many.iter().map(|total| total.processes).sum();
+            units::count_of(processes, "process", "processes")
+        }
     }
 }
 
@@ -178,13 +197,16 @@ fn bullet(page: &mut Page, text: Text) {
     page.paragraph(&Text::plain("  - ").and_text(text), 4);
 }
 
-/// The command that repeats the run, and the next one worth running.
+/// The command that repeats the run, and the next one worth running. A number that is gone cannot be watched again.
 fn ending(page: &mut Page, report: &Report) {
     page.gap();
     let charset = page.form.charset;
-    let repeat = Text::default().and(Style::Label, "Repeat  ");
-    page.paragraph(&repeat.and_solid(Style::Strong, charset.sentence(&report.command)), 8);
-    if let Some(next) = crate::next::next(report) {
+    let next = crate::next::next(report);
+    if !next.as_ref().is_some_and(|next| next.is_instead) {
+        let repeat = Text::default().and(Style::Label, "Repeat  ");
+        page.paragraph(&repeat.and_solid(Style::Strong, charset.sentence(&report.command)), 8);
+    }
+    if let Some(next) = next {
         let text = Text::default()
             .and(Style::Label, "Next    ")
             .and_solid(Style::Strong, charset.sentence(&next.command));

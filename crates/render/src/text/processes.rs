@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use fdscope_model::verdict::{Report, Total};
-use fdscope_model::{Limit, LimitName};
+use fdscope_model::{Limit, LimitName, SourceName};
 
 use super::{bullet, heading};
 use crate::charset::Charset;
@@ -39,7 +39,7 @@ pub fn section(page: &mut Page, report: &Report) {
     let mut totals: Vec<&Total> = report.totals.iter().collect();
     if totals.len() > SHOWN {
         // Those that hold most are the ones to see.
-        totals.sort_by_key(|total| Reverse(total.now));
+        totals.sort_by_key(|total| Reverse((!total.gone, total.now)));
     }
     let rows = totals.iter().take(SHOWN).map(|total| row(total, charset)).collect();
     let laid = Table { columns: COLUMNS.to_vec(), rows }.lay_out(page.form.width - 2, charset);
@@ -51,7 +51,7 @@ pub fn section(page: &mut Page, report: &Report) {
         let text = format!("  (no room for {}; --json has all)", laid.dropped.join(", "));
         page.paragraph(&Text::default().and(Style::Dim, text), 2);
     }
-    let mut notes = totals.iter().flat_map(|total| notes(total, charset));
+    let mut notes = totals.iter().flat_map(|total| notes(total, report, charset));
     notes.by_ref().take(SHOWN).for_each(|note| bullet(page, note));
     let rest = notes.count() as u64;
     if rest > 0 {
@@ -73,7 +73,10 @@ fn row(total: &Total, charset: Charset) -> Vec<Cell> {
         None => Cell::styled(Style::Dim, "not compared"),
     };
     vec![
-        Cell::new(total.process.id.pid.to_string()),
+        Cell::new(match total.processes {
+            1 => total.process.id.pid.to_string(),
+            many => format!("{} ended", units::count(many)),
+        }),
         Cell::new(charset.name(&total.process.comm)),
         Cell::new(units::count(total.at_start)),
         Cell::new(if total.gone { "gone".to_string() } else { units::count(total.now) }),
@@ -91,10 +94,11 @@ fn rest(page: &mut Page, rest: &[&Total]) {
         return;
     }
     let sum = |part: fn(&Total) -> u64| units::count(rest.iter().map(|total| part(total)).sum());
+    let processes = rest.iter().map(|total| total.processes).sum();
     let disagreeing = rest.iter().filter(|total| total.agrees == Some(false)).count() as u64;
     let text = format!(
         "  and {}: {} at start, {} now, {} acquired, {} released; ledger not equal in {}",
-        units::count_of(rest.len() as u64, "more process", "more processes"),
+        units::count_of(processes, "more process", "more processes"),
         sum(|total| total.at_start),
         sum(|total| if total.gone { 0 } else { total.now }),
         sum(|total| total.acquired),
@@ -104,14 +108,22 @@ fn rest(page: &mut Page, rest: &[&Total]) {
     page.paragraph(&Text::plain(text), 2);
 }
 
+/// "512 processes `cat`".
+fn called(processes: u64, comm: &str) -> String {
+    format!("{} `{comm}`", units::count_of(processes, "process", "processes"))
+}
+
 /// What the row has no room for: limits half used or more, an end, births and deaths not seen.
-fn notes(total: &Total, charset: Charset) -> Vec<Text> {
-    let process = site::process(&total.process.comm, total.process.id.pid, charset);
+fn notes(total: &Total, report: &Report, charset: Charset) -> Vec<Text> {
+    let process = match total.processes {
+        1 => site::process(&total.process.comm, total.process.id.pid, charset),
+        many => format!("{} (ended)", called(many, &charset.name(&total.process.comm))),
+    };
     let mut notes = Vec::new();
     let mut note = |text: String| {
         notes.push(Text::solid(Style::Plain, process.clone()).and(Style::Plain, text));
     };
-    if total.gone {
+    if total.gone && total.now > 0 {
         let now = units::count_of(total.now, "descriptor", "descriptors");
         note(format!(" ended while watched, with {now} open"));
     }
@@ -129,7 +141,8 @@ fn notes(total: &Total, charset: Charset) -> Vec<Text> {
             ": the ledger differs from the kernel's table, its counts are approximate".to_string(),
         );
     }
-    if total.found + total.vanished > 0 {
+    // Comparing is all that sampling does: there it is no news.
+    if total.found + total.vanished > 0 && report.sight.source != SourceName::Poll {
         note(format!(
             ": {} appeared and {} went unseen, found by comparing with the kernel",
             units::count_of(total.found, "descriptor", "descriptors"),

@@ -29,6 +29,7 @@ const COLUMNS: &[Column] = &[
     Column::right("RELEASED"),
     Column::right("LIVE"),
     Column::right("MEDIAN LIFE").keep(Keep::Drop(3)),
+    Column::right("KNOWN IN").keep(Keep::Drop(0)),
 ];
 
 /// The section; nothing if every site has a block of its own.
@@ -49,6 +50,9 @@ pub fn section(page: &mut Page, report: &Report) {
     let mut table = Table { columns: COLUMNS.to_vec(), rows };
     if report.totals.len() == 1 {
         table.remove("PID");
+    }
+    if quiet.iter().all(|verdict| verdict.known_in_s.is_none()) {
+        table.remove("KNOWN IN");
     }
     let laid = table.lay_out(page.form.width - 2, charset);
     for line in laid.lines {
@@ -76,11 +80,15 @@ fn row(verdict: &Verdict, charset: Charset) -> Vec<Cell> {
         Cell { whole: site::is_endpoint(verdict), ..Cell::new(site::name(verdict, charset)) },
         Cell::styled(Style::Dim, line),
         Cell::new(verdict.kind.word()),
-        Cell::new(verdict.pid.to_string()),
+        Cell::new(match verdict.processes {
+            1 => verdict.pid.to_string(),
+            many => format!("{} ended", units::count(many)),
+        }),
         Cell::new(units::count(verdict.acquired)),
         Cell::new(units::count(verdict.released)),
         Cell::new(units::count(verdict.live)),
         Cell::new(median),
+        Cell::new(verdict.known_in_s.map(|s| units::duration_s(s.ceil())).unwrap_or_default()),
     ]
 }
 
@@ -106,7 +114,11 @@ fn reasons(page: &mut Page, quiet: &[&Verdict]) {
     let grown = quiet.iter().filter(|v| matches!(v.level, Level::TooSoon | Level::Bounded));
     for verdict in grown.filter(|verdict| !verdict.evidence.is_empty()).take(REASONS) {
         let name = site::short_name(verdict, 40, charset);
-        let reason = charset.sentence(&verdict.evidence[0]);
+        // Of one that waits, when it will be known is as much as what it waits for.
+        let sentences = if verdict.level == Level::TooSoon { 2 } else { 1 };
+        let reason: Vec<String> =
+            verdict.evidence.iter().take(sentences).map(|line| charset.sentence(line)).collect();
+        let reason = reason.join(" ");
         let text = Text::solid(Style::Strong, name).and(Style::Plain, format!(": {reason}"));
         bullet(page, text);
     }

@@ -1,17 +1,20 @@
 //! What was not seen: a blank in a report is said aloud, never left to be read as "none".
 
-use fdscope_model::Fault;
 use fdscope_model::verdict::Report;
+use fdscope_model::{Blind, Fault};
 
 use super::{bullet, heading, source};
 use crate::charset::Charset;
 use crate::page::Page;
-use crate::piece::Text;
+use crate::piece::{Text, width};
 use crate::style::Style;
 use crate::units;
 
 /// Different faults shown; the rest is counted.
 const FAULTS: usize = 8;
+
+/// Blind spots shown; the rest is counted.
+const BLINDS: usize = 4;
 
 /// The section: events, losses, blind spots, faults.
 pub fn section(page: &mut Page, report: &Report) {
@@ -22,18 +25,49 @@ pub fn section(page: &mut Page, report: &Report) {
         let births = units::count_of(report.stacks_skipped, "birth", "births");
         bullet(page, Text::plain(format!("the stacks of {births}, not taken to spare the target")));
     }
-    let existing: u64 = report.totals.iter().map(|total| total.at_start).sum();
+    // What many ended children began with, they inherited.
+    let own = report.totals.iter().filter(|total| total.processes == 1);
+    let existing: u64 = own.map(|total| total.at_start).sum();
     if existing > 0 {
         let handles = units::count_of(existing, "descriptor", "descriptors");
         let text = format!("the birth of {handles} open before watching began: origin unknown");
         bullet(page, Text::plain(text));
     }
-    for blind in &report.sight.blind {
-        let [what, why] = [&blind.what, &blind.why].map(|text| charset.sentence(text));
-        let cure = blind.cure.as_deref().map(|cure| format!("; {}", charset.sentence(cure)));
-        bullet(page, Text::plain(format!("{what}: {why}{}", cure.unwrap_or_default())));
-    }
+    blinds(page, &report.sight.blind);
     faults(page, &report.faults, charset);
+}
+
+/// Blind spots, one line each.
+fn blinds(page: &mut Page, blinds: &[Blind]) {
+    let charset = page.form.charset;
+    for blind in blinds.iter().take(BLINDS) {
+        // A reason of several lines is for those who asked for that source; its first is enough here.
+        let line = |text: &str| charset.sentence(text.lines().next().unwrap_or_default());
+        let text = format!("{}: {}", line(&blind.what), line(&blind.why));
+        let text = cut(&text, page.form.width.saturating_sub(4).max(8), charset);
+        bullet(page, Text::plain(text));
+    }
+    let rest = blinds.len().saturating_sub(BLINDS) as u64;
+    if rest > 0 {
+        let rest = units::count_of(rest, "more blind spot", "more blind spots");
+        bullet(page, Text::plain(format!("{rest} (--json has all, with their cures)")));
+    }
+}
+
+/// The beginning of a text, as far as there is room.
+fn cut(text: &str, columns: usize, charset: Charset) -> String {
+    if width(text) <= columns {
+        return text.to_string();
+    }
+    let dots = if charset == Charset::Utf8 { "…" } else { "..." };
+    let mut kept = String::new();
+    for letter in text.chars() {
+        if width(&kept) + width(letter.encode_utf8(&mut [0; 4])) + width(dots) > columns {
+            break;
+        }
+        kept.push(letter);
+    }
+    format!("{}{dots}", kept.trim_end())
 }
 
 fn losses(report: &Report) -> Text {

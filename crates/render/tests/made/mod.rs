@@ -246,6 +246,7 @@ pub fn growing_too_briefly() -> Report {
     report.verdicts.truncate(1);
     let verdict = &mut report.verdicts[0];
     (verdict.level, verdict.rule) = (Level::TooSoon, "short");
+    verdict.known_in_s = Some(11.6);
     verdict.evidence = vec!["140 files stay; 12 s are too few to say more.".to_string()];
     report.ended = Monotonic(report.begun.0 + 12 * SECOND);
     report.command = "fdscope leak -d 12s 812".to_string();
@@ -448,6 +449,17 @@ pub fn many() -> Report {
             cause: format!("no unwind information in module {n}"),
         });
     }
+    let cat = quiet(Level::Steady, "copy", 90_000, 90_000, 0);
+    report.verdicts.push(Verdict { comm: Name::from("cat"), processes: 30_000, ..cat });
+    let cat = total(2_100, "cat", 90_000, 0, vec![5; 60]);
+    report.totals.push(Total { gone: true, processes: 30_000, limits: Vec::new(), ..cat });
+    report.sight.blind = (0..6)
+        .map(|n| Blind {
+            what: format!("handles of the kind number {n}"),
+            why: "the kernel has no tracepoint for them\nor it has one that may not be used".into(),
+            cure: Some("none".to_string()),
+        })
+        .collect();
     report.verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.level));
     report
 }
