@@ -36,8 +36,21 @@ impl TableReader {
         let program = self.iterator.program()?;
         let link = link_task_iterator(program, pid).map_err(failed)?;
         let rows = open_iterator(link.as_fd()).map_err(failed)?;
-        read_rows(rows).map_err(failed)
+        let rows = read_rows(rows).map_err(failed)?;
+        // The iterator is as silent about a process that is gone as about one that holds nothing.
+        if rows.is_empty() && !is_alive(pid) {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        }
+        Ok(rows)
     }
+}
+
+/// True unless the process is gone or a zombie: the state stands behind the last bracket of /proc/PID/stat.
+fn is_alive(pid: Pid) -> bool {
+    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let name_ends = stat.iter().rposition(|byte| *byte == b')');
+    let state = name_ends.and_then(|at| stat.get(at + 2));
+    state.is_some_and(|state| !b"ZXx".contains(state))
 }
 
 fn read_rows(rows: OwnedFd) -> io::Result<Vec<FileRow>> {

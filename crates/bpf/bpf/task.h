@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Tasks and their tables: numbers in fdscope's PID namespace, registers, and what a descriptor's slot holds. */
+#pragma once
+#include "stack.h"
+
+/* A task's number in fdscope's PID namespace; 0 if it has none there. */
+static __always_inline __u32 number_of(struct task_struct *task)
+{
+	struct pid *pid;
+	struct upid upid = {};
+	struct pid_namespace *namespace;
+
+	if (!pid_level)
+		return READ(task, pid);
+	pid = READ(task, thread_pid);
+	if (!pid || READ(pid, level) < pid_level)
+		return 0;
+	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
+	namespace = upid.ns;
+	if (!namespace || READ(namespace, ns.inum) != pid_namespace)
+		return 0;
+	return upid.nr;
+}
+
+static __always_inline void current_numbers(__u32 *pid, __u32 *tid)
+{
+	__u64 both = bpf_get_current_pid_tgid();
+	struct task_struct *task, *leader;
+
+	*pid = both >> 32;
+	*tid = both;
+	if (pid_level) {
+		task = (void *)bpf_get_current_task();
+		leader = READ(task, group_leader);
+		*tid = number_of(task);
+		*pid = number_of(leader);
+	}
+}
+
+static __always_inline struct record *begin(__u32 type, __u32 pid, __u32 tid)
+{
+	struct record *made = scratch();
+
+	if (!made)
+		return NULL;
+	__builtin_memset(made, 0, sizeof(*made));
+	made->at = bpf_ktime_get_ns();
+	made->type = type;
+	made->pid = pid;
+	made->tid = tid;
+	made->slots[0].fd = -1;
+	made->slots[1].fd = -1;
+	return made;
+}
+
+static __always_inline void set_registers(struct record *made, struct pt_regs *regs)
+{
+	made->ip = READ(regs, REG_IP);
+	made->sp = READ(regs, REG_SP);
+	made->fp = READ(regs, REG_FP);
+	made->lr = link_register(regs);
+}
+
+/* What the table holds at `fd`: the kernel's truth at this moment. */
+static __always_inline void read_slot(struct slot *slot, struct files_struct *files, __s32 fd)
+{
+	struct fdtable *fdt;
+	struct file **array;
+	struct file *file = NULL;
+	struct inode *inode;
+	struct super_block *super;
+	unsigned long *bits, word = 0;
+
+	slot->fd = fd;
+	fdt = READ(files, fdt);
+	if (!fdt || fd < 0 || (__u32)fd >= READ(fdt, max_fds))
+		return;
+	array = READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), array + (__u32)fd);
+	slot->file = (__u64)file;
+	if (!file)
+		return;
+	slot->flags = READ(file, f_flags) & ~O_CLOEXEC;
+	bits = READ(fdt, close_on_exec);
+	bpf_probe_read_kernel(&word, sizeof(word), bits + (__u32)fd / 64);
+	if (word >> ((__u32)fd % 64) & 1)
+		slot->flags |= O_CLOEXEC;
+	inode = READ(file, f_inode);
+	slot->inode = READ(inode, i_ino);
+	super = READ(inode, i_sb);
+	slot->device = READ(super, s_dev);
+	slot->mode = READ(inode, i_mode) | (__u32)READ(super, s_magic) << 16;
+}
+
+/* Only the description: enough to judge a close by. */
+static __always_inline void read_slot_file(struct slot *slot, struct files_struct *files, __s32 fd)
+{
+	struct fdtable *fdt = READ(files, fdt);
+	struct file **array;
+
+	slot->fd = fd;
+	if (!fdt || fd < 0 || (__u32)fd >= READ(fdt, max_fds))
+		return;
+	array = READ(fdt, fd);
+	bpf_probe_read_kernel(&slot->file, sizeof(slot->file), array + (__u32)fd);
+}

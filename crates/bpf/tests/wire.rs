@@ -1,0 +1,95 @@
+//! The Rust mirror of `bpf/wire.h` against the BTF in the committed object: every member's offset, every size.
+
+use std::collections::BTreeMap;
+use std::mem::{offset_of, size_of};
+
+use fdscope_bpf::wire::{Action, Interpreter, IoctlRule, Record, Scope, Slot, WalkedFrame};
+use object::{Object, ObjectSection};
+
+/// Structures by name: size in bytes, and each member's offset in bytes.
+type Structures = BTreeMap<String, (u32, BTreeMap<String, u32>)>;
+
+const KIND_STRUCT: u32 = 4;
+
+/// Reads the structures of a .BTF section (Documentation/bpf/btf.rst).
+fn structures(btf: &[u8]) -> Structures {
+    let word = |at: usize| u32::from_le_bytes(btf[at..at + 4].try_into().expect("four bytes"));
+    let header = word(4) as usize;
+    let types = header + word(8) as usize;
+    let end = types + word(12) as usize;
+    let strings = header + word(16) as usize;
+    let name = |offset: u32| {
+        let text = &btf[strings + offset as usize..];
+        let length = text.iter().position(|byte| *byte == 0).expect("strings end in NUL");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let mut found = Structures::new();
+    let mut at = types;
+    while at < end {
+        let (info, size) = (word(at + 4), word(at + 8));
+        let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+        let members = at + 12;
+        if kind == KIND_STRUCT {
+            let member = |index: usize| {
+                let row = members + index * 12;
+                (name(word(row)), (word(row + 8) & 0xff_ffff) / 8)
+            };
+            found.insert(name(word(at)), (size, (0..count).map(member).collect()));
+        }
+        at = members
+            + match kind {
+                1 | 14 | 17 => 4,
+                3 => 12,
+                KIND_STRUCT | 5 | 15 | 19 => count * 12,
+                6 | 13 => count * 8,
+                _ => 0,
+            };
+    }
+    found
+}
+
+fn of_object() -> Structures {
+    let file = object::File::parse(fdscope_bpf::object::handles()).expect("the object is ELF");
+    let section = file.section_by_name(".BTF").expect("the object has BTF");
+    structures(section.data().expect("uncompressed"))
+}
+
+macro_rules! mirror {
+    ($found:expr, $name:literal, $mirror:ty, { $($member:literal: $field:ident),* $(,)? }) => {{
+        let (size, members) = $found.get($name).unwrap_or_else(|| panic!("no struct {}", $name));
+        assert_eq!(*size as usize, size_of::<$mirror>(), "size of {}", $name);
+        let mirrored: BTreeMap<String, u32> =
+            [$(($member.to_owned(), offset_of!($mirror, $field) as u32)),*].into();
+        assert_eq!(*members, mirrored, "members of {}", $name);
+    }};
+}
+
+#[test]
+fn records_are_read_as_they_are_written() {
+    let found = of_object();
+    mirror!(found, "record", Record, {
+        "at": at, "table": table, "ret": ret, "args": args, "ip": ip, "sp": sp, "fp": fp, "lr": lr,
+        "pid": pid, "tid": tid, "type": kind, "call": call, "trace": trace, "flags": flags,
+        "frames": frames, "stack_id": stack_id, "stack_bytes": stack_bytes, "slots": slots,
+    });
+    mirror!(found, "slot", Slot, {
+        "file": file, "inode": inode, "device": device, "mode": mode, "flags": flags, "fd": fd,
+    });
+}
+
+#[test]
+fn what_the_loader_writes_is_read_as_written() {
+    let found = of_object();
+    mirror!(found, "scope", Scope, {
+        "stack_bytes": stack_bytes, "death_every": death_every, "deaths": deaths, "follow": follow,
+        "frame_pointers": frame_pointers, "birth_every": birth_every, "births": births,
+        "interpreter": interpreter, "fresh": fresh, "unused": unused,
+    });
+    mirror!(found, "action", Action, {
+        "op": op, "arg": arg, "stack": stack, "unused": unused, "mask": mask, "call": call,
+        "unused2": unused2,
+    });
+    mirror!(found, "ioctl_rule", IoctlRule, { "stored": stored, "offset": offset });
+    assert_eq!(found["interpreter"].0 as usize, size_of::<Interpreter>());
+    assert_eq!(found["interpreter_frame"].0 as usize, size_of::<WalkedFrame>());
+}
