@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use fdscope_analyze::{Ledger, LedgerOptions, Summary};
 use fdscope_model::{
-    Acquire, Body, Event, Fail, Fault, Monotonic, Pid, Process, Progress, Release, Trace,
+    Acquire, Body, Event, Fail, Fault, Monotonic, Pid, Process, Progress, Release, Snapshot, Trace,
 };
 use fdscope_proc::{ProcRoot, Sampler, pattern};
 use fdscope_stack::Stacks;
@@ -21,6 +21,9 @@ use crate::live::source::Live;
 const TURN: Duration = Duration::from_millis(50);
 /// The ledger is held against the kernel's table this often.
 const RECONCILE_EVERY_NS: u64 = 5_000_000_000;
+/// A call may have changed the table but not been reported yet, its thread being off the processor: a comparison waits
+/// this long for such reports before it believes in a difference.
+const SETTLE_NS: u64 = 200_000_000;
 /// A comparison gives up draining after so many polls: the target then makes events faster than they are read.
 const MOST_DRAINS: usize = 64;
 
@@ -42,6 +45,8 @@ pub struct Watch {
     samplers: BTreeMap<Pid, Sampler>,
     interpreters: InterpreterSearch,
     wants_reconcile: BTreeSet<Pid>,
+    /// The kernel's tables as read, until what was under way then has been reported.
+    settling: Vec<Snapshot>,
     interval_ns: u64,
     sampled: Monotonic,
     reconciled: Monotonic,
@@ -81,6 +86,7 @@ impl Watch {
             samplers: BTreeMap::new(),
             interpreters: InterpreterSearch::default(),
             wants_reconcile: BTreeSet::new(),
+            settling: Vec::new(),
             interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
             sampled: Monotonic(0),
             reconciled: begun,
@@ -131,7 +137,9 @@ impl Watch {
     /// # Errors
     /// If the source broke.
     pub fn end(&mut self) -> Result<()> {
+        self.settle_all()?;
         self.keep_house_of_all(monotonic_now())?;
+        self.settle_all()?;
         self.live.stop()?;
         self.drain(monotonic_now())
     }
@@ -192,9 +200,9 @@ impl Watch {
             self.wants_reconcile.extend(self.ledger.pids());
         }
         for pid in std::mem::take(&mut self.wants_reconcile) {
-            self.reconcile(pid)?;
+            self.reconcile(pid);
         }
-        Ok(())
+        self.settle(now)
     }
 
     fn keep_house_of_all(&mut self, now: Monotonic) -> Result<()> {
@@ -228,12 +236,39 @@ impl Watch {
         Ok(())
     }
 
-    /// Holds the ledger against the kernel's table of one process. One that is gone has none.
-    fn reconcile(&mut self, pid: Pid) -> Result<()> {
+    /// Begins to hold the ledger against the kernel's table of one process. One that is gone has none.
+    fn reconcile(&mut self, pid: Pid) {
+        if self.settling.iter().any(|snapshot| snapshot.pid == pid) {
+            return;
+        }
         self.ledger.begin_reconcile(pid, monotonic_now());
-        let Some(Ok(snapshot)) = self.live.table(&self.proc, pid) else { return Ok(()) };
-        self.drain(snapshot.ended)?;
-        self.ledger.finish_reconcile(&snapshot);
+        if let Some(Ok(snapshot)) = self.live.table(&self.proc, pid) {
+            self.settling.push(snapshot);
+        }
+    }
+
+    /// Ends the comparisons whose tables were read long enough ago.
+    fn settle(&mut self, now: Monotonic) -> Result<()> {
+        let due = |snapshot: &Snapshot| now.since_ns(snapshot.ended) >= SETTLE_NS;
+        if !self.settling.iter().any(due) {
+            return Ok(());
+        }
+        self.drain(now)?;
+        let (ready, waiting) = std::mem::take(&mut self.settling).into_iter().partition(due);
+        self.settling = waiting;
+        let ready: Vec<Snapshot> = ready;
+        for snapshot in ready {
+            self.ledger.finish_reconcile(&snapshot);
+        }
+        Ok(())
+    }
+
+    /// Ends every comparison under way, waiting for what is still to be reported.
+    fn settle_all(&mut self) -> Result<()> {
+        while !self.settling.is_empty() {
+            self.turn(TURN)?;
+            self.settle(monotonic_now())?;
+        }
         Ok(())
     }
 
