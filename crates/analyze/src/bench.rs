@@ -40,7 +40,6 @@ impl Bench<'_> {
             site: self.site_words(facts),
             rate,
             forecast,
-            closed_by: &closed_by,
             caller,
             descriptions: facts.descriptions(),
             before: one.before,

@@ -285,7 +285,10 @@ impl<'a> Case<'a> {
 
     /// True if handles die in masses, again and again.
     pub(crate) fn is_sawtooth(&self) -> bool {
-        self.swing.mass_deaths >= 2 && self.facts.released >= 10
+        let Swing { mass_deaths, largest_fall, .. } = self.swing;
+        // Of a site whose handles mostly go one by one, a few leave together now and then.
+        let most = mass_deaths as u64 * largest_fall * 2 >= self.facts.released;
+        mass_deaths >= 2 && self.facts.released >= 10 && most
     }
 
     /// True if the number rose at first and then stood.

@@ -96,8 +96,8 @@ impl Ledger {
         self.reach(sample.at);
         let watched = self.watched(sample.pid);
         watched.limits.clone_from(&sample.limits);
-        let first = !self.counted.groups.keys().any(|key| key.pid == sample.pid)
-            && sample.at.since_ns(self.watched(sample.pid).begun) < FIRST_SAMPLE_NS;
+        // Nobody knows when what the first sample shows was made: however late it comes, it is what existed.
+        let first = !std::mem::replace(&mut watched.sampled, true);
         let mut mentioned = Vec::with_capacity(sample.groups.len());
         for GroupCount { kind, group, count, fresh } in &sample.groups {
             let pattern = self.patterns.intern(group.clone());
@@ -110,6 +110,3 @@ impl Ledger {
         }
     }
 }
-
-/// A process's first sample, if taken this soon after it was first heard of, shows what existed and not what grew.
-const FIRST_SAMPLE_NS: u64 = 5_000_000_000;

@@ -1,10 +1,10 @@
 //! The sentences of a verdict: what was seen, with numbers; and what else it could have been, and why it is not.
 
-use fdscope_model::verdict::{Closer, Forecast, Rate};
+use fdscope_model::verdict::{Forecast, Rate};
 use fdscope_model::{HandleKind, Level, LimitName};
 
 use crate::case::Case;
-use crate::prose::{about, count, duration, duration_ns, handles, pace, percent, rate_of as per};
+use crate::prose::{about, count, duration, duration_ns, handles, pace, rate_of as per};
 use crate::rules::{FEW, Rule};
 
 /// What the sentences need besides the case.
@@ -14,7 +14,6 @@ pub(crate) struct Told<'a> {
     pub(crate) site: String,
     pub(crate) rate: Option<Rate>,
     pub(crate) forecast: Option<Forecast>,
-    pub(crate) closed_by: &'a [Closer],
     /// The caller that most survivors share, where the site has several.
     pub(crate) caller: Option<String>,
     pub(crate) descriptions: u64,
@@ -98,7 +97,6 @@ pub(crate) fn evidence(case: &Case<'_>, told: &Told<'_>) -> Vec<String> {
     });
     lines.extend(before(told));
     lines.extend(lived(case));
-    lines.extend(closers(case, told));
     lines.extend(together(told));
     lines.extend(held(case, told));
     lines.extend(unseen(case));
@@ -280,45 +278,18 @@ fn when_known(case: &Case<'_>, told: &Told<'_>) -> String {
     }
 }
 
-/// What happened to siblings.
+/// How far beyond their siblings the survivors are. How long siblings lived and who closed them stands beside it.
 fn lived(case: &Case<'_>) -> Option<String> {
-    let facts = case.facts;
-    let (median, most) = (facts.ages.quantile_ns(0.5)?, facts.ages.quantile_ns(0.999)?);
-    let first = format!(
-        "Of {} {} were {}, half within {} and 99.9 % within {}.",
-        handles(facts.acquired, facts.kind),
-        count(facts.released),
-        gone(facts.kind),
-        duration_ns(median),
-        duration_ns(most)
-    );
     let overdue_ns = case.survival.overdue_ns;
     if case.none_overdue() || overdue_ns == 0 {
-        return Some(first);
+        return None;
     }
     let late = match case.survival.late_releases {
         0 => "no sibling".to_owned(),
         late => format!("only {} of the released", count(late)),
     };
     let (stay, age) = (count(case.overdue() as u64), duration_ns(overdue_ns));
-    Some(format!("{first} {stay} outlived {age}; {late} reached that age."))
-}
-
-fn closers(case: &Case<'_>, told: &Told<'_>) -> Option<String> {
-    let facts = case.facts;
-    if told.closed_by.is_empty() {
-        let nobody = format!("None made here was ever {}.", gone(facts.kind));
-        return (facts.released == 0 && told.rule.level >= Level::TooSoon).then_some(nobody);
-    }
-    let total = facts.released.max(1);
-    let name = |closer: &Closer| {
-        let frame = closer.at.and_then(|at| closer.frames.get(at));
-        let function = frame.and_then(|frame| frame.symbol.function.clone());
-        let place = function.unwrap_or_else(|| closer.how.clone());
-        format!("{place} ({})", percent(closer.count, total))
-    };
-    let names: Vec<String> = told.closed_by.iter().take(3).map(name).collect();
-    Some(format!("Siblings are {} by {}.", gone(facts.kind), names.join(", ")))
+    Some(format!("{stay} outlived {age}; {late} reached that age."))
 }
 
 /// When the limit breaks if all that grow are taken together.

@@ -102,16 +102,6 @@ pub(crate) fn pace(per_s: f64) -> String {
     format!("{} {unit}", figure(per_s * seconds))
 }
 
-/// A share in whole percent, never rounded up to all or down to nothing.
-pub(crate) fn percent(part: u64, whole: u64) -> String {
-    let share = 100.0 * part as f64 / whole.max(1) as f64;
-    match share {
-        s if s > 99.0 && part < whole => "over 99 %".to_owned(),
-        s if s < 1.0 && part > 0 => "under 1 %".to_owned(),
-        s => format!("{s:.0} %"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +122,5 @@ mod tests {
         assert_eq!(duration(23.96), "24 s");
         assert_eq!(duration(90.0), "1 min 30 s");
         assert_eq!(duration(200_000.0), "2 d 8 h");
-        assert_eq!(percent(99_999, 100_000), "over 99 %");
-        assert_eq!(percent(1, 2), "50 %");
     }
 }

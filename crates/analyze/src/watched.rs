@@ -61,6 +61,8 @@ pub(crate) struct Watched {
     /// Descriptors open.
     pub(crate) curve: Bins,
     pub(crate) limits: Vec<Limit>,
+    /// True once a sample was folded.
+    pub(crate) sampled: bool,
     /// A reconcile under way.
     pub(crate) touched: Option<Touched>,
     /// Ended processes of the same name that were added to this one and forgotten.
@@ -87,6 +89,7 @@ impl Watched {
             agrees: None,
             curve: Bins::new(origin),
             limits: Vec::new(),
+            sampled: false,
             touched: None,
             merged: 0,
             left_many: false,

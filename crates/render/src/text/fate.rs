@@ -60,7 +60,12 @@ fn places(closers: &[Closer], charset: Charset) -> Vec<(Text, String, u64)> {
 
 /// "finish_request  src/send.c:60  ", or nothing where no stack was seen.
 fn place(closer: &Closer, charset: Charset) -> Text {
-    let Some(frame) = site::frame_at(&closer.frames, closer.at) else { return Text::default() };
+    /// Ways to go that are no call of the program: they have no stack.
+    const WITHOUT_STACK: [&str; 4] = ["exit", "execve", "found closed", "close not seen"];
+    let Some(frame) = site::frame_at(&closer.frames, closer.at) else {
+        let missing = !WITHOUT_STACK.contains(&closer.how.as_str());
+        return if missing { Text::plain("stack not taken  ") } else { Text::default() };
+    };
     let text = Text::default().and(Style::Strong, site::function(frame, charset));
     let text = match &frame.symbol.function {
         Some(_) => text.and(Style::Plain, "  ").and_solid(Style::Dim, site::place(frame, charset)),
@@ -139,5 +144,8 @@ mod tests {
         let counts: Vec<u64> =
             places(&closers, Charset::Utf8).into_iter().map(|(_, _, count)| count).collect();
         assert_eq!(counts, [7, 5, 2]);
+        let without = |how: &str| Closer { frames: Vec::new(), ..closer("", how, 1) };
+        let texts = ["close", "exit"].map(|how| place(&without(how), Charset::Utf8));
+        assert_eq!(texts, [Text::plain("stack not taken  "), Text::default()]);
     }
 }
