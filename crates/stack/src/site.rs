@@ -21,7 +21,18 @@ pub fn mark(table: &[Row], frames: &mut [Frame]) -> Option<usize> {
         let telling = |class: &Option<Class>| matches!(class, Some(Wrapper | Library));
         classes[..boundary].iter().rposition(telling).or(boundary.checked_sub(1))
     };
-    classes.iter().position(Option::is_none).or_else(nearest).or(classes.len().checked_sub(1))
+    let first = classes.iter().position(Option::is_none);
+    let above =
+        script_called(frames, &classes).filter(|called| first.is_some_and(|at| at > *called));
+    above.or(first).or_else(nearest).or(classes.len().checked_sub(1))
+}
+
+/// The library function that a script called, where nothing names the script's code: what lies above that code (an
+/// event loop, a parser that calls back) did not ask for the handle.
+fn script_called(frames: &[Frame], classes: &[Option<Class>]) -> Option<usize> {
+    let generated = |frame: &Frame| frame.module.is_empty() && frame.symbol.function.is_none();
+    let script = frames.iter().position(generated)?;
+    classes[..script].iter().rposition(|class| *class == Some(Library))
 }
 
 fn class_of(table: &[Row], frame: &Frame) -> Option<Class> {
@@ -140,6 +151,22 @@ mod tests {
             offset: 0,
             plumbing: false,
         }
+    }
+
+    #[test]
+    fn unnamed_script_code_hides_what_called_it() {
+        check(
+            &[
+                "/lib/libc.so.6!__open64",
+                "/usr/bin/node!uv_fs_open",
+                "/usr/bin/node!node::fs::OpenSync(v8::FunctionCallbackInfo<v8::Value> const&)",
+                "!",
+                "/usr/bin/node!llhttp__internal_execute",
+                "/usr/bin/node!main",
+            ],
+            "/usr/bin/node!node::fs::OpenSync(v8::FunctionCallbackInfo<v8::Value> const&)",
+        );
+        check(&["/lib/libc.so.6!__open64", "!", "/bin/app!main"], "/bin/app!main");
     }
 
     /// The site of a stack, innermost first, each frame as `module!function@file`.
