@@ -211,7 +211,9 @@ impl Bench<'_> {
                 at: symbolized.at,
                 earlier: earlier.unwrap_or_default(),
             };
-            merged.entry((key.kind, key.pid, key.call, line)).or_insert(row).count += seen.count;
+            // Processes of one program make one mistake.
+            merged.entry((key.kind, row.comm.clone(), key.call, line)).or_insert(row).count +=
+                seen.count;
         }
         let mut rows: Vec<Misuse> = merged.into_values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.count));

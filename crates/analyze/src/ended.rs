@@ -77,6 +77,10 @@ impl Ledger {
             let name = self.processes.get(&pid).map(|watched| watched.comm());
             by_name.entry(name.unwrap_or_default()).or_default().push(pid);
         }
+        // A number that was heard of and had nothing is no process to tell of.
+        totals.retain(|t| {
+            !t.process.comm.is_empty() || t.at_start + t.now + t.acquired + t.released > 0
+        });
         totals.extend(by_name.values().filter_map(|pids| self.sum(pids, now)));
         totals
     }
@@ -99,6 +103,8 @@ impl Ledger {
             };
             curve.add(&watched.curve);
         }
+        // A comparison begun with a process that ended over it says nothing.
+        sum.agrees = sum.agrees.filter(|agrees| *agrees);
         if sum.processes > 1 {
             sum.limits.clear();
             sum.curve = curve.curve();

@@ -452,6 +452,20 @@ fn what_the_caller_gave_a_launched_program_is_not_its_misuse() {
 }
 
 #[test]
+fn a_mistake_of_many_processes_of_one_program_is_one_line() {
+    let mut hand = Hand::new();
+    for pid in 100..130 {
+        let table = TableId(u64::from(pid));
+        hand.tell(pid, Body::Exec { table, comm: "cat".into() });
+        let (fd, trace) = (Some(FdNumber(9)), Trace::Known(StackId(3)));
+        hand.tell(pid, Body::Fail(Fail { call: "close", errno: 9, fd, table, trace }));
+    }
+    let misuse = hand.judge().misuse;
+    assert_eq!(misuse.len(), 1, "{misuse:#?}");
+    assert_eq!((misuse[0].comm.clone(), misuse[0].count), ("cat".into(), 30));
+}
+
+#[test]
 fn the_kind_that_survivors_turned_out_to_be_is_theirs() {
     let mut hand = Hand::new();
     (3..13).for_each(|fd| hand.open(10, 1, fd, 7, None));

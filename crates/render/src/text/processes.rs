@@ -127,7 +127,9 @@ fn notes(total: &Total, report: &Report, charset: Charset) -> Vec<Text> {
         let now = units::count_of(total.now, "descriptor", "descriptors");
         note(format!(" ended while watched, with {now} open"));
     }
-    let half_used = |limit: &&Limit| limit.used >= limit.value / 2 && limit.value != u64::MAX;
+    // Who sets a limit of 0 or 1 forbids itself more, as sandboxes do.
+    let half_used =
+        |limit: &&Limit| (2..u64::MAX).contains(&limit.value) && limit.used >= limit.value / 2;
     for limit in total.limits.iter().filter(half_used) {
         note(format!(
             " has used {} of {} {}",

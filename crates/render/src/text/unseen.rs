@@ -1,6 +1,6 @@
 //! What was not seen: a blank in a report is said aloud, never left to be read as "none".
 
-use fdscope_model::verdict::Report;
+use fdscope_model::verdict::{Report, Total};
 use fdscope_model::{Blind, Fault};
 
 use super::{bullet, heading, source};
@@ -25,8 +25,9 @@ pub fn section(page: &mut Page, report: &Report) {
         let births = units::count_of(report.stacks_skipped, "birth", "births");
         bullet(page, Text::plain(format!("the stacks of {births}, not taken to spare the target")));
     }
-    // What many ended children began with, they inherited.
-    let own = report.totals.iter().filter(|total| total.processes == 1);
+    // What a child forked meanwhile began with, it inherited: its curve starts at nothing.
+    let began = |total: &&Total| total.curve.values.first().is_some_and(|&open| open > 0);
+    let own = report.totals.iter().filter(|total| total.processes == 1).filter(began);
     let existing: u64 = own.map(|total| total.at_start).sum();
     if existing > 0 {
         let handles = units::count_of(existing, "descriptor", "descriptors");
