@@ -26,7 +26,7 @@ static __always_inline long call_number(struct pt_regs *regs)
 	return READ(regs, orig_ax);
 }
 
-static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool compat)
+static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool compat, bool direct)
 {
 	if (compat) {
 		switch (index) {
@@ -38,11 +38,11 @@ static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool co
 		}
 	}
 	switch (index) {
-	case 0: return READ(regs, di);
-	case 1: return READ(regs, si);
-	case 2: return READ(regs, dx);
-	case 3: return READ(regs, r10);
-	default: return READ(regs, r8);
+	case 0: return LOAD(direct, regs, di);
+	case 1: return LOAD(direct, regs, si);
+	case 2: return LOAD(direct, regs, dx);
+	case 3: return LOAD(direct, regs, r10);
+	default: return LOAD(direct, regs, r8);
 	}
 }
 
@@ -83,14 +83,14 @@ static __always_inline long call_number(struct pt_regs *regs)
 	return READ(regs, syscallno);
 }
 
-static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool compat)
+static __always_inline __u64 argument(struct pt_regs *regs, __u32 index, bool compat, bool direct)
 {
 	switch (index) {
-	case 0: return READ(regs, orig_x0);
-	case 1: return READ(regs, regs[1]);
-	case 2: return READ(regs, regs[2]);
-	case 3: return READ(regs, regs[3]);
-	default: return READ(regs, regs[4]);
+	case 0: return LOAD(direct, regs, orig_x0);
+	case 1: return LOAD(direct, regs, regs[1]);
+	case 2: return LOAD(direct, regs, regs[2]);
+	case 3: return LOAD(direct, regs, regs[3]);
+	default: return LOAD(direct, regs, regs[4]);
 	}
 }
 

@@ -10,7 +10,7 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-static __always_inline int on_exit(void *ctx, struct task_struct *task, struct pt_regs *regs, __u32 number, __s64 ret, bool compat)
+static __always_inline int on_exit(void *ctx, struct task_struct *task, struct pt_regs *regs, __u32 number, __s64 ret, bool compat, bool direct)
 {
 	struct action *action;
 	struct scope *scope;
@@ -34,15 +34,16 @@ static __always_inline int on_exit(void *ctx, struct task_struct *task, struct p
 	}
 	call.task = task;
 	call.regs = regs;
-	call.files = READ(task, files);
+	call.files = LOAD(direct, task, files);
 	call.ret = ret;
 	call.op = action->op;
 	call.arg = action->arg;
 	call.compat = compat;
-	call.args[0] = argument(regs, 0, compat);
-	call.args[1] = argument(regs, 1, compat);
-	call.args[2] = argument(regs, 2, compat);
-	call.args[3] = argument(regs, 3, compat);
+	call.direct = direct;
+	call.args[0] = argument(regs, 0, compat, direct);
+	call.args[1] = argument(regs, 1, compat, direct);
+	call.args[2] = argument(regs, 2, compat, direct);
+	call.args[3] = argument(regs, 3, compat, direct);
 
 	made = begin(RECORD_CALL, pid, tid);
 	if (!made)
@@ -76,7 +77,7 @@ static __always_inline int on_exit(void *ctx, struct task_struct *task, struct p
 		if (call.op == OP_RESCAN)
 			made->type = RECORD_RESCAN;
 	}
-	set_registers(made, regs);
+	set_registers(made, regs, direct);
 	emit(ctx, scope, made, want);
 	if (messages)
 		receive_all(made, call.args[1], messages);
@@ -97,7 +98,7 @@ int call_exit(struct sys_exit_args *args)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return on_exit(args, task, (struct pt_regs *)bpf_task_pt_regs(task), args->number, args->ret, false);
+	return on_exit(args, task, (struct pt_regs *)bpf_task_pt_regs(task), args->number, args->ret, false, true);
 }
 
 /* Attached where the tracepoints per call cannot be, and for 32-bit processes. */
@@ -110,7 +111,7 @@ int raw_exit(__u64 *args)
 
 	if (compat_only && !compat)
 		return 0;
-	return on_exit(args, task, regs, call_number(regs), args[1], compat);
+	return on_exit(args, task, regs, call_number(regs), args[1], compat, false);
 }
 
 /* ---- lives of processes and threads ---- */
@@ -159,7 +160,7 @@ int process_fork(__u64 *args)
 	{
 		struct task_struct *task = bpf_get_current_task_btf();
 
-		set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task));
+		set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
 	}
 	emit(args, scope, made, WANT_BIRTH_STACK);
 	return 0;
@@ -267,7 +268,7 @@ int ring_submit(__u64 *args)
 	made->args[0] = (__u64)request;
 	if (opcode == RING_CLOSE)
 		made->args[1] = READ((struct io_close *)request, fd);
-	set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task));
+	set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
 	emit(args, scope, made, WANT_BIRTH_STACK);
 	return 0;
 }
@@ -302,9 +303,9 @@ int ring_complete(__u64 *args)
 	made->ret = result;
 	made->args[0] = (__u64)request;
 	if (action->op == OP_RETURNS && result >= 0)
-		read_slot(&made->slots[0], files, result);
+		read_slot(&made->slots[0], files, result, false);
 	else if (action->op == OP_CLOSE)
-		read_slot_file(&made->slots[0], files, READ((struct io_close *)request, fd));
+		read_slot_file(&made->slots[0], files, READ((struct io_close *)request, fd), false);
 	emit_bare(made);
 	return 0;
 }

@@ -192,5 +192,11 @@ static void *(*bpf_get_current_task_btf)(void) = (void *)158;
 		value_;                                                                             \
 	})
 
+/*
+ * The same by a plain load where the verifier knows the pointer's type (`direct`, a constant): a tenth of a helper's
+ * cost. Such loads read 0 through a bad pointer, too.
+ */
+#define LOAD(direct, pointer, member) ((direct) ? (pointer)->member : READ(pointer, member))
+
 #define bpf_core_field_exists(type, member)                                                         \
 	__builtin_preserve_field_info(((type *)0)->member, 2 /* BPF_FIELD_EXISTS */)

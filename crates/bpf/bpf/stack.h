@@ -46,7 +46,7 @@ __attribute__((noinline)) int send_copy(__u32 bytes)
 	else if (bytes >= 2048)
 		EMIT_COPY(2048, 512);
 	else
-		EMIT_COPY(1024, 256);
+		EMIT_COPY(1024, 512);
 	return 0;
 }
 

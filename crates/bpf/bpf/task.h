@@ -53,16 +53,16 @@ static __always_inline struct record *begin(__u32 type, __u32 pid, __u32 tid)
 	return made;
 }
 
-static __always_inline void set_registers(struct record *made, struct pt_regs *regs)
+static __always_inline void set_registers(struct record *made, struct pt_regs *regs, bool direct)
 {
-	made->ip = READ(regs, REG_IP);
-	made->sp = READ(regs, REG_SP);
-	made->fp = READ(regs, REG_FP);
+	made->ip = LOAD(direct, regs, REG_IP);
+	made->sp = LOAD(direct, regs, REG_SP);
+	made->fp = LOAD(direct, regs, REG_FP);
 	made->lr = link_register(regs);
 }
 
 /* What the table holds at `fd`: the kernel's truth at this moment. */
-static __always_inline void read_slot(struct slot *slot, struct files_struct *files, __s32 fd)
+static __always_inline void read_slot(struct slot *slot, struct files_struct *files, __s32 fd, bool direct)
 {
 	struct fdtable *fdt;
 	struct file **array;
@@ -72,16 +72,16 @@ static __always_inline void read_slot(struct slot *slot, struct files_struct *fi
 	unsigned long *bits, word = 0;
 
 	slot->fd = fd;
-	fdt = READ(files, fdt);
-	if (!fdt || fd < 0 || (__u32)fd >= READ(fdt, max_fds))
+	fdt = LOAD(direct, files, fdt);
+	if (!fdt || fd < 0 || (__u32)fd >= LOAD(direct, fdt, max_fds))
 		return;
-	array = READ(fdt, fd);
+	array = LOAD(direct, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), array + (__u32)fd);
 	slot->file = (__u64)file;
 	if (!file)
 		return;
 	slot->flags = READ(file, f_flags) & ~O_CLOEXEC;
-	bits = READ(fdt, close_on_exec);
+	bits = LOAD(direct, fdt, close_on_exec);
 	bpf_probe_read_kernel(&word, sizeof(word), bits + (__u32)fd / 64);
 	if (word >> ((__u32)fd % 64) & 1)
 		slot->flags |= O_CLOEXEC;
@@ -93,14 +93,14 @@ static __always_inline void read_slot(struct slot *slot, struct files_struct *fi
 }
 
 /* Only the description: enough to judge a close by. */
-static __always_inline void read_slot_file(struct slot *slot, struct files_struct *files, __s32 fd)
+static __always_inline void read_slot_file(struct slot *slot, struct files_struct *files, __s32 fd, bool direct)
 {
-	struct fdtable *fdt = READ(files, fdt);
+	struct fdtable *fdt = LOAD(direct, files, fdt);
 	struct file **array;
 
 	slot->fd = fd;
-	if (!fdt || fd < 0 || (__u32)fd >= READ(fdt, max_fds))
+	if (!fdt || fd < 0 || (__u32)fd >= LOAD(direct, fdt, max_fds))
 		return;
-	array = READ(fdt, fd);
+	array = LOAD(direct, fdt, fd);
 	bpf_probe_read_kernel(&slot->file, sizeof(slot->file), array + (__u32)fd);
 }
