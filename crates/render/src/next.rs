@@ -21,9 +21,23 @@ pub fn next(report: &Report) -> Option<Next> {
     if report.totals.is_empty() {
         return None;
     }
-    const SITUATIONS: [fn(&Report) -> Option<Next>; 4] =
-        [target_gone, growth_without_stacks, leak_found, longer];
+    const SITUATIONS: [fn(&Report) -> Option<Next>; 5] =
+        [after_demo, target_gone, growth_without_stacks, leak_found, longer];
     SITUATIONS.iter().find_map(|situation| situation(report))
+}
+
+/// Who has seen the demo wants to see a program of their own.
+fn after_demo(report: &Report) -> Option<Next> {
+    is_demo(&report.command).then(|| Next {
+        command: "fdscope leak PID".to_string(),
+        why: "the same for a program of yours, while it runs; fdscope leak NAME does, too"
+            .to_string(),
+        is_instead: false,
+    })
+}
+
+fn is_demo(command: &str) -> bool {
+    command.split_whitespace().nth(1) == Some("demo")
 }
 
 /// A process that is gone cannot be watched again by its number, but its command can be run again.
@@ -204,6 +218,15 @@ mod tests {
         check(b"it's", Some("'it'\\''s'"));
         check(b"\x1b[2J", None);
         check(b"\xff", None);
+    }
+
+    #[test]
+    fn the_demo_is_told_by_its_command() {
+        for (command, expected) in
+            [("fdscope demo", true), ("fdscope demo --json", true), ("fdscope leak demo", false)]
+        {
+            assert_eq!(is_demo(command), expected, "{command}");
+        }
     }
 
     #[test]
