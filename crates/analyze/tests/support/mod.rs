@@ -318,3 +318,22 @@ pub fn on_site(judgement: &Judgement, site: u32) -> Option<&Verdict> {
 pub fn worst(judgement: &Judgement) -> Level {
     judgement.verdicts.iter().map(|verdict| verdict.level).max().unwrap_or(Level::Steady)
 }
+
+/// A handle every so often, none closed.
+pub fn leak(stage: &mut Stage, end: f64, per_s: f64) {
+    let mut at = 0.1;
+    while at < end {
+        stage.live(at, None);
+        at += 1.0 / per_s;
+    }
+}
+
+/// The judgement of a stage at `now` seconds.
+pub fn judged(stage: &Stage, now: f64) -> Judgement {
+    Play::new(stage).judge(now)
+}
+
+/// The verdict on the site that scenarios blame.
+pub fn site(judgement: &Judgement) -> &Verdict {
+    on_site(judgement, SITE).expect("a verdict on the site")
+}
