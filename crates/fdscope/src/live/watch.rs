@@ -101,6 +101,8 @@ impl Watch {
         if !launching {
             watch.know_again(processes.iter().map(|process| process.id.pid));
         }
+        // Before anyone is told that watching has begun: births before this would lack their script's frames.
+        watch.interpreters.look(&mut watch.live, &mut watch.stacks, Duration::ZERO)?;
         let pids: Vec<Pid> = processes.iter().map(|process| process.id.pid).collect();
         let Watch { live, ledger, proc, .. } = &mut watch;
         live.synthesize(proc, &pids, launching, &mut |event| ledger.apply(event))?;
