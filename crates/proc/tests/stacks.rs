@@ -56,8 +56,11 @@ fn the_count_is_exact_where_control_blocks_can_be_read() {
     check(&program, Threads { unjoined: 9, living: 2, blocks: 20, ..usual });
 }
 
-/// A captured process with so many stacks of the usual size, and threads that stand on the first of them.
-fn captured(stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
+/// Where the stacks of captured processes begin, guards included.
+const BASE: u64 = 0x7000_0000_0000;
+
+/// A captured process with so many stacks of the usual size from `base` on, and threads that stand on the first.
+fn captured_at(base: u64, stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
     let tree = tempfile::tempdir().expect("folder");
     let write = |path: &str, text: &str| {
         let path = tree.path().join("proc/7").join(path);
@@ -67,7 +70,7 @@ fn captured(stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
     const USUAL: u64 = 8 << 20;
     const PAGE: u64 = 4096;
     let mut maps = String::from("1000-2000 r-xp 00000000 fe:01 77 /bin/x\n");
-    let mut at = 0x7000_0000_0000;
+    let mut at = base;
     for _ in 0..stacks {
         maps += &format!("{at:x}-{:x} ---p 00000000 00:00 0 \n", at + PAGE);
         maps += &format!("{:x}-{:x} rw-p 00000000 00:00 0 \n", at + PAGE, at + PAGE + USUAL);
@@ -83,7 +86,7 @@ fn captured(stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
     write("task/7/comm", "x\n");
     for (tid, on) in threads {
         write(&format!("task/{tid}/comm"), "y\n");
-        let pointer = on.map(|at| 0x7000_0000_0000 + at * (PAGE + USUAL) + USUAL / 2);
+        let pointer = on.map(|at| base + at * (PAGE + USUAL) + USUAL / 2);
         let text =
             pointer.map_or("running\n".to_owned(), |at| format!("202 0x1 0x2 {at:#x} 0x3\n"));
         write(&format!("task/{tid}/syscall"), &text);
@@ -92,6 +95,16 @@ fn captured(stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
     let sample = root.sample(Pid(7)).expect("sample");
     let unjoined = sample.groups.iter().filter(|group| group.kind == HandleKind::UnjoinedThread);
     unjoined.map(|group| group.count).sum()
+}
+
+fn captured(stacks: u64, threads: &[(u32, Option<u64>)]) -> u64 {
+    captured_at(BASE, stacks, threads)
+}
+
+#[test]
+fn a_stack_that_begins_where_an_arena_could_is_a_stack() {
+    assert_eq!(captured_at(BASE - 4096, 100, &[]), 96);
+    assert_eq!(captured_at(BASE - 4096, 100, &[(8, Some(0)), (9, Some(50))]), 94);
 }
 
 #[test]

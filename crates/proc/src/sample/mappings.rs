@@ -39,11 +39,18 @@ struct Plain {
     start: u64,
     end: u64,
     protection: Protection,
+    /// Bytes of reserved memory just below that are not told yet: a guard, if this turns out to be a stack.
+    guard: u64,
 }
 
 impl Plain {
     fn size(self) -> u64 {
         self.end - self.start
+    }
+
+    /// True for memory behind a guard, of a size that a stack can have.
+    fn is_behind_guard(self) -> bool {
+        self.guard > 0 && is_usable(self) && Stretch::fits(self.size())
     }
 }
 
@@ -59,6 +66,7 @@ impl Mappings {
                 start: map.start,
                 end: map.end,
                 protection: map.protection,
+                guard: 0,
             });
             held = match (held, plain) {
                 (Some(first), Some(second)) if first.end == second.start => {
@@ -128,9 +136,7 @@ impl Tally {
     /// What looked like a stack and is none.
     fn add_rejected(&mut self, stretch: &Stretch) {
         let class = size_class(stretch.size);
-        if stretch.guard > 0 {
-            self.add(format!("reserved, {}", size_class(stretch.guard)).into_bytes());
-        }
+        self.add_reserved(stretch.guard);
         let place = if stretch.is_guarded() { " behind a guard" } else { "" };
         self.add(format!("anonymous rw-p{place}, {class}").into_bytes());
     }
@@ -140,15 +146,21 @@ impl Tally {
     fn add_pair(&mut self, first: Plain, second: Plain, stacks: &mut Stacks) -> Option<Plain> {
         let both = second.end - first.start;
         if is_usable(first) && second.protection.is_none() && is_heap(first.start, both) {
+            self.add_reserved(first.guard);
             self.add(b"malloc arenas".to_vec());
             return None;
         }
-        let guarded = first.protection.is_none() && is_usable(second);
-        let is_heap_of_its_own = second.start.is_multiple_of(ARENA);
-        if guarded && !is_heap_of_its_own && Stretch::fits(second.size()) {
-            let (guard, size) = (first.size(), second.size());
-            stacks.add(Stretch { start: second.start, size, guard });
-            return None;
+        if first.protection.is_none() {
+            let guarded = Plain { guard: first.size(), ..second };
+            // What stands where an arena could begin is one if the next neighbour is the rest of its heap.
+            let may_be_arena = second.start.is_multiple_of(ARENA);
+            if guarded.is_behind_guard() && may_be_arena {
+                return Some(guarded);
+            }
+            if guarded.is_behind_guard() {
+                self.add_alone(Some(guarded), stacks);
+                return None;
+            }
         }
         self.add_alone(Some(first), stacks);
         Some(second)
@@ -156,10 +168,22 @@ impl Tally {
 
     fn add_alone(&mut self, plain: Option<Plain>, stacks: &mut Stacks) {
         let Some(plain) = plain else { return };
+        if plain.is_behind_guard() && !is_heap(plain.start, plain.size()) {
+            let Plain { start, guard, .. } = plain;
+            stacks.add(Stretch { start, size: plain.size(), guard });
+            return;
+        }
+        self.add_reserved(plain.guard);
         if is_usable(plain) && stacks.add_unguarded(plain.start, plain.size()) {
             return;
         }
         self.add(group_of_plain(plain));
+    }
+
+    fn add_reserved(&mut self, size: u64) {
+        if size > 0 {
+            self.add(format!("reserved, {}", size_class(size)).into_bytes());
+        }
     }
 }
 
