@@ -18,6 +18,45 @@ pub enum Association {
     Exe,
     /// By a mapping that starts at this address.
     Mapping(u64),
+    /// As the namespace of this class that it lives in.
+    Namespace(NamespaceClass),
+    /// In this slot of the file table of an io_uring that it holds by this descriptor.
+    RingSlot(FdNumber, u32),
+    /// Sent to a UNIX socket that it holds by this descriptor, and not received yet (SCM_RIGHTS).
+    InFlight(FdNumber),
+}
+
+/// A class of namespaces (namespaces(7)).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs, reason = "the names are the kernel's, as under /proc/PID/ns")]
+pub enum NamespaceClass {
+    Cgroup,
+    Ipc,
+    Mnt,
+    Net,
+    Pid,
+    Time,
+    User,
+    Uts,
+}
+
+impl NamespaceClass {
+    /// Every class, in the order of their names.
+    pub const ALL: [NamespaceClass; 8] = [
+        NamespaceClass::Cgroup,
+        NamespaceClass::Ipc,
+        NamespaceClass::Mnt,
+        NamespaceClass::Net,
+        NamespaceClass::Pid,
+        NamespaceClass::Time,
+        NamespaceClass::User,
+        NamespaceClass::Uts,
+    ];
+
+    /// The file under /proc/PID/ns, and the word of its link.
+    pub fn word(self) -> &'static str {
+        ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"][self as usize]
+    }
 }
 
 /// The identity by which a ledger pairs a birth with a death. Unique among the handles alive at one moment.

@@ -9,27 +9,31 @@ pub mod fault;
 pub mod handle;
 pub mod id;
 pub mod interpreter;
+pub mod inventory;
 pub mod kind;
 pub mod limit;
 pub mod name;
 pub mod port;
 pub mod process;
 pub mod sight;
+pub mod socket;
 pub mod stack;
 pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
 pub use fault::Fault;
-pub use handle::{Association, Handle, HandleKey};
+pub use handle::{Association, Handle, HandleKey, NamespaceClass};
 pub use id::{
     DeviceId, FdNumber, FileId, InodeId, Monotonic, Pid, ProcessId, SiteId, StackId, TableId, Tid,
 };
 pub use interpreter::{InterpreterFrame, InterpreterLayout, ThreadIdentity};
+pub use inventory::{Access, Entry, Facts, FileStatus, Inventory};
 pub use kind::HandleKind;
 pub use limit::{Limit, LimitName};
 pub use name::Name;
 pub use port::{EventSource, Progress, SnapshotSource, Symbolized, Symbolizer};
 pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
+pub use socket::{Socket, SocketState};
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
 pub use verdict::{Level, Verdict};
