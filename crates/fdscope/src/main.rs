@@ -18,7 +18,7 @@ use args::{Arguments, Command};
 use ending::Ending;
 
 fn main() {
-    raise_own_limit();
+    fdscope_sys::limits::raise_own();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => ending::usage(&error).exit(),
@@ -32,14 +32,6 @@ fn main() {
         Command::Man { folder } => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
-}
-
-/// fdscope holds a descriptor or two per module of its targets: it takes what its hard limit allows.
-fn raise_own_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let own = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, which is enough for nearly every target.
-    let _refused = setrlimit(Resource::Nofile, Rlimit { current: own.maximum, ..own });
 }
 
 /// What every command answers.

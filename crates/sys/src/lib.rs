@@ -4,6 +4,7 @@
 
 pub mod bpf;
 pub mod clock;
+pub mod limits;
 pub mod linger;
 pub mod ptrace;
 pub mod spawn;
