@@ -323,14 +323,17 @@ impl BpfSource {
         }
     }
 
-    /// Once a second: tell of losses, and thin out the stacks of deaths where there are many.
+    /// Once a second, and at the end: tell of losses. Once a second: thin out the stacks of deaths where there are many.
     fn tend(&mut self, sink: &mut dyn FnMut(&Event<'_>)) -> Result<(), BpfError> {
         let now = monotonic_now();
-        if now.since_ns(self.lost_read) < 1_000_000_000 {
+        let is_due = now.since_ns(self.lost_read) >= 1_000_000_000;
+        if is_due || self.stopped {
+            self.tell_losses(now, sink)?;
+        }
+        if !is_due {
             return Ok(());
         }
         self.lost_read = now;
-        self.tell_losses(now, sink)?;
         for (pid, watched) in &mut self.watched {
             if let Some(every) = watched.pace.adjust(now) {
                 watched.scope.death_every = every;
