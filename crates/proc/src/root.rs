@@ -206,6 +206,11 @@ impl PidDir {
             .map_err(|cause| ProcError::of(self.pid, operation, cause))
     }
 
+    /// An entry of the process's directory, opened: a file that procfs serves, or a link to a namespace.
+    pub(crate) fn open_file(&self, path: &str) -> Result<OwnedFd, Errno> {
+        open_file(self.dir.as_fd(), path)
+    }
+
     /// The numbers that name entries of a directory below the process's, in the kernel's order.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod bpf_name;
 pub mod clock;
 pub mod kcmp;
 pub mod linger;
+pub mod net;
 pub mod ptrace;
 pub mod spawn;
 pub mod vm;
