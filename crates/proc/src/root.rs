@@ -116,6 +116,16 @@ impl ProcRoot {
             .map_err(|cause| ProcError::System { path: format!("/proc/{path}"), cause })
     }
 
+    /// Hands each line of a file below /proc to `sink`; keeps one line at a time.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_lines(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), ProcError> {
+        let error = |cause| ProcError::System { path: format!("/proc/{path}"), cause };
+        let file = open_file(self.proc.as_fd(), path).map_err(error)?;
+        each_line(file.as_fd(), End::Nothing, &mut Vec::new(), sink).map_err(error)
+    }
+
     /// A path that leads below this /proc wherever it is mounted, for the few calls that take no directory.
     pub(crate) fn path_of(&self, below: &str) -> String {
         format!("/proc/self/fd/{}/{below}", self.proc.as_raw_fd())
@@ -194,6 +204,11 @@ impl PidDir {
     pub fn open_dir(&self, path: &str, operation: &'static str) -> Result<OwnedFd, ProcError> {
         openat(&self.dir, path, DIRECTORY, Mode::empty())
             .map_err(|cause| ProcError::of(self.pid, operation, cause))
+    }
+
+    /// An entry of the process's directory, opened: a file that procfs serves, or a link to a namespace.
+    pub(crate) fn open_file(&self, path: &str) -> Result<OwnedFd, Errno> {
+        open_file(self.dir.as_fd(), path)
     }
 
     /// The numbers that name entries of a directory below the process's, in the kernel's order.
