@@ -1,0 +1,675 @@
+//! Everything that was asked for, as one value, and how each letter changes it.
+
+use crate::fields::{FIELDS, FieldSet};
+use crate::help;
+use crate::message::Messages;
+use crate::scan::{Letter, Scanner, Wrong};
+use crate::spec::address::Network;
+use crate::spec::command::{Commands, LONGEST};
+use crate::spec::descriptor::{self, Descriptors};
+use crate::spec::named::{Across, FileSystems, Named};
+use crate::spec::number::{Numbers, What, number_of};
+use crate::spec::state::{self, States};
+use crate::world::World;
+
+/// What the size column shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum SizeColumn {
+    /// The size where there is one, else the offset.
+    #[default]
+    Either,
+    /// `-s`.
+    Size,
+    /// `-o`.
+    Offset,
+}
+
+/// `-T`: what is shown of connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ConnectionInfo {
+    pub state: bool,
+    pub queues: bool,
+    /// Flags were asked for: Linux has none, but a blank appears.
+    pub flags: bool,
+}
+
+impl ConnectionInfo {
+    pub(crate) fn any(self) -> bool {
+        self.state || self.queues || self.flags
+    }
+}
+
+/// `-r`, `+r`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repeat {
+    /// Between rounds, s.
+    pub interval_s: u64,
+    /// `+r`: until nothing is found.
+    pub until_none: bool,
+    /// Rounds; `None` for no end.
+    pub rounds: Option<u64>,
+    /// A strftime(3) format for the line between rounds.
+    pub(crate) format: Option<Vec<u8>>,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Output {
+    #[default]
+    Table,
+    /// `-t`.
+    Terse,
+    /// `-F`.
+    Fields,
+    /// `-J`.
+    Json,
+    /// `-j`.
+    JsonLines,
+}
+
+/// `-E`, `+E`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Endpoints {
+    /// Not shown.
+    #[default]
+    No,
+    /// Shown.
+    Shown,
+    /// Shown, and the files at the other ends are listed too.
+    Listed,
+}
+
+/// `+f g`, `+f G`: the column of flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum FlagColumn {
+    #[default]
+    No,
+    Words,
+    Hex,
+}
+
+/// What was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    pub(crate) program: &'static str,
+    pub(crate) and: bool,
+    pub(crate) warn: bool,
+    pub(crate) commands: Commands,
+    pub(crate) descriptors: Option<Descriptors>,
+    pub(crate) network: Network,
+    pub(crate) tcp_states: States,
+    pub(crate) udp_states: States,
+    pub(crate) unix: bool,
+    pub(crate) nfs: bool,
+    /// `+L`: the column; `+L1`: files with fewer links.
+    pub(crate) link_column: bool,
+    pub(crate) links_below: u64,
+    pub(crate) processes: Numbers,
+    pub(crate) groups: Numbers,
+    pub(crate) users: Numbers,
+    pub(crate) tasks: bool,
+    pub(crate) named: Named,
+    /// True if names behind the options were given, found or not.
+    pub(crate) names_given: bool,
+    pub(crate) parent_column: bool,
+    pub(crate) group_column: bool,
+    pub(crate) login_names: bool,
+    pub(crate) host_names: bool,
+    pub(crate) port_names: bool,
+    pub(crate) size_column: SizeColumn,
+    pub(crate) offset_digits: usize,
+    pub(crate) flag_column: FlagColumn,
+    pub(crate) human: bool,
+    pub(crate) connection: ConnectionInfo,
+    pub(crate) command_width: usize,
+    pub(crate) output: Output,
+    pub(crate) fields: FieldSet,
+    /// `-F0`.
+    pub(crate) nul: bool,
+    pub(crate) repeat: Option<Repeat>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) verbose: bool,
+    pub(crate) skip_internet: bool,
+    /// `-e`: file systems left alone, with the sign.
+    pub(crate) exempt: Vec<(u8, Vec<u8>)>,
+}
+
+/// What ends the run before it began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// For the error stream.
+    pub text: Vec<u8>,
+    /// The exit code.
+    pub code: i32,
+}
+
+impl Options {
+    fn new(program: &'static str) -> Self {
+        Options {
+            program,
+            and: false,
+            warn: true,
+            commands: Commands::default(),
+            descriptors: None,
+            network: Network::default(),
+            tcp_states: States::default(),
+            udp_states: States::default(),
+            unix: false,
+            nfs: false,
+            link_column: false,
+            links_below: 0,
+            processes: Numbers::default(),
+            groups: Numbers::default(),
+            users: Numbers::default(),
+            tasks: false,
+            named: Named::default(),
+            names_given: false,
+            parent_column: false,
+            group_column: false,
+            login_names: true,
+            host_names: true,
+            port_names: true,
+            size_column: SizeColumn::Either,
+            offset_digits: 8,
+            flag_column: FlagColumn::No,
+            human: false,
+            connection: ConnectionInfo { state: true, queues: false, flags: false },
+            command_width: 9,
+            output: Output::Table,
+            fields: FieldSet::default(),
+            nul: false,
+            repeat: None,
+            endpoints: Endpoints::No,
+            verbose: false,
+            skip_internet: false,
+            exempt: Vec::new(),
+        }
+    }
+
+    /// True if the file's flags are shown.
+    pub(crate) fn shows_flags(&self) -> bool {
+        self.flag_column != FlagColumn::No
+    }
+
+    /// `-r` and `+r`, if given.
+    pub fn repeat(&self) -> Option<&Repeat> {
+        self.repeat.as_ref()
+    }
+
+    /// `-E` and `+E`.
+    pub fn endpoints(&self) -> Endpoints {
+        self.endpoints
+    }
+
+    /// True if threads are to be listed too: `-K`.
+    pub fn tasks(&self) -> bool {
+        self.tasks
+    }
+
+    /// Reads the arguments. What is only warned of comes with the options, for the error stream.
+    ///
+    /// # Errors
+    ///
+    /// Help, a version, or a wrong option: what to say and how to end.
+    pub fn read(
+        program: &'static str,
+        arguments: &[Vec<u8>],
+        world: &dyn World,
+    ) -> Result<(Options, Vec<u8>), Ended> {
+        let mut reader = Reader {
+            options: Options::new(program),
+            messages: Messages::new(program),
+            scanner: Scanner::new(arguments),
+            world,
+            asked: Asked::default(),
+            across: Across::default(),
+            systems: FileSystems::May,
+            offset_and_size: (false, false),
+            json: (false, false),
+            quiet: false,
+            directories: false,
+        };
+        reader.read_letters()?;
+        reader.check();
+        reader.finish()
+    }
+}
+
+/// What is printed instead of rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Asked {
+    help: bool,
+    fields: bool,
+    version: bool,
+}
+
+struct Reader<'a> {
+    options: Options,
+    messages: Messages,
+    scanner: Scanner<'a>,
+    world: &'a dyn World,
+    asked: Asked,
+    across: Across,
+    systems: FileSystems,
+    offset_and_size: (bool, bool),
+    json: (bool, bool),
+    quiet: bool,
+    directories: bool,
+}
+
+impl Reader<'_> {
+    fn read_letters(&mut self) -> Result<(), Ended> {
+        while let Some(letter) = self.scanner.next() {
+            match letter {
+                Err(Wrong::Colon) => {
+                    self.messages.wrong("colon is an illegal option character.", b"")
+                }
+                Err(Wrong::Unknown(byte)) => {
+                    self.messages.wrong("illegal option character: ", &[byte]);
+                }
+                Ok(letter) if letter.letter == b'd' && !letter.plus() => {
+                    let list = &mut self.options.descriptors;
+                    if descriptor::read(list, letter.value, self.options.warn, &mut self.messages)
+                        .is_err()
+                    {
+                        return Err(Ended {
+                            text: std::mem::take(&mut self.messages.text),
+                            code: 1,
+                        });
+                    }
+                }
+                Ok(letter) => {
+                    if !self.switch(&letter) {
+                        self.valued(&letter);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a letter that stands alone. False if it is none.
+    fn switch(&mut self, letter: &Letter<'_>) -> bool {
+        let options = &mut self.options;
+        let plus = letter.plus();
+        match letter.letter {
+            b'a' => options.and = true,
+            // fdscope never blocks; what lsof must avoid is not there to be avoided.
+            b'b' | b'O' | b'M' => {}
+            b'E' => options.endpoints = if plus { Endpoints::Listed } else { Endpoints::Shown },
+            b'h' | b'?' => self.asked.help = true,
+            b'H' => options.human = true,
+            b'J' if !plus => self.json.0 = true,
+            b'j' if !plus => self.json.1 = true,
+            b'J' => self.messages.wrong("+J is not supported", b""),
+            b'j' => self.messages.wrong("+j is not supported", b""),
+            b'l' => options.login_names = false,
+            b'n' => options.host_names = plus,
+            b'N' => options.nfs = true,
+            b'P' => options.port_names = plus,
+            b'Q' => self.quiet = true,
+            b'R' => options.parent_column = true,
+            b't' => {
+                options.output = Output::Terse;
+                options.warn = false;
+            }
+            b'U' => options.unix = true,
+            b'v' => self.asked.version = true,
+            b'V' => options.verbose = true,
+            b'w' => options.warn = plus,
+            b'X' => options.skip_internet = !options.skip_internet,
+            _ => return false,
+        }
+        true
+    }
+
+    /// The value, given back if it is none of this letter's.
+    fn own<'v>(&mut self, letter: &Letter<'v>) -> Option<&'v [u8]> {
+        let own = letter.own_value();
+        if own.is_none() && letter.value.is_some() {
+            self.scanner.give_back(0);
+        }
+        own
+    }
+
+    /// The digits that a value begins with; the rest is given back.
+    fn digits(&mut self, letter: &Letter<'_>) -> Option<u32> {
+        let value = self.own(letter)?;
+        let end = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
+        if end < value.len() {
+            self.scanner.give_back(end);
+        }
+        (end > 0).then(|| number_of(&value[..end]))
+    }
+
+    fn valued(&mut self, letter: &Letter<'_>) {
+        let world = self.world;
+        match letter.letter {
+            b'c' if letter.plus() => self.command_width(letter),
+            b'c' => self.options.commands.read(letter.value, &mut self.messages),
+            b'd' | b'D' => self.directory(letter),
+            b'e' => self.exempt(letter),
+            b'f' => self.flags(letter),
+            b'F' => self.fields(letter),
+            b'g' => {
+                if let Some(value) = self.own(letter) {
+                    self.options.groups.read(Some(value), What::Group, &mut self.messages);
+                }
+                self.options.group_column = true;
+            }
+            b'i' => match self.own(letter) {
+                Some(value) => self.options.network.read(value, world, &mut self.messages),
+                None => self.options.network.select_all(),
+            },
+            b'K' => match self.own(letter) {
+                None => self.options.tasks = true,
+                Some(value) if value.eq_ignore_ascii_case(b"i") => self.options.tasks = false,
+                Some(value) => {
+                    self.messages.around("-K not followed by i (but by ", value, ")");
+                    self.messages.wrong = true;
+                }
+            },
+            b'L' => self.links(letter),
+            b'm' if letter.plus() => self.messages.wrong("+m not supported", b""),
+            b'm' => self.messages.wrong("-m not supported", b""),
+            b'o' => match self.digits(letter) {
+                Some(digits) => self.options.offset_digits = digits as usize,
+                None => self.offset_and_size.0 = true,
+            },
+            b'p' => self.options.processes.read(letter.value, What::Process, &mut self.messages),
+            b'r' => self.repeat(letter),
+            b's' => match self.own(letter) {
+                None => self.offset_and_size.1 = true,
+                Some(value) => {
+                    let Options { tcp_states, udp_states, .. } = &mut self.options;
+                    state::read(value, tcp_states, udp_states, &mut self.messages);
+                }
+            },
+            b'S' => {
+                // There is nothing to wait for; the value is read and said to be too small as lsof does.
+                if let Some(seconds @ 0..2) = self.digits(letter) {
+                    self.messages.say(&format!("WARNING: -S time ({seconds}) changed to 2"), b"");
+                }
+            }
+            b'T' => self.connection(letter),
+            b'u' => self.options.users.read_users(letter.value, world, &mut self.messages),
+            b'x' => self.across(letter),
+            b'Z' => self.messages.wrong("-Z limited to SELinux", b""),
+            other => self.messages.wrong("unknown option: ", &[other]),
+        }
+    }
+
+    fn command_width(&mut self, letter: &Letter<'_>) {
+        let own = self.own(letter).filter(|value| value[..1].iter().all(u8::is_ascii_digit));
+        let Some(value) = own.filter(|value| !value.is_empty()) else {
+            if letter.own_value().is_some() {
+                self.scanner.give_back(0);
+            }
+            return self.messages.wrong("+c not followed by width number", b"");
+        };
+        let end = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
+        let width = number_of(&value[..end]) as usize;
+        self.options.command_width = width;
+        if width > LONGEST {
+            self.messages.wrong(&format!("+c {width} > what system provides ({LONGEST})"), b"");
+        }
+    }
+
+    fn directory(&mut self, letter: &Letter<'_>) {
+        let tree = letter.letter == b'D';
+        if !letter.plus() {
+            return self.messages.wrong("unsupported option: -D", b"");
+        }
+        let rules = (self.across, self.options.warn);
+        let named = &mut self.options.named;
+        if named.read_directory(letter.value, tree, rules, self.world, &mut self.messages) {
+            self.directories = true;
+        } else {
+            self.messages.wrong = true;
+        }
+    }
+
+    fn exempt(&mut self, letter: &Letter<'_>) {
+        let Some(value) = letter.own_value().filter(|value| value.starts_with(b"/")) else {
+            let sentence =
+                format!("{}e not followed by a file system path: ", char::from(letter.sign));
+            return self.messages.wrong(&sentence, letter.value.unwrap_or_default());
+        };
+        self.options.exempt.push((letter.sign, value.to_vec()));
+    }
+
+    fn flags(&mut self, letter: &Letter<'_>) {
+        let Some(value) = self.own(letter) else {
+            self.systems = if letter.plus() { FileSystems::Must } else { FileSystems::Never };
+            return;
+        };
+        for byte in value {
+            match byte {
+                b'g' | b'G' => {
+                    let column = if *byte == b'G' { FlagColumn::Hex } else { FlagColumn::Words };
+                    self.options.flag_column = if letter.plus() { column } else { FlagColumn::No };
+                }
+                _ => self.messages.wrong("unknown file struct option: ", &[*byte]),
+            }
+        }
+    }
+
+    fn fields(&mut self, letter: &Letter<'_>) {
+        let value = self.own(letter);
+        self.options.output = match self.options.output {
+            Output::Table => Output::Fields,
+            other => other,
+        };
+        self.options.fields.insert(b'p');
+        match value {
+            None | Some(b"0") => {
+                self.options.fields = FieldSet::standard();
+                self.options.nul |= value.is_some();
+                self.all_fields();
+            }
+            Some(b"?") => self.asked.fields = true,
+            Some(letters) => letters.iter().for_each(|&id| self.field(id)),
+        }
+    }
+
+    /// What `-F` without letters turns on beside.
+    fn all_fields(&mut self) {
+        let options = &mut self.options;
+        options.connection = ConnectionInfo { state: true, queues: true, flags: true };
+        options.flag_column = FlagColumn::Hex;
+        options.parent_column = true;
+        options.group_column = true;
+        options.link_column = true;
+    }
+
+    fn field(&mut self, id: u8) {
+        if !FIELDS.iter().any(|field| field.id == id) {
+            return self.messages.wrong("unknown field: ", &[id]);
+        }
+        let options = &mut self.options;
+        options.fields.insert(id);
+        match id {
+            b'0' => options.nul = true,
+            b'G' => options.flag_column = FlagColumn::Hex,
+            b'k' => options.link_column = true,
+            b'g' => options.group_column = true,
+            b'R' => options.parent_column = true,
+            b'T' => options.connection = ConnectionInfo { state: true, queues: true, flags: true },
+            b'o' => self.offset_and_size.0 = true,
+            _ => {}
+        }
+    }
+
+    fn links(&mut self, letter: &Letter<'_>) {
+        self.options.link_column = letter.plus();
+        self.options.links_below = 0;
+        match self.digits(letter) {
+            Some(_) if !letter.plus() => self.messages.wrong("no number may follow -L", b""),
+            Some(number) => self.options.links_below = u64::from(number),
+            None => {}
+        }
+    }
+
+    fn repeat(&mut self, letter: &Letter<'_>) {
+        let mut repeat =
+            Repeat { interval_s: 15, until_none: letter.plus(), rounds: None, format: None };
+        if let Some(value) = self.own(letter) {
+            let end = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
+            if end > 0 {
+                repeat.interval_s = u64::from(number_of(&value[..end]));
+            }
+            let mut rest = value[end..].trim_ascii_start();
+            if let Some(count) = rest.strip_prefix(b"c") {
+                let digits = count.iter().position(|b| !b.is_ascii_digit()).unwrap_or(count.len());
+                repeat.rounds =
+                    Some(u64::from(number_of(&count[..digits]))).filter(|&rounds| rounds > 0);
+                rest = &count[digits..];
+            }
+            match rest.split_first() {
+                None => {}
+                Some((b'm', format)) => match self.world.time(format) {
+                    Some(_) => repeat.format = Some(format.to_vec()),
+                    None => {
+                        self.messages.around("illegal <fmt>: \"", format, "\"");
+                        self.messages.wrong = true;
+                    }
+                },
+                Some(_) => self.scanner.give_back(value.len() - rest.len()),
+            }
+        }
+        self.options.repeat = Some(repeat);
+    }
+
+    fn connection(&mut self, letter: &Letter<'_>) {
+        let mut info = ConnectionInfo { state: false, queues: false, flags: false };
+        match self.own(letter) {
+            None => info.state = letter.plus(),
+            Some(value) => {
+                for byte in value {
+                    match byte {
+                        b'f' => info.flags = true,
+                        b'q' => info.queues = true,
+                        b's' => info.state = true,
+                        _ => self.messages.wrong("unsupported TCP/TPI info selection: ", &[*byte]),
+                    }
+                }
+            }
+        }
+        self.options.connection = info;
+    }
+
+    fn across(&mut self, letter: &Letter<'_>) {
+        let Some(value) = self.own(letter) else {
+            self.across = Across { file_systems: true, links: true };
+            return;
+        };
+        for byte in value {
+            match byte {
+                b'f' => self.across.file_systems = true,
+                b'l' => self.across.links = true,
+                _ => self.messages.wrong("unknown cross-over option: ", &[*byte]),
+            }
+        }
+    }
+
+    /// What cannot be together.
+    fn check(&mut self) {
+        let (options, messages) = (&mut self.options, &mut self.messages);
+        options.commands.check(messages);
+        options.tcp_states.check("TCP", messages);
+        options.udp_states.check("UDP", messages);
+        if self.offset_and_size == (true, true) {
+            messages.wrong("-o and -s are mutually exclusive", b"");
+        }
+        options.size_column = match self.offset_and_size {
+            (true, _) => SizeColumn::Offset,
+            (_, true) => SizeColumn::Size,
+            _ => SizeColumn::Either,
+        };
+        let fields_asked = options.fields != FieldSet::default();
+        if options.output == Output::Terse && (fields_asked || self.json != (false, false)) {
+            messages.wrong("-F and -t are mutually exclusive", b"");
+        }
+        if let Some(format) = options.repeat.as_ref().and_then(|repeat| repeat.format.as_ref())
+            && fields_asked
+            && has_newline(format)
+        {
+            messages.around("%n illegal in -r m<fmt> when -F has been specified: \"", format, "\"");
+            messages.wrong = true;
+        }
+        if self.across != Across::default() && !self.directories {
+            messages.wrong("-x must accompany +d or +D", b"");
+        }
+        if self.json == (true, true) {
+            messages.wrong("-J and -j are mutually exclusive", b"");
+        }
+        if self.json != (false, false) {
+            if options.output == Output::Terse {
+                messages.wrong("-J/-j and -t are mutually exclusive", b"");
+            } else {
+                options.output = if self.json.0 { Output::Json } else { Output::JsonLines };
+            }
+        }
+        for (sign, path) in &options.exempt {
+            if !self.world.mounts().iter().any(|mount| mount.directory == *path) {
+                messages.around(
+                    &format!("\"{}e ", char::from(*sign)),
+                    path,
+                    "\" is not a mounted file system.",
+                );
+                messages.wrong = true;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(Options, Vec<u8>), Ended> {
+        if matches!(self.options.output, Output::Json | Output::JsonLines)
+            && self.options.fields.is_bare()
+        {
+            self.options.fields = FieldSet::standard();
+            self.all_fields();
+        }
+        if self.messages.wrong || self.asked != Asked::default() {
+            return Err(self.ended());
+        }
+        let names = self.scanner.rest();
+        self.options.names_given = !names.is_empty() || self.directories;
+        if self.options.and && !self.options.selects() {
+            self.messages.wrong("no select options to AND via -a", b"");
+            return Err(self.ended());
+        }
+        if !names.is_empty() {
+            let named = &mut self.options.named;
+            if !named.read(names, self.systems, self.quiet, self.world, &mut self.messages) {
+                return Err(Ended { text: self.messages.text, code: 1 });
+            }
+        }
+        Ok((self.options, self.messages.text))
+    }
+
+    fn ended(self) -> Ended {
+        let mut text = self.messages.text;
+        let program = self.options.program;
+        if self.messages.wrong || self.asked.help {
+            text.extend_from_slice(help::help(program).as_bytes());
+        }
+        if self.asked.fields {
+            text.extend_from_slice(help::fields(program).as_bytes());
+        }
+        if self.asked.version {
+            text.extend_from_slice(help::version(program).as_bytes());
+        }
+        Ended { text, code: i32::from(self.messages.wrong) }
+    }
+}
+
+/// True if a strftime(3) format has a `%n`.
+fn has_newline(format: &[u8]) -> bool {
+    let mut bytes = format.iter();
+    while let Some(byte) = bytes.next() {
+        if *byte == b'%' && bytes.next() == Some(&b'n') {
+            return true;
+        }
+    }
+    false
+}
