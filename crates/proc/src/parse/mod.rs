@@ -11,6 +11,7 @@ mod link;
 mod maps;
 mod mountinfo;
 mod net;
+mod net_lines;
 mod number;
 mod stat;
 mod status;
@@ -26,6 +27,10 @@ pub use link::{Link, parse_link};
 pub use maps::{Map, Protection, parse_map, parse_maps};
 pub use mountinfo::{Mount, parse_mount, parse_mountinfo, unescape_octal};
 pub use net::{Endpoint, Ends, Table, TcpState, parse_endpoint};
+pub use net_lines::{
+    InetLine, NetlinkLine, PacketLine, TcpFields, UnixLine, parse_inet_line, parse_netlink_line,
+    parse_packet_line, parse_unix_line,
+};
 pub use number::{decimal, hex, octal};
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
