@@ -224,6 +224,11 @@ impl<'a> Listing<'a> {
         std::mem::take(&mut self.out)
     }
 
+    /// How many bytes [`Listing::take`] would give.
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
     fn begin_round(&mut self) {
         self.listed = 0;
         self.last_terse = None;

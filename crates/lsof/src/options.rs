@@ -196,6 +196,11 @@ impl Options {
         self.repeat.as_ref()
     }
 
+    /// `-a`.
+    pub fn is_and(&self) -> bool {
+        self.and
+    }
+
     /// `-E` and `+E`.
     pub fn endpoints(&self) -> Endpoints {
         self.endpoints

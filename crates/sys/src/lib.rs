@@ -5,6 +5,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod linger;
+pub mod names;
 pub mod net;
 pub mod ptrace;
 pub mod spawn;
