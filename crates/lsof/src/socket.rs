@@ -1,13 +1,12 @@
 //! What lsof says of sockets: type, protocol, addresses, state.
 
-use std::io::Write;
 use std::net::SocketAddr;
 
 use fdscope_model::socket::{Address, Family, SocketClass};
 use fdscope_model::{Entry, Facts, Socket, SocketState};
 
 use crate::file::{Node, OpenFile};
-use crate::world::{Protocol, World};
+use crate::world::{Listed, Protocol, World};
 
 /// What belongs to a socket beyond its columns.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,9 +42,9 @@ pub(crate) fn describe(entry: &Entry, world: &dyn World, file: &mut OpenFile) {
     file.inode = Some(inode);
     file.node = Node::Inode(inode);
     let is_known = match socket.family {
-        Family::Inet | Family::Inet6 => internet(socket, file),
+        Family::Inet | Family::Inet6 => internet(socket, world, file),
         Family::Unix => unix(socket, world, file),
-        Family::Netlink => netlink(socket, file),
+        Family::Netlink => netlink(socket, world, file),
         Family::Packet => packet(socket, file),
         _ => false,
     };
@@ -68,12 +67,12 @@ fn inode(entry: &Entry) -> u64 {
 }
 
 /// False for a socket that the kernel's tables do not list, whose protocol is all that is known.
-fn internet(socket: &Socket, file: &mut OpenFile) -> bool {
+fn internet(socket: &Socket, world: &dyn World, file: &mut OpenFile) -> bool {
     let (protocol, word) = match socket.protocol.bytes() {
         b"TCP" | b"TCPv6" | b"MPTCP" | b"MPTCPv6" => (Protocol::Tcp, "TCP"),
         b"UDP" | b"UDPv6" => (Protocol::Udp, "UDP"),
         b"UDPLITE" | b"UDPLITEv6" | b"UDP-Lite" | b"UDPLITEv6 " => (Protocol::UdpLite, "UDPLITE"),
-        _ => return raw(socket, file),
+        _ => return raw(socket, world, file),
     };
     let (local, peer) = (inet(socket.local.as_ref()), inet(socket.peer.as_ref()));
     if local.is_none() && peer.is_none() {
@@ -90,7 +89,12 @@ fn internet(socket: &Socket, file: &mut OpenFile) -> bool {
         peer,
         state: socket.state,
         receive_queue: socket.receive_queue,
-        send_queue: socket.send_queue,
+        // A listener's is how many may wait, which lsof does not show: nothing is on its way out.
+        send_queue: if socket.state == Some(SocketState::Listen) {
+            Some(0)
+        } else {
+            socket.send_queue
+        },
     }));
     true
 }
@@ -103,38 +107,27 @@ fn inet(address: Option<&Address>) -> Option<SocketAddr> {
 }
 
 /// Raw sockets are shown as /proc/net/raw has them: hexadecimal, with the protocol's number for a port.
-fn raw(socket: &Socket, file: &mut OpenFile) -> bool {
-    if !socket.protocol.bytes().starts_with(b"RAW") {
-        return false;
-    }
-    file.kind = if socket.family == Family::Inet6 { "raw6" } else { "raw" };
-    let hex = |address: Option<&Address>| match address {
-        Some(Address::Inet(SocketAddr::V4(address))) => {
-            format!("{:08X}:{:04X}", u32::from_le_bytes(address.ip().octets()), address.port())
-        }
-        Some(Address::Inet(SocketAddr::V6(address))) => {
-            let words = address.ip().octets();
-            let words = words.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-            let words: String = words.map(|word| format!("{word:08X}")).collect();
-            format!("{words}:{:04X}", address.port())
-        }
-        _ if socket.family == Family::Inet6 => format!("{:032X}:0000", 0),
-        _ => "00000000:0000".to_owned(),
+fn raw(socket: &Socket, world: &dyn World, file: &mut OpenFile) -> bool {
+    let is_icmp = socket.protocol.bytes().starts_with(b"PING");
+    let Some(Listed::Raw([local, peer, state])) = world.listed(socket.inode) else { return false };
+    file.kind = match socket.family {
+        _ if is_icmp => "icmp",
+        Family::Inet6 => "raw6",
+        _ => "raw",
     };
-    let state = socket.state.map_or(7, |state| state as u8 + 1);
-    // Writing to a vector cannot fail.
-    let _ = write!(
-        file.name,
-        "{}->{} st={state:02X}",
-        hex(socket.local.as_ref()),
-        hex(socket.peer.as_ref())
-    );
+    file.name = [&local[..], b"->", &peer].concat();
+    if !is_icmp {
+        file.name.extend_from_slice(b" st=");
+        file.name.extend_from_slice(&state);
+    }
     true
 }
 
 fn unix(socket: &Socket, world: &dyn World, file: &mut OpenFile) -> bool {
     file.kind = "unix";
-    file.device_text = world.unix_address(socket.inode).unwrap_or_default();
+    if let Some(Listed::Unix(address)) = world.listed(socket.inode) {
+        file.device_text = address;
+    }
     if let Some(Address::Unix(path)) = &socket.local {
         // /proc/net/unix shows the NUL before an abstract name, and NULs inside it, as `@`.
         file.name.extend(path.bytes().iter().map(|&b| if b == 0 { b'@' } else { b }));
@@ -187,18 +180,12 @@ const NETLINK: &[(u32, &str)] = &[
     (22, "SMC"),
 ];
 
-fn netlink(socket: &Socket, file: &mut OpenFile) -> bool {
+/// One that was never bound is in no table, and its protocol is not known.
+fn netlink(socket: &Socket, world: &dyn World, file: &mut OpenFile) -> bool {
+    let Some(Listed::Netlink(number)) = world.listed(socket.inode) else { return false };
     file.kind = "netlink";
-    let text = String::from_utf8_lossy(socket.protocol.bytes()).to_uppercase().replace('-', "_");
-    let text = text.strip_prefix("NETLINK_").unwrap_or(&text);
-    let named = match text.parse::<u32>() {
-        Ok(number) => NETLINK.iter().find(|row| row.0 == number).map(|row| row.1),
-        Err(_) => NETLINK.iter().find(|row| row.1 == text).map(|row| row.1),
-    };
-    file.name = match named {
-        Some(word) => word.as_bytes().to_vec(),
-        None => format!("unknown protocol: {text}").into_bytes(),
-    };
+    let named = NETLINK.iter().find(|row| row.0 == number).map(|row| row.1.to_owned());
+    file.name = named.unwrap_or_else(|| format!("unknown protocol: {number}")).into_bytes();
     true
 }
 

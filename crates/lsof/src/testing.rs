@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use fdscope_model::DeviceId;
 
-use crate::world::{FileIdentity, MountPoint, Protocol, World};
+use crate::world::{FileIdentity, Listed, MountPoint, Protocol, World};
 
 pub(crate) struct Village;
 
@@ -92,8 +92,12 @@ impl World for Village {
         }]
     }
 
-    fn unix_address(&self, inode: u64) -> Option<Vec<u8>> {
-        Some(format!("0x{inode:016x}").into_bytes())
+    fn listed(&self, inode: u64) -> Option<Listed> {
+        Some(match inode {
+            70 => Listed::Netlink(16),
+            71 => Listed::Raw([b"00000000:00FF".into(), b"00000000:0000".into(), b"07".into()]),
+            _ => Listed::Unix(format!("0x{inode:016x}").into_bytes()),
+        })
     }
 
     fn time(&self, format: &[u8]) -> Option<Vec<u8>> {

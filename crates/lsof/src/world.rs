@@ -50,6 +50,17 @@ impl MountPoint {
     }
 }
 
+/// What a text table of /proc/net says of a socket, where lsof shows that text as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listed {
+    /// unix: the address, `0x` included.
+    Unix(Vec<u8>),
+    /// netlink: the protocol's number.
+    Netlink(u32),
+    /// raw, raw6, icmp: local and remote address and state, in hexadecimal.
+    Raw([Vec<u8>; 3]),
+}
+
 /// Answers from outside. Failures are the kernel's words: `No such file or directory`.
 pub trait World {
     /// The user of a login name.
@@ -74,8 +85,8 @@ pub trait World {
     fn list(&self, path: &[u8]) -> Result<Vec<Vec<u8>>, String>;
     /// Every mounted file system.
     fn mounts(&self) -> Vec<MountPoint>;
-    /// The address that /proc/net/unix shows for a UNIX socket, `0x` included.
-    fn unix_address(&self, inode: u64) -> Option<Vec<u8>>;
+    /// What lsof copies from the kernel's text tables for the socket of an inode.
+    fn listed(&self, inode: u64) -> Option<Listed>;
     /// The present time by a strftime(3) format; `None` if it is wrong.
     fn time(&self, format: &[u8]) -> Option<Vec<u8>>;
 }

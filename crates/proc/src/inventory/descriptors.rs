@@ -200,12 +200,9 @@ impl Reader {
     }
 }
 
-/// Kinds that their link tells and that have a status worth asking for.
+/// Kinds whose status is worth asking for: not sockets and pipes, of which the link tells all that is in it.
 fn has_status(kind: HandleKind) -> bool {
-    matches!(
-        kind,
-        HandleKind::Memfd | HandleKind::Terminal | HandleKind::DmaBuf | HandleKind::MessageQueue
-    )
+    !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
 }
 
 /// `O_PATH`; the same on every processor that fdscope knows.

@@ -13,7 +13,7 @@ use super::world::Machine;
 pub struct Sockets {
     wanted: bool,
     book: SocketBook,
-    /// Namespaces whose UNIX addresses were read.
+    /// Namespaces whose text tables were read.
     namespaces: HashSet<Option<u64>>,
 }
 
@@ -45,7 +45,7 @@ impl Sockets {
             if let Facts::Socket(socket) = &entry.facts
                 && self.namespaces.insert(socket.namespace)
             {
-                machine.learn_unix(pid);
+                machine.learn_tables(pid);
             }
         }
     }

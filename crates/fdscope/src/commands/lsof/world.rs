@@ -7,13 +7,41 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use fdscope_lsof::{FileIdentity, MountPoint, Protocol, World};
+use fdscope_lsof::{FileIdentity, Listed, MountPoint, Protocol, World};
 use fdscope_model::{DeviceId, Pid};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::parse::{parse_mount, unescape_octal};
 use fdscope_sys::names;
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 use rustix::io::Errno;
+
+/// From the words of a row to its inode and what lsof shows of it.
+type ParseRow = fn(&[&[u8]]) -> Option<(u64, Listed)>;
+
+/// The tables whose text lsof shows.
+const TABLES: &[(&str, ParseRow)] = &[
+    ("net/unix", |words| {
+        let address = words.first()?.strip_suffix(b":")?;
+        Some((number(words.get(6)?)?, Listed::Unix([b"0x", address].concat())))
+    }),
+    ("net/netlink", |words| {
+        let protocol = u32::try_from(number(words.get(1)?)?).ok()?;
+        Some((number(words.get(9)?)?, Listed::Netlink(protocol)))
+    }),
+    ("net/raw", raw_row),
+    ("net/raw6", raw_row),
+    ("net/icmp", raw_row),
+    ("net/icmp6", raw_row),
+];
+
+fn raw_row(words: &[&[u8]]) -> Option<(u64, Listed)> {
+    let shown = [words.get(1)?.to_vec(), words.get(2)?.to_vec(), words.get(3)?.to_vec()];
+    Some((number(words.get(9)?)?, Listed::Raw(shown)))
+}
+
+fn number(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
 
 /// Services by port and protocol, and back.
 #[derive(Default)]
@@ -29,8 +57,8 @@ pub struct Machine {
     hosts: RefCell<HashMap<IpAddr, Option<Vec<u8>>>>,
     services: OnceCell<Services>,
     mounts: OnceCell<Vec<MountPoint>>,
-    /// Addresses of UNIX sockets as /proc/net/unix shows them.
-    unix: RefCell<HashMap<u64, Vec<u8>>>,
+    /// Rows of the kernel's text tables of sockets, by inode.
+    listed: RefCell<HashMap<u64, Listed>>,
 }
 
 impl Machine {
@@ -41,23 +69,22 @@ impl Machine {
             hosts: RefCell::default(),
             services: OnceCell::new(),
             mounts: OnceCell::new(),
-            unix: RefCell::default(),
+            listed: RefCell::default(),
         }
     }
 
-    /// Reads the addresses of UNIX sockets in the network namespace of a process.
-    pub fn learn_unix(&self, pid: Pid) {
+    /// Reads the text tables of the network namespace of a process.
+    pub fn learn_tables(&self, pid: Pid) {
         let Ok(dir) = self.root.pid_dir(pid) else { return };
-        let mut known = self.unix.borrow_mut();
-        // A process that is gone by now has no sockets.
-        let _gone = dir.read_lines("net/unix", "read UNIX sockets", &mut |line| {
-            let mut words = line.split(|&b| b == b' ').filter(|word| !word.is_empty());
-            let address = words.next().and_then(|word| word.strip_suffix(b":"));
-            let inode = words.nth(5).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
-            if let (Some(address), Some(inode)) = (address, inode) {
-                known.insert(inode, [b"0x", address].concat());
-            }
-        });
+        let mut listed = self.listed.borrow_mut();
+        for (path, parse) in TABLES {
+            // A process that is gone by now has no sockets, and not every kernel has every table.
+            let _missing = dir.read_lines(path, "read sockets", &mut |line| {
+                let words: Vec<&[u8]> =
+                    line.split(|&b| b == b' ').filter(|word| !word.is_empty()).collect();
+                listed.extend(parse(&words));
+            });
+        }
     }
 
     fn services(&self) -> &Services {
@@ -174,8 +201,8 @@ impl World for Machine {
         self.mounts.get_or_init(read).clone()
     }
 
-    fn unix_address(&self, inode: u64) -> Option<Vec<u8>> {
-        self.unix.borrow().get(&inode).cloned()
+    fn listed(&self, inode: u64) -> Option<Listed> {
+        self.listed.borrow().get(&inode).cloned()
     }
 
     fn time(&self, format: &[u8]) -> Option<Vec<u8>> {
