@@ -5,9 +5,9 @@ use fdscope_model::{
     Access, Association, DeviceId, Entry, Facts, FileStatus, HandleKind, InodeId, Inventory,
 };
 
+use crate::show::Show;
 use crate::socket::Connection;
 use crate::spec::descriptor::FdKind;
-use crate::world::World;
 
 /// Type bits of `st_mode` (inode(7)).
 const TYPE: u32 = 0o170_000;
@@ -92,11 +92,7 @@ impl OpenFile {
 }
 
 /// The file of a row; `None` for rows that lsof does not know: namespaces, slots of rings, descriptors in flight.
-pub(crate) fn open_file(
-    inventory: &Inventory,
-    entry: &Entry,
-    world: &dyn World,
-) -> Option<OpenFile> {
+pub(crate) fn open_file(inventory: &Inventory, entry: &Entry, show: Show<'_>) -> Option<OpenFile> {
     let mut file = OpenFile::blank(place(entry)?);
     let handle = &entry.handle;
     if let FdKind::Number(_) = file.fd {
@@ -110,7 +106,7 @@ pub(crate) fn open_file(
     }
     let mode = mode(entry);
     if handle.kind == HandleKind::Socket || mode & TYPE == 0o140_000 {
-        crate::socket::describe(entry, world, &mut file);
+        crate::socket::describe(entry, show, &mut file);
         return Some(file);
     }
     let (name, rest) = link_parts(handle.name.bytes());

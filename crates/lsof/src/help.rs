@@ -7,14 +7,16 @@ use crate::fields::FIELDS;
 /// The lsof whose behaviour this is.
 pub(crate) const VERSION: &str = "4.99.7";
 
-const HELP: &str = "\
+const HELP: &str = "
  latest revision: https://github.com/lsof-org/lsof
  latest FAQ: https://github.com/lsof-org/lsof/blob/master/00FAQ
  latest (non-formatted) man page: https://github.com/lsof-org/lsof/blob/master/Lsof.8
  usage: [-?abhHjJKlnNoOPRtUvVX] [+|-c c] [+|-d s] [+D D] [+|-E] [+|-e s] [+|-f[gG]]
  [-F [f]] [-g [s]] [-i [i]] [+|-L [l]] [+m [m]] [+|-M] [-o [o]] [-p s]
  [+|-r [t]] [-s [p:s]] [-S [t]] [-T [t]] [-u s] [+|-w] [-x [fl]] [--] [names]
-Defaults in parentheses; comma-separated set (s) items; dash-separated ranges.
+";
+
+const MORE: &str = "Defaults in parentheses; comma-separated set (s) items; dash-separated ranges.
   -?|-h list help          -a AND selections (OR)     -b avoid kernel blocks
   -c c  cmd c ^c /c/[bix]  +c w  COMMAND width (9)    +d s  dir s files
   -d s  select by FD set   +D D  dir D tree *SLOW?*   +|-e s  exempt s *RISKY*
@@ -48,7 +50,12 @@ Anyone can list all files; /dev warnings disabled; kernel ID check disabled.
 
 /// The help.
 pub(crate) fn help(program: &str) -> String {
-    format!("{program} {VERSION}\n{HELP}")
+    format!("{program} {VERSION}{HELP}{MORE}")
+}
+
+/// What follows a wrong option.
+pub(crate) fn usage(program: &str) -> String {
+    format!("{program} {VERSION}{HELP}Use the ``-h'' option to get more help information.\n")
 }
 
 /// What `-v` says.

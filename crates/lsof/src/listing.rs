@@ -135,7 +135,7 @@ impl<'a> Listing<'a> {
         let who = Who { process, group: *group, task };
         let first = self.listed == 0;
         let mut writer = ProcessWriter { who, first, begun: false, line: None };
-        for file in files(inventory, self.show.world) {
+        for file in files(inventory, self.show) {
             let (mut file, entry) = file;
             if !self.selects(marks, process.id.pid, &mut file, entry) {
                 continue;
@@ -157,7 +157,7 @@ impl<'a> Listing<'a> {
         let Some(marks) = self.selection.process(&inventory.process, inventory.group, None) else {
             return;
         };
-        for (mut file, entry) in files(inventory, self.show.world) {
+        for (mut file, entry) in files(inventory, self.show) {
             if let Some(entry) = entry
                 && self.selection.file(marks, &mut file)
             {
@@ -283,7 +283,7 @@ impl<'a> Listing<'a> {
 /// The rows of an inventory as lsof has them, places that are missing included.
 fn files<'i>(
     inventory: &'i Inventory,
-    world: &'i dyn World,
+    show: Show<'i>,
 ) -> impl Iterator<Item = (OpenFile, Option<&'i Entry>)> {
     let pid = inventory.process.id.pid;
     let has_places = inventory.entries.iter().any(|entry| entry.handle.via == Association::Cwd);
@@ -310,7 +310,7 @@ fn files<'i>(
     let rows = inventory
         .entries
         .iter()
-        .filter_map(move |entry| Some((open_file(inventory, entry, world)?, Some(entry))));
+        .filter_map(move |entry| Some((open_file(inventory, entry, show)?, Some(entry))));
     let mut ordered: Vec<(OpenFile, Option<&Entry>)> = rows.collect();
     if let Some(program) = program.take() {
         let place = |fd| matches!(fd, FdKind::Cwd | FdKind::Root);

@@ -9,11 +9,13 @@ pub(crate) struct Messages {
     pub(crate) text: Vec<u8>,
     /// True once something was wrong: the run ends with the usage.
     pub(crate) wrong: bool,
+    /// True once something ends the run at once, without the usage.
+    pub(crate) fatal: bool,
 }
 
 impl Messages {
     pub(crate) fn new(program: &'static str) -> Self {
-        Messages { program, text: Vec::new(), wrong: false }
+        Messages { program, text: Vec::new(), wrong: false, fatal: false }
     }
 
     /// `lsof: sentence` and, escaped, a text that came from outside.

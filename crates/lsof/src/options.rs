@@ -139,6 +139,8 @@ pub struct Options {
 pub struct Ended {
     /// For the error stream.
     pub text: Vec<u8>,
+    /// For the output.
+    pub output: Vec<u8>,
     /// The exit code.
     pub code: i32,
 }
@@ -242,10 +244,16 @@ impl Options {
 
 /// What is printed instead of rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a set, whose members are named where they are asked for"
+)]
 struct Asked {
     help: bool,
     fields: bool,
     version: bool,
+    /// `+m`: the devices of mounts.
+    mounts: bool,
 }
 
 struct Reader<'a> {
@@ -272,22 +280,18 @@ impl Reader<'_> {
                 Err(Wrong::Unknown(byte)) => {
                     self.messages.wrong("illegal option character: ", &[byte]);
                 }
-                Ok(letter) if letter.letter == b'd' && !letter.plus() => {
-                    let list = &mut self.options.descriptors;
-                    if descriptor::read(list, letter.value, self.options.warn, &mut self.messages)
-                        .is_err()
-                    {
-                        return Err(Ended {
-                            text: std::mem::take(&mut self.messages.text),
-                            code: 1,
-                        });
-                    }
-                }
                 Ok(letter) => {
                     if !self.switch(&letter) {
                         self.valued(&letter);
                     }
                 }
+            }
+            if self.messages.fatal {
+                return Err(Ended {
+                    text: std::mem::take(&mut self.messages.text),
+                    output: Vec::new(),
+                    code: 1,
+                });
             }
         }
         Ok(())
@@ -352,6 +356,10 @@ impl Reader<'_> {
         match letter.letter {
             b'c' if letter.plus() => self.command_width(letter),
             b'c' => self.options.commands.read(letter.value, &mut self.messages),
+            b'd' if !letter.plus() => {
+                let Options { descriptors, warn, .. } = &mut self.options;
+                descriptor::read(descriptors, letter.value, *warn, &mut self.messages);
+            }
             b'd' | b'D' => self.directory(letter),
             b'e' => self.exempt(letter),
             b'f' => self.flags(letter),
@@ -375,7 +383,7 @@ impl Reader<'_> {
                 }
             },
             b'L' => self.links(letter),
-            b'm' if letter.plus() => self.messages.wrong("+m not supported", b""),
+            b'm' if letter.plus() => self.asked.mounts = self.own(letter).is_none(),
             b'm' => self.messages.wrong("-m not supported", b""),
             b'o' => match self.digits(letter) {
                 Some(digits) => self.options.offset_digits = digits as usize,
@@ -437,8 +445,10 @@ impl Reader<'_> {
     fn exempt(&mut self, letter: &Letter<'_>) {
         let Some(value) = letter.own_value().filter(|value| value.starts_with(b"/")) else {
             let sentence =
-                format!("{}e not followed by a file system path: ", char::from(letter.sign));
-            return self.messages.wrong(&sentence, letter.value.unwrap_or_default());
+                format!("{}e not followed by a file system path: \"", char::from(letter.sign));
+            self.messages.around(&sentence, letter.value.unwrap_or(b"(null)"), "\"");
+            self.messages.wrong = true;
+            return;
         };
         self.options.exempt.push((letter.sign, value.to_vec()));
     }
@@ -605,6 +615,9 @@ impl Reader<'_> {
         if self.across != Across::default() && !self.directories {
             messages.wrong("-x must accompany +d or +D", b"");
         }
+        if options.skip_internet && options.network != Network::default() {
+            messages.wrong("-i is useless when -X is specified.", b"");
+        }
         if self.json == (true, true) {
             messages.wrong("-J and -j are mutually exclusive", b"");
         }
@@ -646,7 +659,7 @@ impl Reader<'_> {
         if !names.is_empty() {
             let named = &mut self.options.named;
             if !named.read(names, self.systems, self.quiet, self.world, &mut self.messages) {
-                return Err(Ended { text: self.messages.text, code: 1 });
+                return Err(Ended { text: self.messages.text, output: Vec::new(), code: 1 });
             }
         }
         Ok((self.options, self.messages.text))
@@ -655,8 +668,10 @@ impl Reader<'_> {
     fn ended(self) -> Ended {
         let mut text = self.messages.text;
         let program = self.options.program;
-        if self.messages.wrong || self.asked.help {
+        if self.asked.help {
             text.extend_from_slice(help::help(program).as_bytes());
+        } else if self.messages.wrong {
+            text.extend_from_slice(help::usage(program).as_bytes());
         }
         if self.asked.fields {
             text.extend_from_slice(help::fields(program).as_bytes());
@@ -664,7 +679,15 @@ impl Reader<'_> {
         if self.asked.version {
             text.extend_from_slice(help::version(program).as_bytes());
         }
-        Ended { text, code: i32::from(self.messages.wrong) }
+        let mut output = Vec::new();
+        if self.asked.mounts && !self.messages.wrong {
+            for mount in self.world.mounts() {
+                output.extend_from_slice(&mount.directory);
+                let device = crate::file::device_number(mount.device);
+                output.extend_from_slice(format!(" 0x{device:x}\n").as_bytes());
+            }
+        }
+        Ended { text, output, code: i32::from(self.messages.wrong) }
     }
 }
 

@@ -4,11 +4,12 @@ use std::io::Write;
 
 use fdscope_model::{Pid, Process, SocketState, Tid};
 
-use crate::file::OpenFile;
+use crate::file::{Node, OpenFile};
 use crate::options::Options;
 use crate::safe::{self, Charset};
 use crate::socket::{Connection, Internet};
 use crate::spec::address::Version;
+use crate::spec::descriptor::FdKind;
 use crate::spec::number::Numbers;
 use crate::world::{MountPoint, Protocol};
 
@@ -210,6 +211,7 @@ impl<'a> Selection<'a> {
         {
             marks.add(Marks::LINKS);
         }
+        self.exempt(file);
         self.nfs(file, &mut marks);
         if options.names_given {
             self.name(file, &mut marks);
@@ -257,6 +259,32 @@ impl<'a> Selection<'a> {
             self.found.udp_states[index] = true;
         }
         true
+    }
+
+    /// Files on a file system that `-e` leaves alone are told by their path only.
+    fn exempt(&self, file: &mut OpenFile) {
+        if !file.name.starts_with(b"/") || file.connection.is_some() {
+            return;
+        }
+        let on = |row: &&(u8, Vec<u8>)| file.name.starts_with(&row.1);
+        let Some((sign, path)) = self.options.exempt.iter().find(on) else { return };
+        file.kind = match file.fd {
+            FdKind::Cwd => "UNKNcwd",
+            FdKind::Root => "UNKNrtd",
+            FdKind::Text => "UNKNtxt",
+            FdKind::Memory => "UNKNmem",
+            FdKind::Deleted => "UNKNdel",
+            _ => "UNKNfd",
+        };
+        let is_mapped = matches!(file.fd, FdKind::Memory | FdKind::Deleted);
+        if !is_mapped {
+            let mount = self.mounts.iter().find(|mount| mount.directory == *path);
+            file.device = mount.map(|mount| mount.device);
+            (file.node, file.inode) = (Node::None, None);
+            file.access = b' ';
+        }
+        (file.node_device, file.size, file.links) = (None, None, None);
+        file.add(&format!("({}e {})", char::from(*sign), String::from_utf8_lossy(path)));
     }
 
     fn nfs(&mut self, file: &mut OpenFile, marks: &mut Marks) {

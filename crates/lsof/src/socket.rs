@@ -6,6 +6,7 @@ use fdscope_model::socket::{Address, Family, SocketClass};
 use fdscope_model::{Entry, Facts, Socket, SocketState};
 
 use crate::file::{Node, OpenFile};
+use crate::show::Show;
 use crate::world::{Listed, Protocol, World};
 
 /// What belongs to a socket beyond its columns.
@@ -30,7 +31,8 @@ pub(crate) struct Internet {
 }
 
 /// Fills in what the row knows of the socket.
-pub(crate) fn describe(entry: &Entry, world: &dyn World, file: &mut OpenFile) {
+pub(crate) fn describe(entry: &Entry, show: Show<'_>, file: &mut OpenFile) {
+    let world = show.world;
     let inode = inode(entry);
     let unknown;
     let socket = if let Facts::Socket(socket) = &entry.facts {
@@ -42,6 +44,7 @@ pub(crate) fn describe(entry: &Entry, world: &dyn World, file: &mut OpenFile) {
     file.inode = Some(inode);
     file.node = Node::Inode(inode);
     let is_known = match socket.family {
+        Family::Inet | Family::Inet6 if show.options.skip_internet && !is_raw(socket) => false,
         Family::Inet | Family::Inet6 => internet(socket, world, file),
         Family::Unix => unix(socket, world, file),
         Family::Netlink => netlink(socket, world, file),
@@ -52,10 +55,11 @@ pub(crate) fn describe(entry: &Entry, world: &dyn World, file: &mut OpenFile) {
         file.kind = "sock";
         file.device =
             entry.handle.inode.map(|id| id.device).or(entry.status.map(|s| s.inode.device));
-        let mut name = b"protocol: ".to_vec();
-        name.extend_from_slice(socket.protocol.bytes());
-        file.name =
-            if socket.protocol.is_empty() { b"can't identify protocol".to_vec() } else { name };
+        file.name = match socket.protocol.bytes() {
+            _ if show.options.skip_internet => b"can't identify protocol (-X specified)".to_vec(),
+            b"" => b"can't identify protocol".to_vec(),
+            protocol => [b"protocol: ", protocol].concat(),
+        };
     }
 }
 
@@ -71,7 +75,7 @@ fn internet(socket: &Socket, world: &dyn World, file: &mut OpenFile) -> bool {
     let (protocol, word) = match socket.protocol.bytes() {
         b"TCP" | b"TCPv6" | b"MPTCP" | b"MPTCPv6" => (Protocol::Tcp, "TCP"),
         b"UDP" | b"UDPv6" => (Protocol::Udp, "UDP"),
-        b"UDPLITE" | b"UDPLITEv6" | b"UDP-Lite" | b"UDPLITEv6 " => (Protocol::UdpLite, "UDPLITE"),
+        b"UDPLITE" | b"UDPLITEv6" | b"UDP-Lite" => (Protocol::UdpLite, "UDPLITE"),
         _ => return raw(socket, world, file),
     };
     let (local, peer) = (inet(socket.local.as_ref()), inet(socket.peer.as_ref()));
@@ -104,6 +108,10 @@ fn inet(address: Option<&Address>) -> Option<SocketAddr> {
     let Some(Address::Inet(address)) = address else { return None };
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     (!address.ip().is_unspecified() || address.port() != 0).then_some(address)
+}
+
+fn is_raw(socket: &Socket) -> bool {
+    [&b"RAW"[..], b"PING"].iter().any(|word| socket.protocol.bytes().starts_with(word))
 }
 
 /// Raw sockets are shown as /proc/net/raw has them: hexadecimal, with the protocol's number for a port.

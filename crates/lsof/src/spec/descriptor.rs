@@ -71,10 +71,6 @@ pub(crate) enum Part {
     Range(u32, u32),
 }
 
-/// A list that ends the run at once, without the usage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Fatal;
-
 impl Descriptors {
     /// True if `-d` selects this one.
     pub(crate) fn selects(&self, kind: FdKind) -> bool {
@@ -102,17 +98,16 @@ pub(crate) fn read(
     value: Option<&[u8]>,
     warn: bool,
     messages: &mut Messages,
-) -> Result<(), Fatal> {
+) {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
-        messages.wrong("no file descriptor specified", b"");
-        return Ok(());
+        return messages.wrong("no file descriptor specified", b"");
     };
     for item in value.split(|&b| b == b',') {
         let (excluded, item) = without_caret(item);
         if item.is_empty() {
             continue;
         }
-        let Some(part) = read_part(item, messages)? else { continue };
+        let Some(part) = read_part(item, messages) else { continue };
         match into {
             Some(list) if list.excluded != excluded => {
                 if warn {
@@ -132,28 +127,26 @@ pub(crate) fn read(
             None => *into = Some(Descriptors { excluded, list: vec![part] }),
         }
     }
-    Ok(())
 }
 
-/// A number, a range or a name; `None` for a wrong range, which was said.
-fn read_part(item: &[u8], messages: &mut Messages) -> Result<Option<Part>, Fatal> {
+/// A number, a range or a name; `None` for a wrong one, which was said.
+fn read_part(item: &[u8], messages: &mut Messages) -> Option<Part> {
     if let Some(dash) = item.iter().rposition(|&b| b == b'-') {
-        return Ok(read_range(item, dash, messages));
+        return read_range(item, dash, messages);
     }
     if item.iter().all(u8::is_ascii_digit) {
         let number = number_of(item);
-        return Ok(Some(Part::Range(number, number)));
+        return Some(Part::Range(number, number));
     }
     if item == b"fd" {
-        return Ok(Some(Part::Range(0, i32::MAX as u32)));
+        return Some(Part::Range(0, i32::MAX as u32));
     }
-    match FdKind::from_word(item) {
-        Some(kind) => Ok(Some(Part::Kind(kind))),
-        None => {
-            messages.say("invalid fd type given in -d option", b"");
-            Err(Fatal)
-        }
+    let kind = FdKind::from_word(item);
+    if kind.is_none() {
+        messages.say("invalid fd type given in -d option", b"");
+        messages.fatal = true;
     }
+    kind.map(Part::Kind)
 }
 
 fn read_range(item: &[u8], dash: usize, messages: &mut Messages) -> Option<Part> {
@@ -181,7 +174,7 @@ mod tests {
     fn check(value: &str, selects: &[FdKind], not: &[FdKind], said: &str) {
         let mut messages = Messages::new("lsof");
         let mut list = None;
-        let _fatal = read(&mut list, Some(value.as_bytes()), true, &mut messages);
+        read(&mut list, Some(value.as_bytes()), true, &mut messages);
         assert_eq!(String::from_utf8_lossy(&messages.text), said, "{value}");
         for (kinds, expected) in [(selects, true), (not, false)] {
             for kind in kinds {

@@ -91,7 +91,9 @@ impl Numbers {
             };
             let login = (!by_number).then(|| name.to_vec());
             if !self.enter(Number { number, excluded, login }) {
-                messages.wrong(&format!("UID {number} has been included and excluded."), b"");
+                messages.say(&format!("UID {number} has been included and excluded."), b"");
+                messages.fatal = true;
+                return;
             }
         }
     }

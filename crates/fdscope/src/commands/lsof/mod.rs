@@ -35,6 +35,7 @@ pub fn run(arguments: Vec<OsString>) -> Done {
         Ok(read) => read,
         Err(ended) => {
             say(&ended.text);
+            std::io::stdout().write_all(&ended.output)?;
             return Ok(Ending::AsCommand(ended.code));
         }
     };
