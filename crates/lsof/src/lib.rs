@@ -12,6 +12,7 @@ mod json;
 mod listing;
 mod message;
 mod options;
+mod read;
 mod regex;
 mod safe;
 mod scan;
