@@ -178,3 +178,94 @@ pub(crate) fn memory(value: &[u8]) -> Option<SocketMemory> {
         drops: word(8).unwrap_or(0),
     })
 }
+
+#[cfg(test)]
+#[cfg(target_endian = "little")]
+mod tests {
+    use super::super::message::unhex;
+    use super::*;
+    use fdscope_model::Address;
+
+    /// A client over ::1 that sent 5 bytes and shut down sending; all that may be asked, `tcp_info` cut as old kernels do.
+    const CLIENT: &str = "
+        0a040100 86481151 00000000 00000000 00000000 00000001 00000000 00000000 00000000 00000001
+        00000000 21000000 00000000 cc000000 00000000 01000000 00000000 49942600 05000800 02000000
+        08000f00 00000000 0c001500 01000000 00000000 06001600 12000000 28000700 00000000 00000200
+        00000000 001e3c00 c00c0000 40030000 00000000 00000000 00000000 70000200 04000000 0007aa01
+        e01c0300 00000000 00800000 18020000 01000000 00000000 00000000 00000000 00000000 00000000
+        00000000 00000000 00000000 00000100 c4ff0000 17000000 0d000000 ffffff7f 0b000000 b8ff0000
+        03000000 00000000 c4ff0000 00000000 18037760";
+
+    const LISTENER: &str = "
+        0a0a0000 11510000 00000000000000000000000000000001 00000000000000000000000000000000
+        00000000 1c100000 00000000 00000000 01000000 07000000 00000000 9f812600
+        05000800 00000000 05000b00 01000000";
+
+    const BOUND: &str = "
+        02070000 92ff0000 7f000001000000000000000000000000 00000000000000000000000000000000
+        00000000 02000000 00000000 00000000 00000000 00000000 00000000 9fa02400";
+
+    fn check(protocol: Protocol, hex: &str, detail: Detail) -> fdscope_model::Socket {
+        let bytes = unhex(hex);
+        let row = parse(protocol, &bytes, detail).expect("a row");
+        assert!((0..FIXED).all(|length| parse(protocol, &bytes[..length], detail).is_none()));
+        row.socket(Some(1))
+    }
+
+    #[test]
+    fn a_connection_tells_ends_timer_and_queues() {
+        let socket = check(TCP, CLIENT, Detail::Ends);
+        assert_eq!((socket.inode, socket.cookie), (2_528_329, Some(33)));
+        assert_eq!((socket.family, socket.protocol), (Family::Inet6, "TCPv6".into()));
+        assert_eq!(socket.state, Some(SocketState::FinWait1));
+        assert_eq!(socket.local, "[::1]:34376".parse().ok().map(Address::Inet));
+        assert_eq!(socket.peer, "[::1]:4433".parse().ok().map(Address::Inet));
+        let timer = SocketTimer { class: 1, remaining_ns: 204_000_000, retries: 0 };
+        assert_eq!(socket.timer, Some(timer));
+        assert_eq!((socket.receive_queue, socket.send_queue), (Some(0), Some(1)));
+        assert_eq!((socket.uid, socket.namespace), (Some(0), Some(1)));
+        let detail = socket.detail.expect("it was shut down");
+        assert_eq!((detail.shutdown, detail.cgroup), (Some(2), None));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_told() {
+        let detail = *check(TCP, CLIENT, Detail::Everything).detail.expect("details");
+        let memory = detail.memory.expect("memory");
+        assert_eq!((memory.receive_limit, memory.send_limit), (0x20000, 0x3c1e00));
+        assert_eq!((memory.queued, memory.drops), (0x340, 0));
+        assert_eq!(detail.cgroup, Some(1));
+        assert_eq!((detail.retransmits, detail.received), (Some(0), None));
+        assert_eq!((detail.last_sent_ns, detail.round_trip_ns), (Some(0), Some(23_000)));
+    }
+
+    #[test]
+    fn a_listener_has_its_backlog() {
+        let socket = check(TCP, LISTENER, Detail::Ends);
+        assert_eq!(socket.state, Some(SocketState::Listen));
+        assert_eq!((socket.receive_queue, socket.send_queue), (Some(1), Some(7)));
+        assert_eq!((socket.peer, socket.timer, socket.detail), (None, None, None));
+    }
+
+    #[test]
+    fn closed_with_a_port_is_bound() {
+        let socket = check(TCP, BOUND, Detail::Ends);
+        assert_eq!(socket.state, Some(SocketState::BoundInactive));
+        assert_eq!(socket.local, "127.0.0.1:37631".parse().ok().map(Address::Inet));
+        assert_eq!(check(UDP, BOUND, Detail::Ends).state, Some(SocketState::Closed));
+    }
+
+    #[test]
+    fn another_family_is_no_row() {
+        let mut bytes = unhex(BOUND);
+        bytes[0] = 1;
+        assert_eq!(parse(TCP, &bytes, Detail::Ends), None);
+    }
+
+    #[test]
+    fn a_protocol_above_a_byte_has_an_attribute() {
+        assert_eq!(request(TCP, 0, Detail::Ends).len(), 56);
+        let bytes = request(MPTCP, 1, Detail::Ends);
+        assert_eq!((bytes[0], &bytes[56..]), (10, &[8, 0, 3, 0, 6, 1, 0, 0][..]));
+    }
+}

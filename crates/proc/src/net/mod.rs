@@ -19,6 +19,7 @@ mod unix_diag;
 
 pub use book::SocketBook;
 pub use ends::Holders;
+pub use sources::parse_every_way;
 
 /// How much is asked of each socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

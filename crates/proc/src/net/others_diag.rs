@@ -95,3 +95,43 @@ pub(crate) fn class_of(number: u8) -> SocketClass {
         _ => SocketClass::Unknown,
     }
 }
+
+#[cfg(test)]
+#[cfg(target_endian = "little")]
+mod tests {
+    use super::super::message::unhex;
+    use super::*;
+    use fdscope_model::Address;
+
+    #[test]
+    fn a_netlink_socket_has_its_port_and_protocol() {
+        let bytes = unhex("10030f07 ed020000 00000000 00000000 a6812600 27100000 00000000");
+        let socket = parse_netlink(&bytes).expect("a row").socket(None);
+        assert_eq!((socket.inode, socket.class), (2_523_558, SocketClass::Raw));
+        assert_eq!(socket.local, Some(Address::Netlink(749)));
+        assert_eq!(socket.detail.and_then(|detail| detail.subprotocol), Some(15));
+        assert_eq!(parse_netlink(&bytes[..27]), None);
+    }
+
+    #[test]
+    fn a_packet_socket_has_its_type_and_interface() {
+        let bytes = unhex(
+            "11030300 a8812600 28100000 00000000
+             1c000000 01000000 00000000 00000000 00000000 00000000 01000000 08000500 e8030000",
+        );
+        let socket = parse_packet(&bytes).expect("a row").socket(None);
+        assert_eq!(socket.local, Some(Address::Packet(3, 1)));
+        assert_eq!((socket.uid, socket.cookie), (Some(1000), Some(0x1028)));
+        assert_eq!(parse_packet(&bytes[..15]), None);
+    }
+
+    #[test]
+    fn a_vsock_without_a_port_has_no_address() {
+        let bytes =
+            unhex("28010103 03000000 88130000 02000000 ffffffff 2a000000 07000000 00000000");
+        let socket = parse_vsock(&bytes).expect("a row").socket(None);
+        assert_eq!((socket.local, socket.peer), (Some(Address::Vsock(3, 5000)), None));
+        assert_eq!((socket.inode, socket.state), (42, Some(SocketState::Established)));
+        assert_eq!(parse_vsock(&bytes[..31]), None);
+    }
+}

@@ -1,9 +1,11 @@
 //! What is asked of a network namespace: a row for each diagnosis, with the text tables that stand in for it.
 
+use fdscope_model::Socket;
 use rustix::io::Errno;
 
 use super::dump::Diag;
 use super::inet_diag::{self, MPTCP, Protocol, RAW, SCTP, TCP, UDP, UDPLITE};
+use super::message::{Message, Messages};
 use super::row::Row;
 use super::{Detail, others_diag, text, unix_diag};
 use crate::parse::Table;
@@ -124,6 +126,59 @@ impl Reader<'_> {
         match read {
             Err(error) if !error.is_gone() => missing(error.to_string()),
             _ => None,
+        }
+    }
+}
+
+/// What the bytes of a row, or of a line, would be to each diagnosis and each table: all that comes from outside goes
+/// through here, which is what a fuzzer needs.
+pub fn parse_every_way(bytes: &[u8]) -> Vec<Socket> {
+    let mut rows: Vec<Row> = Vec::new();
+    for &(ask, table) in SOURCES {
+        rows.extend(ask.parse(bytes, Detail::Everything));
+        rows.extend(table.and_then(|table| text::parse_line(table, bytes)));
+    }
+    for message in Messages::new(bytes, 1) {
+        let Message::Row(row) = message else { continue };
+        rows.extend(Ask::Inet(TCP, 0).parse(row, Detail::Everything));
+    }
+    rows.iter().map(|row| row.socket(None)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let _ = parse_every_way(&bytes);
+        }
+
+        #[test]
+        fn rows_with_any_attributes_are_taken(
+            family in prop::sample::select(vec![1u8, 2, 10, 16, 17, 40]),
+            fixed in proptest::collection::vec(any::<u8>(), 71),
+            attributes in proptest::collection::vec(
+                (0u16..24, 0u16..80, proptest::collection::vec(any::<u8>(), 0..80)),
+                0..6,
+            ),
+        ) {
+            let mut bytes = vec![family];
+            bytes.extend(fixed);
+            for (class, lie, value) in attributes {
+                let honest = value.len() as u16 + 4;
+                let length = if lie == 0 { 0 } else if lie > 60 { honest } else { lie };
+                bytes.extend(length.to_ne_bytes());
+                bytes.extend(class.to_ne_bytes());
+                bytes.extend(value);
+                bytes.resize(bytes.len().next_multiple_of(4), 0);
+            }
+            for socket in parse_every_way(&bytes) {
+                let kept = socket.detail.map_or(0, |detail| detail.waiting.len() * 4);
+                prop_assert!(kept <= bytes.len());
+            }
         }
     }
 }

@@ -108,3 +108,66 @@ fn packet(line: &[u8]) -> Option<Row> {
     row.uid = Some(line.uid);
     Some(row)
 }
+
+#[cfg(test)]
+#[cfg(target_endian = "little")]
+mod tests {
+    use super::*;
+    use fdscope_model::Address;
+
+    fn check(table: Table, line: &str) -> fdscope_model::Socket {
+        parse_line(table, line.as_bytes()).expect("a row").socket(None)
+    }
+
+    #[test]
+    fn every_field_of_tcp_is_used() {
+        let socket = check(
+            Table::Tcp,
+            "   1: 020200C0:E2C4 507100CB:01BB 01 0000000A:00000005 01:00000014 00000002  1000        3 2398673 2 00000000fd6e50aa 20 4 1 34 146",
+        );
+        assert_eq!(socket.local, "192.0.2.2:58052".parse().ok().map(Address::Inet));
+        assert_eq!((socket.send_queue, socket.receive_queue), (Some(10), Some(5)));
+        let timer = SocketTimer { class: 1, remaining_ns: 200_000_000, retries: 3 };
+        assert_eq!((socket.timer, socket.uid), (Some(timer), Some(1000)));
+        assert_eq!((socket.inode, socket.cookie), (2_398_673, None));
+    }
+
+    #[test]
+    fn the_text_does_not_know_a_listener_s_backlog() {
+        let socket = check(
+            Table::Tcp,
+            "   0: 00000000:07E8 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 634 1 00000000048776e3 100 0 0 10 0",
+        );
+        assert_eq!((socket.receive_queue, socket.send_queue), (Some(3), None));
+    }
+
+    #[test]
+    fn the_port_of_a_raw_socket_is_its_protocol() {
+        let socket = check(
+            Table::Raw,
+            "    1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 00000000048776e3 0",
+        );
+        assert_eq!((socket.local, socket.class), (None, SocketClass::Raw));
+        assert_eq!(socket.detail.and_then(|detail| detail.subprotocol), Some(1));
+    }
+
+    #[test]
+    fn unix_names_and_states() {
+        let line = "ffff: 00000002 00000000 00010000 0001 01 4242 @abs";
+        let socket = check(Table::Unix, line);
+        assert_eq!(socket.state, Some(SocketState::Listen));
+        assert_eq!(socket.local, Some(Address::Unix(b"\0abs".as_slice().into())));
+        let socket = check(Table::Unix, "ffff: 00000002 00000000 00000000 0001 03 4242");
+        assert_eq!((socket.state, socket.local), (Some(SocketState::Established), None));
+    }
+
+    #[test]
+    fn netlink_and_packet() {
+        let socket = check(Table::Netlink, "ff 15 749 00000002 5 -7 0 2 0 6");
+        assert_eq!(socket.local, Some(Address::Netlink(749)));
+        assert_eq!((socket.receive_queue, socket.send_queue), (Some(5), Some(0)));
+        let socket = check(Table::Packet, "ff 3 3 0003 2 1 9 1000 99");
+        assert_eq!((socket.inode, socket.receive_queue), (99, Some(9)));
+        assert_eq!(socket.local, Some(Address::Packet(3, 2)));
+    }
+}

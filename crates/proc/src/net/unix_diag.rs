@@ -101,3 +101,50 @@ fn take_attribute(row: &mut Row, class: u16, value: &[u8]) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+#[cfg(target_endian = "little")]
+mod tests {
+    use super::super::message::unhex;
+    use super::*;
+    use fdscope_model::{Address, DeviceId, InodeId};
+
+    fn check(hex: &str) -> fdscope_model::Socket {
+        let bytes = unhex(hex);
+        assert!((0..FIXED).all(|length| parse(&bytes[..length]).is_none()));
+        parse(&bytes).expect("a row").socket(None)
+    }
+
+    #[test]
+    fn a_listener_has_its_file_and_who_waits() {
+        let socket = check(
+            "01010a00 a2812600 20100000 00000000 10000000 2f746d702f732e736f636b00
+             0c000100 46c09800 0000e00f 08000300 a3812600 0c000400 01000000 05000000
+             28000500 00000000 00400300 00000000 00400300 00000000 00000000 00000000 00000000 00000000
+             05000600 00000000 08000700 e8030000",
+        );
+        assert_eq!((socket.inode, socket.state), (2_523_554, Some(SocketState::Listen)));
+        assert_eq!(socket.local, Some(Address::Unix("/tmp/s.sock".into())));
+        assert_eq!((socket.receive_queue, socket.send_queue), (Some(1), Some(5)));
+        assert_eq!(socket.uid, Some(1000));
+        let detail = socket.detail.expect("details");
+        let file = InodeId { device: DeviceId::new(254, 0), inode: 0x98c046 };
+        assert_eq!((detail.bound, detail.waiting), (Some(file), vec![2_523_555]));
+        assert_eq!(detail.memory.map(|memory| memory.receive_limit), Some(0x34000));
+    }
+
+    #[test]
+    fn a_client_not_accepted_has_a_peer_that_nobody_holds() {
+        let bytes = unhex("01010100 a3812600 1f100000 00000000 08000200 00000000");
+        let row = parse(&bytes).expect("a row");
+        assert_eq!(row.ends, Ends::Unix { name: None, peer: Some(0) });
+        assert_eq!(row.ends.peer_inode(), None);
+    }
+
+    #[test]
+    fn abstract_names_keep_their_nul_bytes() {
+        let socket = check("01020700 a4812600 25100000 00000000 0a000000 006162730078 0000");
+        assert_eq!(socket.local, Some(Address::Unix(b"\0abs\0x".as_slice().into())));
+        assert_eq!((socket.class, socket.protocol), (SocketClass::Datagram, "UNIX".into()));
+    }
+}
