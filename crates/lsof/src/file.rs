@@ -238,8 +238,7 @@ fn name_of_internal(entry: &Entry, rest: &[u8], file: &mut OpenFile) {
         return;
     }
     file.name = match &entry.facts {
-        Facts::PidFd { pid, .. } if is_pidfd || rest == b"[pidfd]" => {
-            let pid = pid.map_or_else(|| "-1".to_owned(), |pid| pid.to_string());
+        Facts::PidFd { pid: Some(pid), .. } if is_pidfd || rest == b"[pidfd]" => {
             format!("[pidfd:{pid}]").into_bytes()
         }
         Facts::EventFd { id: Some(id), .. } if rest == b"[eventfd]" => {

@@ -116,6 +116,16 @@ impl ProcRoot {
             .map_err(|cause| ProcError::System { path: format!("/proc/{path}"), cause })
     }
 
+    /// Hands each line of a file below /proc to `sink`; keeps one line at a time.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_lines(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), ProcError> {
+        let error = |cause| ProcError::System { path: format!("/proc/{path}"), cause };
+        let file = open_file(self.proc.as_fd(), path).map_err(error)?;
+        each_line(file.as_fd(), End::Nothing, &mut Vec::new(), sink).map_err(error)
+    }
+
     /// A path that leads below this /proc wherever it is mounted, for the few calls that take no directory.
     pub(crate) fn path_of(&self, below: &str) -> String {
         format!("/proc/self/fd/{}/{below}", self.proc.as_raw_fd())

@@ -22,7 +22,7 @@ use crate::root::{End, PidDir, ProcRoot, each_line, open_file, read_fd_link};
 use crate::status::ask_file;
 
 /// `O_PATH`; the same on every processor that fdscope knows.
-const O_PATH: u32 = 0o10_000_000;
+pub(crate) const O_PATH: u32 = 0o10_000_000;
 
 /// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
 const MQUEUE_SIZE: u64 = 80;
@@ -99,6 +99,11 @@ impl OpenTable {
         })
     }
 
+    /// The directory of the process.
+    pub fn process(&self) -> &PidDir {
+        &self.process
+    }
+
     /// The numbers in use, ascending.
     pub fn numbers(&self) -> Result<Vec<FdNumber>, ProcError> {
         let mut numbers = self.process.list(&self.path, "list descriptors")?;
@@ -166,7 +171,7 @@ impl OpenTable {
         }
         let device = if !name.starts_with(b"/") {
             // Internal mounts are in no mountinfo. Text and device go together.
-            internal.get(device_key(name), || self.ask(fd).map(device_of))
+            self.internal_device(fd, name, internal)
         } else {
             facts.map(|facts| facts.device)
         };
@@ -208,11 +213,21 @@ impl OpenTable {
         internal: &mut InternalDevices,
     ) -> Option<InodeId> {
         let inode = parse_link(text).inode()?;
-        let device = internal.get(device_key(text), || self.ask(fd).map(device_of))?;
-        Some(InodeId { device, inode })
+        Some(InodeId { device: self.internal_device(fd, text, internal)?, inode })
     }
 
-    fn info(&mut self, fd: FdNumber) -> Result<FdInfo, Errno> {
+    /// The device of an internal file, which its link's text decides.
+    pub fn internal_device(
+        &self,
+        fd: FdNumber,
+        text: &[u8],
+        internal: &mut InternalDevices,
+    ) -> Option<DeviceId> {
+        internal.get(device_key(text), || self.ask(fd).map(device_of))
+    }
+
+    /// What fdinfo says of a descriptor, in counts.
+    pub fn info(&mut self, fd: FdNumber) -> Result<FdInfo, Errno> {
         let mut info = FdInfo::default();
         self.info_lines(fd, &mut |line| info.fold(line))?;
         Ok(info)

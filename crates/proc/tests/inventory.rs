@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fdscope_fixtures::{Fixture, c};
-use fdscope_model::{Access, Association, Entry, FdNumber, HandleKind, Inventory, Pid};
+use fdscope_fixtures::{Fixture, Line, c};
+use fdscope_model::inventory::FanotifyMark;
+use fdscope_model::{Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Pid};
 use fdscope_proc::{InventorySource, ProcRoot, Wanted};
 
 fn read(pid: u32, wanted: Wanted) -> Inventory {
@@ -99,4 +100,203 @@ fn places_are_rows_and_cost_nothing_unasked() {
     let links = read(fixture.pid(), Wanted::default());
     assert!(links.entries.len() >= 3);
     assert!(links.entries.iter().all(|entry| entry.access.is_none() && entry.mount.is_none()));
+}
+
+/// A fixture's account of one of its handles, and the row of it.
+struct Told {
+    fixture: Fixture,
+    facts: Vec<Line>,
+    inventory: Inventory,
+}
+
+impl Told {
+    fn read(wanted: Wanted) -> Told {
+        let fixture = Fixture::start(&c("told"), &[]);
+        let inventory = read(fixture.pid(), wanted);
+        assert_eq!(inventory.faults, []);
+        let lines = fixture.said().iter().map(|text| Line::parse(text));
+        let (skips, facts): (Vec<Line>, Vec<Line>) = lines.partition(|line| line.word == "skip");
+        skips.iter().for_each(|line| eprintln!("skipped: needs {}", line.text("call")));
+        let facts = facts.into_iter().filter(|line| line.word == "fact").collect();
+        Told { fixture, facts, inventory }
+    }
+
+    /// Calls `check` with each account of this sort and its row.
+    fn each(&self, sort: &str, mut check: impl FnMut(&Line, &Entry)) {
+        for line in self.facts.iter().filter(|line| line.text("fact") == sort) {
+            let fd = FdNumber(line.number("fd") as u32);
+            check(line, self.row(fd));
+        }
+    }
+
+    fn row(&self, fd: FdNumber) -> &Entry {
+        let mut rows = descriptors(&self.inventory);
+        rows.find(|(number, _)| *number == fd).unwrap_or_else(|| panic!("no row of fd {fd}")).1
+    }
+}
+
+#[test]
+fn facts_of_each_kind_are_those_that_the_program_set() {
+    let told = Told::read(Wanted::everything());
+    told.each("eventfd", |line, row| {
+        let Facts::EventFd { count, id, semaphore, .. } = row.facts else { panic!("{row:?}") };
+        assert_eq!(count, line.number("count"));
+        assert!(id.is_none_or(|id| id > 0) && semaphore.is_none_or(|on| on));
+    });
+    told.each("timerfd", |line, row| {
+        let Facts::TimerFd { clock, ticks, remaining_ns, interval_ns } = row.facts else {
+            panic!("{row:?}")
+        };
+        assert_eq!((u64::from(clock), ticks), (line.number("clock"), 0));
+        assert_eq!(interval_ns, line.number("interval"));
+        assert!(remaining_ns <= 3_600_000_000_000 && (remaining_ns > 0) == (interval_ns > 0));
+    });
+    told.each("signalfd", |line, row| {
+        assert_eq!(row.facts, Facts::SignalFd { mask: line.number("mask") });
+    });
+    told.each("pidfd", |line, row| {
+        let pid = Some(Pid(line.number("pid") as u32));
+        assert_eq!(row.facts, Facts::PidFd { pid, comm: told.inventory.process.comm.clone() });
+    });
+    told.each("fanotify", |line, row| {
+        let Facts::Fanotify { marks } = &row.facts else { panic!("{row:?}") };
+        let inode = |mark: &FanotifyMark| {
+            matches!(mark, FanotifyMark::Inode { inode, mask: 8 }
+            if inode.inode == line.number("inode"))
+        };
+        let system = |mark: &FanotifyMark| {
+            matches!(mark, FanotifyMark::FileSystem { device, mask: 2 }
+            if u64::from(device.0) == line.number("device"))
+        };
+        let mount = |mark: &FanotifyMark| matches!(mark, FanotifyMark::Mount { mask: 0x20, .. });
+        assert!(marks.iter().any(inode) && marks.iter().any(system), "{marks:?}");
+        assert!(marks.iter().any(mount) && marks.len() == 3, "{marks:?}");
+    });
+    told.each("namespace", |line, row| {
+        let expected = Facts::Namespace { class: "net".into(), inode: line.number("inode") };
+        assert_eq!(row.facts, expected);
+    });
+    told.each("tun", |line, row| {
+        let interface = line.text("interface").into();
+        assert_eq!(row.facts, Facts::Tun { interface });
+        assert_eq!(row.handle.kind, HandleKind::CharDevice);
+    });
+    told.fixture.finish();
+}
+
+#[test]
+fn terminals_memfds_and_kernel_objects_have_their_facts() {
+    let told = Told::read(Wanted::everything());
+    told.each("master", |line, row| {
+        let Facts::Terminal { index, .. } = row.facts else { panic!("{row:?}") };
+        assert_eq!(index.map(u64::from), Some(line.number("index")));
+    });
+    told.each("memfd", |line, row| {
+        assert_eq!(row.status.map(|status| status.size), Some(line.number("size")));
+        assert_eq!(row.facts, Facts::Memfd { seals: Some(line.number("seals") as u32) });
+    });
+    told.each("bpf", |line, row| {
+        let Facts::Bpf { object, id, class, name } = &row.facts else { panic!("{row:?}") };
+        assert_eq!(
+            (*object, class.to_string().as_str()),
+            (line.text("object"), line.text("class"))
+        );
+        assert!(id.is_some());
+        assert_eq!(name.to_string(), line.text("name"));
+    });
+    told.each("io_uring", |line, row| {
+        let Facts::IoUring { files, buffers } = &row.facts else { panic!("{row:?}") };
+        assert_eq!(*buffers, line.number("buffers"));
+        assert_eq!(files.len() as u64, line.number("files"));
+        assert!(files[0].1.bytes().ends_with(b"/in ring"), "{files:?}");
+        let ring = FdNumber(line.number("fd") as u32);
+        let entries = told.inventory.entries.iter();
+        let slots = entries.filter_map(|entry| match entry.handle.via {
+            Association::RingSlot(fd, slot) if fd == ring => Some((slot, &entry.handle.name)),
+            _ => None,
+        });
+        let slots: Vec<_> = slots.collect();
+        assert_eq!(slots.len(), 2);
+        assert_eq!((slots[0].0, slots[1].0), (0, 2));
+    });
+    told.fixture.finish();
+}
+
+#[test]
+fn registrations_have_names_only_while_their_numbers_are_theirs() {
+    let told = Told::read(Wanted { facts: true, ..Wanted::default() });
+    told.each("epoll", |line, row| {
+        let Facts::Epoll { targets } = &row.facts else { panic!("{row:?}") };
+        let name = |key: &str| {
+            let fd = FdNumber(line.number(key) as u32);
+            let target = targets.iter().find(|target| target.fd == fd);
+            target.expect("registered").name.clone().map(|name| name.to_string())
+        };
+        assert_eq!(targets.len(), 4);
+        assert!(name("read").is_some_and(|name| name.starts_with("pipe:[")));
+        assert_eq!(name("read"), name("write"));
+        assert_eq!((name("lost"), name("taken")), (None, None), "{targets:?}");
+    });
+    told.fixture.finish();
+}
+
+#[test]
+fn watches_of_directories_that_are_open_have_their_paths() {
+    let told = Told::read(Wanted { facts: true, status: true, places: true, ..Wanted::default() });
+    told.each("inotify", |line, row| {
+        let Facts::Inotify { watches } = &row.facts else { panic!("{row:?}") };
+        assert_eq!(watches.len(), 2);
+        let inode = line.number("inode");
+        let watch = watches.iter().find(|watch| watch.inode.inode == inode).expect("watched");
+        assert_eq!(u64::from(watch.mask), line.number("mask"));
+        assert_eq!(watch.path, Some(line.text("path").into()));
+    });
+    told.fixture.finish();
+}
+
+#[test]
+fn descriptors_in_flight_are_rows() {
+    let told = Told::read(Wanted { in_flight: true, ..Wanted::default() });
+    told.each("in-flight", |line, _| {
+        let via = Association::InFlight(FdNumber(line.number("fd") as u32));
+        let count = told.inventory.entries.iter().filter(|entry| entry.handle.via == via).count();
+        assert_eq!(count as u64, line.number("count"));
+    });
+    told.fixture.finish();
+}
+
+#[test]
+fn locks_are_of_the_descriptor_that_holds_them() {
+    for wanted in [Wanted::everything(), Wanted { locks: true, ..Wanted::default() }] {
+        let told = Told::read(wanted);
+        told.each("lock", |line, row| {
+            let [lock] = &row.locks[..] else { panic!("one lock: {row:?}") };
+            assert_eq!(lock.class, line.text("class").into());
+            let access = if line.text("access") == "read" { Access::Read } else { Access::Write };
+            let end = line.pairs.contains_key("end").then(|| line.number("end"));
+            assert_eq!((lock.access, lock.start, lock.end), (access, line.number("start"), end));
+        });
+        told.each("unlocked", |_, row| assert_eq!(row.locks, []));
+        told.each("deleted", |_, row| assert!(row.is_deleted() && row.locks.is_empty()));
+        told.fixture.finish();
+    }
+}
+
+#[test]
+fn flags_offsets_and_large_numbers_are_those_of_fdinfo() {
+    let told = Told::read(Wanted { fdinfo: true, status: true, ..Wanted::default() });
+    let mut rows = 0;
+    told.each("file", |line, row| {
+        const O_LARGEFILE: u32 = 0o100_000;
+        let flags = row.handle.flags.expect("flags") & !O_LARGEFILE;
+        assert_eq!(u64::from(flags), line.number("flags") & !u64::from(O_LARGEFILE));
+        assert_eq!(row.handle.offset, Some(line.number("offset")));
+        assert_eq!(row.status.map(|status| status.size), Some(line.number("size")));
+        assert!(row.mount.is_some());
+        rows += 1;
+    });
+    assert!(rows >= 1);
+    told.each("path", |_, row| assert_eq!(row.handle.kind, HandleKind::Path));
+    told.each("directory", |_, row| assert_eq!(row.handle.kind, HandleKind::Directory));
+    told.fixture.finish();
 }

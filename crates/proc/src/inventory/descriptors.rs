@@ -1,17 +1,21 @@
 //! Rows of descriptors: the link of each, and what else is wanted of its kind.
 
 use fdscope_model::kind::classify;
-use fdscope_model::{Access, Association, Entry, FdNumber, HandleKind, Inventory, Name, Process};
+use fdscope_model::{
+    Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId,
+};
 use rustix::io::Errno;
 
+use super::facts::{Told, has_own_lines};
+use super::names::Rows;
 use super::process::{Reader, Trust, access_of_flags, access_of_link, blank, fault, is_closed};
 use crate::descriptors::Detail;
 use crate::error::ProcError;
 use crate::mounts::MountFacts;
-use crate::parse::FdInfo;
+use crate::parse::{Link, parse_link};
 use crate::root::PidDir;
 use crate::status::status_of;
-use crate::table::{OpenTable, looks_like_mqueue, needs_type};
+use crate::table::{O_PATH, OpenTable, looks_like_mqueue, needs_type};
 
 /// Kinds that can only be had for reading and writing: eventfd(2), epoll(7) … take no access mode.
 const ALWAYS_BOTH: &[HandleKind] = &[
@@ -22,17 +26,21 @@ const ALWAYS_BOTH: &[HandleKind] = &[
     HandleKind::Epoll,
 ];
 
+/// What was tried, and the kernel's answer.
+type Failed = (&'static str, Errno);
+
 impl Reader {
-    /// Adds a row for each descriptor. A table that may not be read is a fault of the inventory.
+    /// Adds a row for each descriptor, and then for what is held through descriptors. A table that may not be read is
+    /// a fault of the inventory.
     pub(super) fn add_descriptors(
         &mut self,
         dir: PidDir,
         place: &str,
         inventory: &mut Inventory,
     ) -> Result<(), ProcError> {
-        let Process { id: owner, .. } = inventory.process;
-        let opened =
-            OpenTable::of(&self.root, dir, owner, place, Detail::Full, self.mounts.clone());
+        let owner = inventory.process.id;
+        let mounts = self.mounts.clone();
+        let opened = OpenTable::of(&self.root, dir, owner, place, Detail::Full, mounts);
         let listed = opened.and_then(|table| table.numbers().map(|numbers| (table, numbers)));
         let (mut table, numbers) = match listed {
             Ok(listed) => listed,
@@ -42,199 +50,254 @@ impl Reader {
                 return Ok(());
             }
         };
+        let begin = inventory.entries.len();
         inventory.entries.reserve(numbers.len());
+        let mut behind = Vec::new();
         for fd in numbers {
-            let entry = self.read_descriptor(&mut table, owner, fd);
-            inventory.entries.extend(entry);
+            let entry = Look { reader: self, table: &mut table, owner, fd, told: None };
+            inventory.entries.extend(entry.read(&mut behind));
         }
+        let descriptors = begin..inventory.entries.len();
+        if self.wanted.facts {
+            let mut rows = Rows { entries: &mut inventory.entries, descriptors };
+            self.name_numbers(&mut table, &mut rows);
+        }
+        inventory.entries.append(&mut behind);
         Ok(())
     }
+}
 
-    /// One descriptor; `None` if it is closed by now.
-    fn read_descriptor(
-        &mut self,
-        table: &mut OpenTable,
-        owner: fdscope_model::ProcessId,
-        fd: FdNumber,
-    ) -> Option<Entry> {
-        let mut entry = blank(owner, Association::Fd(fd));
-        match table.link(fd) {
+/// A descriptor that is being looked at.
+struct Look<'a> {
+    reader: &'a mut Reader,
+    table: &'a mut OpenTable,
+    owner: ProcessId,
+    fd: FdNumber,
+    /// Its fdinfo, once it was needed.
+    told: Option<Told>,
+}
+
+impl Look<'_> {
+    /// The row; `None` if the descriptor is closed by now. Rows of what is held through it go to `behind`.
+    fn read(mut self, behind: &mut Vec<Entry>) -> Option<Entry> {
+        let mut entry = blank(self.owner, Association::Fd(self.fd));
+        let read = match self.table.link(self.fd) {
             Ok(text) => {
                 entry.handle.kind = classify(0, text);
                 entry.handle.name = Name::from(text);
+                self.complete(&mut entry)
             }
-            Err(cause) if is_closed(cause) => return None,
-            Err(cause) => {
-                entry.handle.fault = Some(table.fault(fd, "read link", cause));
-                return Some(entry);
-            }
-        }
-        match self.complete(table, fd, &mut entry) {
-            Ok(()) => Some(entry),
-            Err((_, cause)) if is_closed(cause) => None,
+            Err(cause) => Err(("read link", cause)),
+        };
+        match read {
+            Ok(()) => {}
+            Err((_, cause)) if is_closed(cause) => return None,
             Err((operation, cause)) => {
-                entry.handle.fault = Some(table.fault(fd, operation, cause));
-                Some(entry)
+                entry.handle.fault = Some(self.table.fault(self.fd, operation, cause));
             }
         }
+        let name = entry.handle.name.bytes();
+        let is_untold = entry.handle.mode.is_none() && needs_type(name);
+        if entry.handle.kind == HandleKind::OtherDescriptor && is_untold {
+            entry.handle.kind = HandleKind::UnknownDescriptor;
+        }
+        self.apply_told(&mut entry, behind);
+        if entry.handle.inode.is_none() {
+            entry.handle.inode = self.table.inode_by_link(
+                self.fd,
+                entry.handle.name.bytes(),
+                &mut self.reader.internal,
+            );
+        }
+        Some(entry)
     }
 
     /// Adds the columns that are wanted to a row that has its name.
-    fn complete(
-        &mut self,
-        table: &mut OpenTable,
-        fd: FdNumber,
-        entry: &mut Entry,
-    ) -> Result<(), (&'static str, Errno)> {
-        let wanted = self.wanted;
+    fn complete(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        let wanted = self.reader.wanted;
         let has_path = needs_type(entry.handle.name.bytes());
-        let typed = has_path && (wanted.kinds || wanted.status);
-        let mut info = None;
-        if wanted.fdinfo || typed && self.trust == Trust::KnownMounts {
-            info = Some(read_info(table, fd)?);
+        let may_be_locked = wanted.locks && self.reader.locked.may_hold(None);
+        let typed = has_path && (wanted.kinds || wanted.status || may_be_locked);
+        if wanted.fdinfo
+            || typed && self.reader.trust == Trust::KnownMounts
+            || self.wants_own(entry)
+        {
+            self.told(entry)?;
         }
         if wanted.access || typed {
-            self.add_access(table, fd, entry, &mut info)?;
+            self.add_access(entry)?;
         }
-        if typed || wanted.status && has_status(entry.handle.kind) {
-            self.add_status(table, fd, entry, &mut info)?;
-        }
-        if has_path
-            && entry.handle.mode.is_none()
-            && entry.handle.kind == HandleKind::OtherDescriptor
+        let kind = entry.handle.kind;
+        if typed
+            || wanted.status && !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
+            || wanted.facts && kind == HandleKind::Memfd
         {
-            entry.handle.kind = HandleKind::UnknownDescriptor;
+            self.add_status(entry)?;
         }
-        if let Some(info) = info {
-            entry.handle.flags = info.flags;
-            entry.handle.offset = info.offset;
-            entry.mount = info.mount_id;
-        }
-        if entry.handle.inode.is_none() {
-            entry.handle.inode =
-                table.inode_by_link(fd, entry.handle.name.bytes(), &mut self.internal);
+        if may_be_locked && self.reader.locked.may_hold(entry.handle.inode.map(|id| id.inode)) {
+            self.told(entry)?;
         }
         Ok(())
     }
 
-    fn add_access(
-        &self,
-        table: &mut OpenTable,
-        fd: FdNumber,
-        entry: &mut Entry,
-        info: &mut Option<FdInfo>,
-    ) -> Result<(), (&'static str, Errno)> {
-        let flags = info.as_ref().and_then(|info| info.flags);
-        let access = match flags {
+    /// True if fdinfo has something of this kind alone that is wanted.
+    fn wants_own(&self, entry: &Entry) -> bool {
+        let (wanted, kind) = (self.reader.wanted, entry.handle.kind);
+        wanted.facts && has_own_lines(kind, entry.handle.name.bytes())
+            || wanted.ring_slots && kind == HandleKind::IoUring
+            || wanted.in_flight && kind == HandleKind::Socket
+    }
+
+    /// The descriptor's fdinfo, read when it is first needed.
+    fn told(&mut self, entry: &Entry) -> Result<&Told, Failed> {
+        if self.told.is_none() {
+            let mut told = Told::of(entry.handle.kind, entry.handle.name.bytes());
+            let read = self.table.info_lines(self.fd, &mut |line| told.take(line));
+            read.map_err(|cause| ("read fdinfo", cause))?;
+            self.told = Some(told);
+        }
+        Ok(self.told.as_ref().expect("set above"))
+    }
+
+    fn mount(&mut self, entry: &Entry) -> Result<Option<MountFacts>, Failed> {
+        let id = self.told(entry)?.info.mount_id;
+        Ok(id.and_then(|id| self.table.mount(id)))
+    }
+
+    fn add_access(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        let access = match self.told.as_ref().and_then(|told| told.info.flags) {
             Some(flags) => access_of_flags(flags),
             None if ALWAYS_BOTH.contains(&entry.handle.kind) => Access::Both,
             None => {
-                let mode = table.link_mode(fd).map_err(|cause| ("read the link's mode", cause))?;
-                access_of_link(mode)
+                let mode = self.table.link_mode(self.fd);
+                access_of_link(mode.map_err(|cause| ("read the link's mode", cause))?)
             }
         };
         entry.access = Some(access);
-        if access == Access::Neither && needs_type(entry.handle.name.bytes()) {
-            // O_PATH, or open(2)'s access mode 3: only fdinfo tells which.
-            let read = match info.take() {
-                Some(read) => read,
-                None => read_info(table, fd)?,
-            };
-            if read.flags.is_some_and(|flags| flags & O_PATH != 0) {
-                // fsmount(2) and open_tree(2) give the root of a mount that is attached nowhere.
-                let facts = read.mount_id.and_then(|id| table.mount(id));
-                let is_detached_root = facts.is_none() && entry.handle.name.bytes() == b"/";
-                entry.handle.kind =
-                    if is_detached_root { HandleKind::Mount } else { HandleKind::Path };
-            }
-            *info = Some(read);
+        // O_PATH, or open(2)'s access mode 3: only fdinfo tells which.
+        if access == Access::Neither
+            && needs_type(entry.handle.name.bytes())
+            && self.told(entry)?.info.flags.is_some_and(|flags| flags & O_PATH != 0)
+        {
+            // fsmount(2) and open_tree(2) give the root of a mount that is attached nowhere.
+            let is_detached = entry.handle.name.bytes() == b"/" && self.mount(entry)?.is_none();
+            entry.handle.kind = if is_detached { HandleKind::Mount } else { HandleKind::Path };
         }
         Ok(())
     }
 
     /// Asks the file for its status, where nobody has to be waited for.
-    fn add_status(
-        &self,
-        table: &mut OpenTable,
-        fd: FdNumber,
-        entry: &mut Entry,
-        info: &mut Option<FdInfo>,
-    ) -> Result<(), (&'static str, Errno)> {
-        if self.trust == Trust::KnownMounts && !self.may_ask(table, fd, entry, info)? {
-            return Ok(());
-        }
-        // A file that cannot be asked has no status: a stale handle, a revoked device.
-        let Ok(found) = table.ask_all(fd) else { return Ok(()) };
-        let status = status_of(found);
-        let handle = &mut entry.handle;
-        handle.mode = Some(status.mode);
-        handle.inode = Some(status.inode);
-        if !matches!(handle.kind, HandleKind::Path | HandleKind::Mount) {
-            handle.kind = classify(status.mode, handle.name.bytes());
-            if handle.kind == HandleKind::File
-                && looks_like_mqueue(found)
-                && is_queue(table, fd, info)?
-            {
-                handle.kind = HandleKind::MessageQueue;
+    fn add_status(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        if self.reader.trust == Trust::KnownMounts {
+            let answers = match self.mount(entry)? {
+                Some(facts) => facts.answers,
+                None => is_internal(entry.handle.name.bytes()),
+            };
+            if !answers {
+                return Ok(());
             }
         }
-        if self.wanted.status {
-            entry.status = Some(status);
+        // A file that cannot be asked has no status: a stale handle, a revoked device.
+        let Ok(found) = self.table.ask_all(self.fd) else { return Ok(()) };
+        let status = status_of(found);
+        entry.handle.mode = Some(status.mode);
+        entry.handle.inode = Some(status.inode);
+        entry.status = self.reader.wanted.status.then_some(status);
+        if matches!(entry.handle.kind, HandleKind::Path | HandleKind::Mount) {
+            return Ok(());
+        }
+        entry.handle.kind = classify(status.mode, entry.handle.name.bytes());
+        if entry.handle.kind == HandleKind::File
+            && looks_like_mqueue(found)
+            && self.mount(entry)?.is_none_or(|facts| facts.is_mqueue)
+        {
+            entry.handle.kind = HandleKind::MessageQueue;
         }
         Ok(())
     }
 
-    /// True if the file's mount is known to answer from memory, or no mount is known because it is the kernel's own.
-    fn may_ask(
-        &self,
-        table: &mut OpenTable,
-        fd: FdNumber,
-        entry: &Entry,
-        info: &mut Option<FdInfo>,
-    ) -> Result<bool, (&'static str, Errno)> {
-        let facts = mount_of(table, fd, info)?;
-        Ok(match facts {
-            Some(facts) => facts.answers,
-            None => is_internal(entry.handle.name.bytes()),
-        })
+    /// Moves what fdinfo told into the row, and rows of what it names to `behind`.
+    fn apply_told(&mut self, entry: &mut Entry, behind: &mut Vec<Entry>) {
+        let wanted = self.reader.wanted;
+        if let Some(told) = self.told.take() {
+            entry.handle.flags = told.info.flags;
+            entry.handle.offset = told.info.offset;
+            entry.mount = told.info.mount_id;
+            if entry.handle.inode.is_none() {
+                entry.handle.inode = self.inode_of(entry, &told);
+            }
+            if wanted.locks {
+                entry.locks = told.locks;
+            }
+            self.add_behind(&told.facts, told.info.in_flight, behind);
+            if wanted.facts {
+                entry.facts = told.facts;
+            }
+        }
+        match parse_link(entry.handle.name.bytes()) {
+            Link::Numbered(class, inode)
+                if wanted.facts && entry.handle.kind == HandleKind::Namespace =>
+            {
+                entry.facts = Facts::Namespace { class: class.into(), inode };
+            }
+            Link::Socket(inode) if wanted.sockets => {
+                entry.facts = Facts::Socket(Box::new(fdscope_model::Socket::unknown(inode)));
+            }
+            _ if !wanted.facts => {}
+            Link::Pipe(_) => entry.facts = Facts::Pipe { ends: Vec::new() },
+            _ => self.add_plain_facts(entry),
+        }
+    }
+
+    /// Facts of kinds of which fdinfo says nothing.
+    fn add_plain_facts(&self, entry: &mut Entry) {
+        match (entry.handle.kind, &entry.facts) {
+            (HandleKind::Fifo, _) => entry.facts = Facts::Pipe { ends: Vec::new() },
+            (HandleKind::Terminal, Facts::Nothing) => {
+                entry.facts = Facts::Terminal { index: None, ends: Vec::new() };
+            }
+            (HandleKind::Memfd, _) => entry.facts = Facts::Memfd { seals: None },
+            _ => {}
+        }
+    }
+
+    /// The inode that fdinfo gives (since 5.14), with the device of its mount or of its internal file system.
+    fn inode_of(&mut self, entry: &Entry, told: &Told) -> Option<fdscope_model::InodeId> {
+        let inode = told.info.inode?;
+        let name = entry.handle.name.bytes();
+        let device = match told.info.mount_id.filter(|_| name.starts_with(b"/")) {
+            Some(id) => self.table.mount(id)?.device,
+            None => self.table.internal_device(self.fd, name, &mut self.reader.internal)?,
+        };
+        Some(fdscope_model::InodeId { device, inode })
+    }
+
+    /// Rows of files in a ring's table, and of descriptors that wait in a socket to be received.
+    fn add_behind(&self, facts: &Facts, in_flight: u64, behind: &mut Vec<Entry>) {
+        let wanted = self.reader.wanted;
+        if let (Facts::IoUring { files, .. }, true) = (facts, wanted.ring_slots) {
+            for (slot, name) in files {
+                let mut entry = blank(self.owner, Association::RingSlot(self.fd, *slot));
+                entry.handle.kind = match classify(0, name.bytes()) {
+                    HandleKind::OtherDescriptor => HandleKind::UnknownDescriptor,
+                    kind => kind,
+                };
+                entry.handle.name = name.clone();
+                behind.push(entry);
+            }
+        }
+        if wanted.in_flight {
+            for _ in 0..in_flight {
+                behind.push(blank(self.owner, Association::InFlight(self.fd)));
+            }
+        }
     }
 }
-
-/// Kinds whose status is worth asking for: not sockets and pipes, of which the link tells all that is in it.
-fn has_status(kind: HandleKind) -> bool {
-    !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
-}
-
-/// `O_PATH`; the same on every processor that fdscope knows.
-const O_PATH: u32 = 0o10_000_000;
 
 /// Memory files, message queues, SysV segments: a path of one component, on a mount that nobody sees.
 fn is_internal(link: &[u8]) -> bool {
-    !link.starts_with(b"/") || !link[1..].contains(&b'/') && link.len() > 1
-}
-
-fn is_queue(
-    table: &mut OpenTable,
-    fd: FdNumber,
-    info: &mut Option<FdInfo>,
-) -> Result<bool, (&'static str, Errno)> {
-    let facts = mount_of(table, fd, info)?;
-    Ok(facts.is_none_or(|facts| facts.is_mqueue))
-}
-
-fn mount_of(
-    table: &mut OpenTable,
-    fd: FdNumber,
-    info: &mut Option<FdInfo>,
-) -> Result<Option<MountFacts>, (&'static str, Errno)> {
-    if info.is_none() {
-        *info = Some(read_info(table, fd)?);
+    match link.strip_prefix(b"/") {
+        Some(rest) => !rest.is_empty() && !rest.contains(&b'/'),
+        None => true,
     }
-    Ok(info.as_ref().and_then(|info| info.mount_id).and_then(|id| table.mount(id)))
-}
-
-fn read_info(table: &mut OpenTable, fd: FdNumber) -> Result<FdInfo, (&'static str, Errno)> {
-    let mut info = FdInfo::default();
-    table.info_lines(fd, &mut |line| info.fold(line)).map_err(|cause| ("read fdinfo", cause))?;
-    Ok(info)
 }

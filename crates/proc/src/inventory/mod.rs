@@ -5,6 +5,9 @@
 //! what [`Wanted`] asks for is read.
 
 mod descriptors;
+mod facts;
+mod locked;
+mod names;
 mod places;
 mod process;
 mod wanted;

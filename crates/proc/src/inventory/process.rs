@@ -1,19 +1,21 @@
 //! One process's inventory: who it is, then its rows by association.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use fdscope_model::{
-    Access, Association, Entry, Facts, Fault, Handle, HandleKind, Inventory, Name, Pid, Process,
-    ProcessId,
+    Access, Association, DeviceId, Entry, Facts, Fault, Handle, HandleKind, Inventory, Name, Pid,
+    Process, ProcessId,
 };
 use rustix::io::Errno;
 
 use super::Wanted;
+use super::locked::Locked;
 use crate::error::ProcError;
 use crate::mounts::{MountBook, every_file_answers};
 use crate::parse::Stat;
 use crate::root::{PidDir, ProcRoot};
-use crate::table::InternalDevices;
+use crate::table::{InternalDevices, O_PATH};
 
 /// Whose files may be asked for their status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,12 +34,24 @@ pub(super) struct Reader {
     pub trust: Trust,
     pub mounts: Arc<MountBook>,
     pub internal: InternalDevices,
+    pub locked: Arc<Locked>,
+    /// Where memory files live, once one was seen.
+    pub memory: OnceCell<Option<DeviceId>>,
 }
 
 impl Reader {
     pub fn new(root: ProcRoot, wanted: Wanted) -> Self {
         let trust = if every_file_answers(&root) { Trust::Every } else { Trust::KnownMounts };
-        Reader { root, wanted, trust, mounts: Arc::default(), internal: InternalDevices::default() }
+        let locked = if wanted.locks { Locked::read(&root) } else { Locked::Nothing };
+        Reader {
+            root,
+            wanted,
+            trust,
+            mounts: Arc::default(),
+            internal: InternalDevices::default(),
+            locked: Arc::new(locked),
+            memory: OnceCell::new(),
+        }
     }
 
     pub fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
@@ -121,7 +135,6 @@ pub(super) fn access_of_link(mode: u32) -> Access {
 
 /// The access that open(2)'s flags ask for.
 pub(super) fn access_of_flags(flags: u32) -> Access {
-    const O_PATH: u32 = 0o10_000_000;
     match flags & 3 {
         _ if flags & O_PATH != 0 => Access::Neither,
         0 => Access::Read,

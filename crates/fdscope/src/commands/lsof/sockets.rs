@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use fdscope_lsof::Needs;
-use fdscope_model::{Association, Facts, HandleKind, Inventory};
+use fdscope_model::{Association, Facts, Family, HandleKind, Inventory};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::SocketBook;
 
@@ -34,7 +34,8 @@ impl Sockets {
             if entry.handle.kind != HandleKind::Socket {
                 continue;
             }
-            if !matches!(entry.facts, Facts::Socket(_)) {
+            let is_told = matches!(&entry.facts, Facts::Socket(s) if s.family != Family::Other(0));
+            if !is_told {
                 if !std::mem::replace(&mut learnt, true) {
                     // What a namespace hides shows in the rows: their protocol is not known.
                     let _faults = self.book.learn(pid);
