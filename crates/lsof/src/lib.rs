@@ -10,6 +10,8 @@ mod file;
 mod help;
 mod json;
 mod listing;
+#[cfg(test)]
+mod made;
 mod message;
 mod options;
 mod read;
@@ -23,6 +25,8 @@ mod spec;
 mod table;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub(crate) use listing::Who;

@@ -2,7 +2,7 @@
 
 use fdscope_model::inventory::End;
 use fdscope_model::{
-    Access, Association, Entry, Facts, FdNumber, Inventory, Name, Pid, Process, Tid,
+    Access, Association, Entry, Facts, Fault, FdNumber, Inventory, Name, Pid, Process, Tid,
 };
 
 use crate::fields;
@@ -280,44 +280,48 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// The rows of an inventory as lsof has them, places that are missing included.
-fn files<'i>(
-    inventory: &'i Inventory,
-    show: Show<'i>,
-) -> impl Iterator<Item = (OpenFile, Option<&'i Entry>)> {
-    let pid = inventory.process.id.pid;
-    let has_places = inventory.entries.iter().any(|entry| entry.handle.via == Association::Cwd);
-    let has_program = inventory.entries.iter().any(|entry| entry.handle.via == Association::Exe);
-    let mut program = (has_places && !has_program).then(|| {
-        // Threads of the kernel run no program.
-        let mut file = OpenFile::blank(FdKind::Text);
-        file.kind = "unknown";
-        file.name = format!("/proc/{pid}/exe").into_bytes();
-        if inventory.process.uid != 0 {
-            file.add("(readlink: No such file or directory)");
-        }
-        file
-    });
-    let table = inventory
-        .faults
-        .iter()
-        .find(|fault| fault.fd.is_none() && fault.operation.contains("descriptors"));
-    let no_table = table.map(|fault| {
-        let mut file = OpenFile::blank(FdKind::NoFd);
-        file.add(&format!("/proc/{pid}/fd (opendir: {})", sentence(&fault.cause)));
-        (file, None)
-    });
-    let rows = inventory
-        .entries
-        .iter()
-        .filter_map(move |entry| Some((open_file(inventory, entry, show)?, Some(entry))));
-    let mut ordered: Vec<(OpenFile, Option<&Entry>)> = rows.collect();
-    if let Some(program) = program.take() {
-        let place = |fd| matches!(fd, FdKind::Cwd | FdKind::Root);
-        let index = ordered.iter().position(|row| !place(row.0.fd)).unwrap_or(ordered.len());
-        ordered.insert(index, (program, None));
+/// A file, and the row it was made of if there is one.
+type Row<'i> = (OpenFile, Option<&'i Entry>);
+
+/// The rows of an inventory in lsof's order, with what lsof says of places that cannot be read.
+fn files<'i>(inventory: &'i Inventory, show: Show<'i>) -> impl Iterator<Item = Row<'i>> {
+    let warn = show.options.warn;
+    let rows = move |sort: fn(Association) -> bool| {
+        let entries = inventory.entries.iter().filter(move |entry| sort(entry.handle.via));
+        let told = entries.filter(move |entry| warn || !entry.handle.name.is_empty());
+        told.filter_map(move |entry| Some((open_file(inventory, entry, show)?, Some(entry))))
+    };
+    let places = rows(|via| matches!(via, Association::Cwd | Association::Root | Association::Exe));
+    let mapped = rows(|via| matches!(via, Association::Mapping(_)));
+    let descriptors = rows(|via| matches!(via, Association::Fd(_)));
+    let program = no_program(inventory).filter(|_| warn).map(|file| (file, None));
+    let table = no_table(inventory).filter(|_| warn).map(|file| (file, None));
+    places.chain(program).chain(mapped).chain(descriptors).chain(table)
+}
+
+/// Threads of the kernel run no program, which lsof shows as one that it cannot read.
+fn no_program(inventory: &Inventory) -> Option<OpenFile> {
+    let has = |via| inventory.entries.iter().any(|entry| entry.handle.via == via);
+    if !has(Association::Cwd) || has(Association::Exe) {
+        return None;
     }
-    ordered.into_iter().chain(no_table)
+    let mut file = OpenFile::blank(FdKind::Text);
+    file.kind = "unknown";
+    file.name = format!("/proc/{}/exe", inventory.process.id.pid).into_bytes();
+    if inventory.process.uid != 0 {
+        file.add("(readlink: No such file or directory)");
+    }
+    Some(file)
+}
+
+/// A table of descriptors that could not be opened.
+fn no_table(inventory: &Inventory) -> Option<OpenFile> {
+    let refused = |fault: &&Fault| fault.fd.is_none() && fault.operation.contains("descriptors");
+    let fault = inventory.faults.iter().find(refused)?;
+    let mut file = OpenFile::blank(FdKind::NoFd);
+    let pid = inventory.process.id.pid;
+    file.add(&format!("/proc/{pid}/fd (opendir: {})", sentence(&fault.cause)));
+    Some(file)
 }
 
 /// The files of one process on their way out.

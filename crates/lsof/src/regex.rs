@@ -38,6 +38,10 @@ enum Step {
 
 /// Largest count in braces, as RE_DUP_MAX of glibc is 32,767; programs stay small with less.
 const MOST_REPEATS: usize = 255;
+/// Longest program; repeats of repeats multiply.
+const MOST_STEPS: usize = 50_000;
+/// Deepest nesting.
+const DEEPEST: usize = 250;
 
 impl Regex {
     /// Compiles; the failure is regerror(3)'s sentence.
@@ -46,6 +50,9 @@ impl Regex {
         let tree = parser.alternatives()?;
         if parser.at < text.len() {
             return Err("Unmatched ) or \\)");
+        }
+        if size(&tree) > MOST_STEPS {
+            return Err("Regular expression too big");
         }
         let mut steps = Vec::new();
         emit(&tree, &mut steps);
@@ -105,6 +112,21 @@ enum Tree {
     Either(Vec<Tree>),
     /// At least so often, at most so often.
     Repeat(Box<Tree>, usize, Option<usize>),
+}
+
+/// How many instructions a tree becomes, or a little more.
+fn size(tree: &Tree) -> usize {
+    match tree {
+        Tree::Empty => 0,
+        Tree::Take(_) | Tree::Begin | Tree::End => 1,
+        Tree::Then(parts) | Tree::Either(parts) => {
+            parts.iter().map(size).fold(0, |sum, part| sum.saturating_add(part).saturating_add(2))
+        }
+        Tree::Repeat(inner, least, most) => {
+            let times = most.unwrap_or(*least).max(*least).saturating_add(1);
+            size(inner).saturating_add(2).saturating_mul(times)
+        }
+    }
 }
 
 fn emit(tree: &Tree, steps: &mut Vec<Step>) {
@@ -211,6 +233,9 @@ impl Parser<'_> {
     fn atom(&mut self, first: bool) -> Result<Tree, &'static str> {
         if self.operator(b'(') {
             self.depth += 1;
+            if self.depth > DEEPEST {
+                return Err("Regular expression too big");
+            }
             let inner = self.alternatives()?;
             self.depth -= 1;
             return if self.operator(b')') { Ok(inner) } else { Err("Unmatched ( or \\(") };
@@ -412,5 +437,26 @@ mod tests {
         check("[b-a]", "Invalid range end");
         check("a{2,1}", "Invalid content of \\{\\}");
         check("[[:nope:]]", "Invalid character class name");
+        check("((a{255}){255}){255}", "Regular expression too big");
+        check(&"(".repeat(100_000), "Regular expression too big");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_expression_panics(text: Vec<u8>, extended: bool, name in "[ -~]{0,15}") {
+            if let Ok(regex) = Regex::new(&text, Dialect { extended, ignore_case: true }) {
+                regex.matches(name.as_bytes());
+            }
+        }
+
+        #[test]
+        fn no_likely_expression_panics(text in "[ab.*+?|(){}0-9\\[\\]^$\\\\-]{0,24}", name in "[ab]{0,15}") {
+            for extended in [false, true] {
+                let dialect = Dialect { extended, ignore_case: false };
+                if let Ok(regex) = Regex::new(text.as_bytes(), dialect) {
+                    regex.matches(name.as_bytes());
+                }
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ const FILES: &[(&str, u32, u64, u32)] = &[
     ("/village/house", 1, 12, 0o040_755),
     ("/village/house/door", 1, 13, 0o100_644),
     ("/village/sign", 1, 14, 0o120_777),
+    ("/village/sock", 1, 16, 0o140_755),
     ("/village/island", 2, 2, 0o040_755),
     ("/dev/village", 5, 50, 0o060_600),
 ];

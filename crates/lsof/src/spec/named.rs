@@ -289,16 +289,16 @@ mod tests {
         let none = Across::default();
         assert_eq!(
             read("/village", false, none).0,
-            ["/village", "/village/house", "/village/well"]
+            ["/village", "/village/house", "/village/sock", "/village/well"]
         );
         assert_eq!(
             read("/village", true, none).0,
-            ["/village", "/village/house", "/village/well", "/village/house/door"]
+            ["/village", "/village/house", "/village/sock", "/village/well", "/village/house/door"]
         );
         let links = Across { links: true, ..none };
-        assert_eq!(read("/village", false, links).0.len(), 4);
+        assert_eq!(read("/village", false, links).0.len(), 5);
         let all = Across { links: false, file_systems: true };
-        assert_eq!(read("/village", false, all).0.len(), 4);
+        assert_eq!(read("/village", false, all).0.len(), 5);
         assert_eq!(
             read("/village/well", false, none).1,
             "lsof: WARNING: not a directory: /village/well\n"

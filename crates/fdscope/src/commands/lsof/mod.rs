@@ -185,6 +185,10 @@ fn wanted(needs: Needs) -> Wanted {
 fn who(root: &ProcRoot, pid: Pid) -> Result<(Process, Pid), ProcError> {
     let dir = root.pid_dir(pid)?;
     let stat = dir.process_stat()?;
+    if stat.state.is_zombie() {
+        // Nothing is left of it, unless other threads live on.
+        dir.living_place()?;
+    }
     let process = Process {
         id: ProcessId { pid, start_ticks: stat.start_ticks },
         parent: stat.parent,
