@@ -105,11 +105,15 @@ pub(crate) fn open_file(inventory: &Inventory, entry: &Entry, show: Show<'_>) ->
         return Some(file);
     }
     let mode = mode(entry);
-    if handle.kind == HandleKind::Socket || mode & TYPE == 0o140_000 {
+    let is_mapped = matches!(handle.via, Association::Mapping(_));
+    if handle.kind == HandleKind::Socket && !is_mapped || mode & TYPE == 0o140_000 {
         crate::socket::describe(entry, show, &mut file);
         return Some(file);
     }
-    let (name, rest) = link_parts(handle.name.bytes());
+    let (name, rest) = match handle.name.bytes() {
+        name if is_mapped => (name, None),
+        name => link_parts(name),
+    };
     file.name = name.to_vec();
     match entry.status {
         Some(status) => with_status(&mut file, &status),
@@ -121,6 +125,10 @@ pub(crate) fn open_file(inventory: &Inventory, entry: &Entry, show: Show<'_>) ->
     }
     if let (FdKind::Deleted, Some(name)) = (file.fd, file.name.strip_suffix(b" (deleted)")) {
         file.name = name.to_vec();
+    }
+    if is_mapped && !handle.name.bytes().starts_with(b"/") {
+        // lsof looks for a file of that name.
+        file.add("(stat: No such file or directory)");
     }
     file.lock = lock(inventory, entry);
     Some(file)
@@ -204,7 +212,8 @@ fn with_status(file: &mut OpenFile, status: &FileStatus) {
 fn without_status(file: &mut OpenFile, entry: &Entry) {
     file.blank_device(entry.handle.inode);
     let link = entry.handle.name.bytes();
-    if entry.handle.inode.is_some() && !link.starts_with(b"/") {
+    let is_descriptor = matches!(file.fd, FdKind::Number(_));
+    if is_descriptor && entry.handle.inode.is_some() && !link.starts_with(b"/") {
         file.links = Some(1);
         file.size = (!link.starts_with(b"pipe:")).then_some(0);
     }

@@ -62,6 +62,9 @@ impl Options {
         let sockets_only = wanted.meets(internet) && (self.and || internet.has(wanted));
         let list = self.descriptors.as_ref().filter(|_| self.and || wanted == Marks::DESCRIPTOR);
         let may = |sort: fn(FdKind) -> bool| list.is_none_or(|list| list.may_select(sort));
+        let mappings =
+            !sockets_only && may(|kind| matches!(kind, FdKind::Memory | FdKind::Deleted));
+        let is_place = |kind| matches!(kind, FdKind::Cwd | FdKind::Root | FdKind::Text);
         let terse = self.output == Output::Terse;
         let shows = |id: u8| match self.output {
             Output::Table => true,
@@ -73,9 +76,9 @@ impl Options {
         let status = by_file || [b't', b'D', b'r', b's', b'i', b'k'].into_iter().any(shows);
         Needs {
             descriptors: may(|kind| matches!(kind, FdKind::Number(_) | FdKind::NoFd)),
-            places: !sockets_only
-                && may(|kind| matches!(kind, FdKind::Cwd | FdKind::Root | FdKind::Text)),
-            mappings: !sockets_only && may(|kind| matches!(kind, FdKind::Memory | FdKind::Deleted)),
+            // Of the mapped files, the program is left out.
+            places: !sockets_only && (mappings || may(is_place)),
+            mappings,
             status: status && !sockets_only,
             fdinfo: shows(b'o') && self.size_column != SizeColumn::Size
                 || shows(b'G') && self.shows_flags(),
@@ -292,11 +295,17 @@ fn files<'i>(inventory: &'i Inventory, show: Show<'i>) -> impl Iterator<Item = R
         told.filter_map(move |entry| Some((open_file(inventory, entry, show)?, Some(entry))))
     };
     let places = rows(|via| matches!(via, Association::Cwd | Association::Root | Association::Exe));
+    // The program itself is mapped too, and not listed twice.
+    let program = inventory.entries.iter().find(|entry| entry.handle.via == Association::Exe);
+    let program = program.and_then(|entry| entry.status).map(|status| status.inode);
     let mapped = rows(|via| matches!(via, Association::Mapping(_)));
+    let mapped = mapped.filter(move |(_, entry)| {
+        program.is_none() || entry.and_then(|entry| entry.handle.inode) != program
+    });
     let descriptors = rows(|via| matches!(via, Association::Fd(_)));
-    let program = no_program(inventory).filter(|_| warn).map(|file| (file, None));
+    let missing = no_program(inventory).filter(|_| warn).map(|file| (file, None));
     let table = no_table(inventory).filter(|_| warn).map(|file| (file, None));
-    places.chain(program).chain(mapped).chain(descriptors).chain(table)
+    places.chain(missing).chain(mapped).chain(descriptors).chain(table)
 }
 
 /// Threads of the kernel run no program, which lsof shows as one that it cannot read.
