@@ -9,6 +9,7 @@ use crate::options::Options;
 use crate::safe::{self, Charset};
 use crate::socket::{Connection, Internet};
 use crate::spec::address::Version;
+use crate::spec::command::Commands;
 use crate::spec::descriptor::FdKind;
 use crate::spec::number::Numbers;
 use crate::world::{MountPoint, Protocol};
@@ -80,6 +81,26 @@ impl Options {
         let mut marks = Marks::default();
         given.iter().filter(|row| row.0).for_each(|row| marks.add(row.1));
         marks
+    }
+
+    /// The processes that can be listed at most, if the options name them.
+    pub fn named_processes(&self) -> Option<Vec<Pid>> {
+        let wanted = self.wanted();
+        let only = wanted.has(Marks::PROCESS) && (self.and || wanted == Marks::PROCESS);
+        only.then(|| {
+            let included = self.processes.list.iter().filter(|number| !number.excluded);
+            let mut pids: Vec<Pid> = included.map(|number| Pid(number.number)).collect();
+            pids.sort_unstable();
+            pids
+        })
+    }
+
+    /// True if who a process is decides whether it must be read.
+    pub fn asks_who(&self) -> bool {
+        !(self.processes.list.is_empty()
+            && self.groups.list.is_empty()
+            && self.users.list.is_empty()
+            && self.commands == Commands::default())
     }
 
     /// True if any option selects.

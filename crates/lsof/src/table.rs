@@ -76,7 +76,8 @@ impl Table {
         cell(GROUP, who.group.to_string().as_bytes());
         cell(USER, &show.user(process.uid));
         cell(FD, &fd_cell(file));
-        cell(TYPE, file.kind.as_bytes());
+        // lsof shows a file without a type as one of type 0.
+        cell(TYPE, if file.kind.is_empty() { b"0000" } else { file.kind.as_bytes() });
         cell(FLAGS, show.flags(file).unwrap_or_default().as_bytes());
         cell(DEVICE, &device_cell(file));
         cell(SIZE, size_cell(show, file).as_bytes());

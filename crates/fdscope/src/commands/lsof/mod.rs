@@ -128,7 +128,16 @@ impl Run<'_> {
 
     /// The processes that must be read: those that the options do not leave out.
     fn pids(&mut self) -> anyhow::Result<Vec<Pid>> {
-        let all = self.root.pids().context("failed to list processes")?;
+        let mut all = self.root.pids().context("failed to list processes")?;
+        if self.options.endpoints() != Endpoints::Listed
+            && let Some(named) = self.options.named_processes()
+        {
+            // The list has no threads, which can be opened by their number too.
+            all.retain(|pid| named.binary_search(pid).is_ok());
+        }
+        if !self.options.asks_who() {
+            return Ok(all);
+        }
         let wanted = |pid: &Pid| match who(&self.root, *pid) {
             Ok((process, group)) => self.listing.wants(&process, group),
             // One that is gone is not looked for again.
