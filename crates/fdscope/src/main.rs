@@ -13,6 +13,9 @@ mod target;
 mod terminal;
 mod users;
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
 use clap::Parser;
 
 use args::{Arguments, Command};
@@ -20,6 +23,11 @@ use ending::Ending;
 
 fn main() {
     fdscope_sys::limits::raise_own();
+    raise_own_limit();
+    if let Some(arguments) = lsof_arguments() {
+        let done = commands::lsof::run(arguments);
+        done.unwrap_or_else(|error| ending::failure(&error)).exit()
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => ending::usage(&error).exit(),
@@ -29,11 +37,28 @@ fn main() {
         Command::Ls(ls) => commands::ls::run(&ls),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::DemoTarget(target) => commands::demo_target::run(&target),
+        Command::Lsof { arguments } => commands::lsof::run(arguments),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { folder } => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
+}
+
+/// What is meant for lsof, untouched: all arguments if fdscope is called by that name, else those behind the command.
+fn lsof_arguments() -> Option<Vec<OsString>> {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next()?;
+    let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
+    (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
+}
+
+/// fdscope holds a descriptor or two per module of its targets: it takes what its hard limit allows.
+fn raise_own_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let own = getrlimit(Resource::Nofile);
+    // A refusal leaves the limit as it was, which is enough for nearly every target.
+    let _refused = setrlimit(Resource::Nofile, Rlimit { current: own.maximum, ..own });
 }
 
 /// What every command answers.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod limits;
 pub mod kcmp;
 pub mod linger;
+pub mod names;
 pub mod net;
 pub mod ptrace;
 pub mod spawn;

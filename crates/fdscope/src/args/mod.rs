@@ -4,6 +4,7 @@ mod leak;
 mod ls;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,13 @@ pub enum Command {
     /// The program that `demo` watches
     #[command(hide = true)]
     DemoTarget(DemoTarget),
+    /// List open files with lsof's own options and output; also when called by the name lsof
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Lsof {
+        /// lsof's arguments; `fdscope lsof -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Say what this kernel and user permit, what each gap costs, and the cure
     Doctor,
     /// Print the completion script of a shell

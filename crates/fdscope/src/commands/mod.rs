@@ -5,4 +5,5 @@ pub mod demo_target;
 pub mod doctor;
 pub mod leak;
 pub mod ls;
+pub mod lsof;
 pub mod manual;
