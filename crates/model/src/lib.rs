@@ -18,6 +18,7 @@ pub mod process;
 pub mod sight;
 pub mod socket;
 pub mod stack;
+pub mod survey;
 pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
@@ -36,4 +37,5 @@ pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
 pub use socket::{Socket, SocketState};
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
+pub use survey::{Survey, Vitals};
 pub use verdict::{Level, Verdict};

@@ -19,6 +19,7 @@ mod next;
 pub mod page;
 mod phrase;
 pub mod piece;
+pub mod radar;
 mod site;
 pub mod style;
 pub mod table;

@@ -6,5 +6,6 @@ pub mod bpf;
 pub mod clock;
 pub mod linger;
 pub mod ptrace;
+pub mod rlimit;
 pub mod spawn;
 pub mod vm;

@@ -12,6 +12,7 @@ mod maps;
 mod mountinfo;
 mod net;
 mod number;
+mod passwd;
 mod stat;
 mod status;
 mod system;
@@ -27,6 +28,7 @@ pub use maps::{Map, Protection, parse_map, parse_maps};
 pub use mountinfo::{Mount, parse_mount, parse_mountinfo, unescape_octal};
 pub use net::{Endpoint, Ends, Table, TcpState, parse_endpoint};
 pub use number::{decimal, hex, octal};
+pub use passwd::parse_passwd;
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};
@@ -77,6 +79,7 @@ mod tests {
         "ffff: 00000002 00000000 00010000 0001 01 4242 /run/x.sock",
         "521\t0\t2466177\n",
         "0.1 0.2 0.3 1/456 789\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
     ];
 
     fn parse_all(bytes: &[u8]) {
@@ -94,6 +97,7 @@ mod tests {
         let _ = script_of(bytes, &arguments);
         parse_maps(bytes, |map| assert!(map.size() < u64::MAX));
         parse_mountinfo(bytes, drop);
+        parse_passwd(bytes, |_, name| assert!(!name.is_empty()));
         for line in lines(bytes) {
             for table in Table::ALL {
                 if let Some(endpoint) = parse_endpoint(table, line) {
