@@ -9,6 +9,7 @@ mod commands;
 mod ending;
 mod live;
 mod machine;
+mod screen;
 mod target;
 mod terminal;
 mod users;
@@ -41,6 +42,14 @@ fn main() {
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { folder } => commands::manual::man(folder.as_deref()),
+        None => commands::ps::glance(&arguments.glance),
+        Some(Command::Leak(leak)) => commands::leak::run(leak),
+        Some(Command::Ps(ps)) => commands::ps::run(&ps),
+        Some(Command::Demo(demo)) => commands::demo::run(&demo),
+        Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
+        Some(Command::Doctor) => commands::doctor::run(),
+        Some(Command::Completions { shell }) => commands::manual::completions(shell),
+        Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }

@@ -18,6 +18,7 @@ pub mod process;
 pub mod sight;
 pub mod socket;
 pub mod stack;
+pub mod survey;
 pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
@@ -38,4 +39,5 @@ pub use socket::{
     Address, Family, Socket, SocketClass, SocketDetail, SocketMemory, SocketState, SocketTimer,
 };
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
+pub use survey::{Survey, Vitals};
 pub use verdict::{Level, Verdict};

@@ -25,6 +25,7 @@ pub mod page;
 mod phrase;
 pub mod piece;
 pub mod sheet;
+pub mod radar;
 mod site;
 pub mod style;
 pub mod table;

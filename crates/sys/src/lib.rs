@@ -11,5 +11,6 @@ pub mod linger;
 pub mod names;
 pub mod net;
 pub mod ptrace;
+pub mod rlimit;
 pub mod spawn;
 pub mod vm;

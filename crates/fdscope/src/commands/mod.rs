@@ -7,3 +7,4 @@ pub mod leak;
 pub mod ls;
 pub mod lsof;
 pub mod manual;
+pub mod ps;

@@ -14,6 +14,7 @@ mod mountinfo;
 mod net;
 mod net_lines;
 mod number;
+mod passwd;
 mod stat;
 mod status;
 mod system;
@@ -34,6 +35,7 @@ pub use net_lines::{
     parse_packet_line, parse_unix_line,
 };
 pub use number::{decimal, hex, octal};
+pub use passwd::parse_passwd;
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};
@@ -87,6 +89,7 @@ mod tests {
         "lock:\t1: OFDLCK ADVISORY  READ -1 fe:01:5678 10 19\ntfd: 5 events: 19 data: 5",
         "521\t0\t2466177\n",
         "0.1 0.2 0.3 1/456 789\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
     ];
 
     fn parse_all(bytes: &[u8]) {
@@ -105,6 +108,7 @@ mod tests {
         let _ = script_of(bytes, &arguments);
         parse_maps(bytes, |map| assert!(map.size() < u64::MAX));
         parse_mountinfo(bytes, drop);
+        parse_passwd(bytes, |_, name| assert!(!name.is_empty()));
         for line in lines(bytes) {
             for table in Table::ALL {
                 if let Some(endpoint) = parse_endpoint(table, line) {
