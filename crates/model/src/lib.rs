@@ -18,6 +18,7 @@ pub mod process;
 pub mod sight;
 pub mod socket;
 pub mod stack;
+pub mod thread;
 pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};

@@ -19,6 +19,7 @@ pub mod sample;
 pub mod sockets;
 pub mod squeeze;
 mod table;
+pub mod threads;
 mod users;
 
 pub use descriptors::{DescriptorSource, Detail};
@@ -28,4 +29,5 @@ pub use pattern::pattern;
 pub use poll::{Follow, PollSource};
 pub use process::{Child, Thread};
 pub use root::{PidDir, ProcRoot};
-pub use sample::Sampler;
+pub use sample::{Sampler, UnjoinedThreads};
+pub use threads::{CallFacts, ThreadReader, ThreadReading};
