@@ -25,6 +25,7 @@ fn main() {
     };
     let done = match arguments.command {
         Command::Leak(leak) => commands::leak::run(leak),
+        Command::Threads(threads) => commands::threads::run(&threads),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::DemoTarget(target) => commands::demo_target::run(&target),
         Command::Doctor => commands::doctor::run(),

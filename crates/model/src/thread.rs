@@ -193,10 +193,6 @@ pub struct ThreadLimit {
 pub struct ThreadReport {
     /// The process.
     pub process: Process,
-    /// The machine.
-    pub machine: String,
-    /// Wall time of the reading, in nanoseconds since 1970.
-    pub taken_at_ns: u64,
     /// Time between the two readings, if there were two.
     pub interval_ns: Option<u64>,
     /// Every thread, in order of number.

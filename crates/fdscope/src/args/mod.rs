@@ -1,6 +1,7 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
+mod threads;
 mod values;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
+pub use threads::Threads;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
@@ -29,6 +31,8 @@ pub struct Arguments {
 pub enum Command {
     /// Watch a process and name what leaks, from which line, and when the limit breaks
     Leak(Leak),
+    /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
+    Threads(Threads),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

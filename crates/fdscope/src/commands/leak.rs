@@ -62,7 +62,7 @@ fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
 }
 
 /// The first Ctrl-C (or SIGTERM, SIGHUP) ends the watch and prints what was learnt; the second ends fdscope.
-fn catch_signals() -> Result<Arc<AtomicBool>> {
+pub fn catch_signals() -> Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let code = 128 + signal;
@@ -249,7 +249,7 @@ fn launched_process(proc: &ProcRoot, pid: Pid, command: &[String]) -> Process {
 }
 
 /// What was typed, to be typed again: words with blanks in quotes.
-fn typed_command() -> String {
+pub fn typed_command() -> String {
     let quoted = |word: String| {
         let plain = !word.is_empty()
             && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));

@@ -5,3 +5,4 @@ pub mod demo_target;
 pub mod doctor;
 pub mod leak;
 pub mod manual;
+pub mod threads;
