@@ -36,6 +36,7 @@ fn main() {
     let done = match arguments.command {
         Command::Leak(leak) => commands::leak::run(leak),
         Command::Ls(ls) => commands::ls::run(&ls),
+        Command::Threads(threads) => commands::threads::run(&threads),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::DemoTarget(target) => commands::demo_target::run(&target),
         Command::Lsof { arguments } => commands::lsof::run(arguments),

@@ -19,6 +19,7 @@ pub mod sight;
 pub mod socket;
 pub mod stack;
 pub mod survey;
+pub mod thread;
 pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};

@@ -24,6 +24,7 @@ pub mod sockets;
 pub mod squeeze;
 mod status;
 mod table;
+pub mod threads;
 mod users;
 
 pub use descriptors::{DescriptorSource, Detail};
@@ -36,4 +37,5 @@ pub use poll::{Follow, PollSource};
 pub use process::{Child, Thread};
 pub use radar::Radar;
 pub use root::{PidDir, ProcRoot};
-pub use sample::Sampler;
+pub use sample::{Sampler, UnjoinedThreads};
+pub use threads::{CallFacts, ThreadReader, ThreadReading};

@@ -3,6 +3,7 @@
 mod leak;
 mod ls;
 mod ps;
+mod threads;
 mod values;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use ls::Ls;
 pub use ps::{Glance, Ps};
+pub use threads::Threads;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
@@ -44,6 +46,8 @@ pub enum Command {
     Ls(Box<Ls>),
     /// Every process by how near it is to a limit: descriptors, threads, growth, time left
     Ps(Ps),
+    /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
+    Threads(Threads),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

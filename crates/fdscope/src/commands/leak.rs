@@ -63,7 +63,7 @@ fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
 }
 
 /// The first Ctrl-C (or SIGTERM, SIGHUP) ends the watch and prints what was learnt; the second ends fdscope.
-fn catch_signals() -> Result<Arc<AtomicBool>> {
+pub fn catch_signals() -> Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let code = 128 + signal;

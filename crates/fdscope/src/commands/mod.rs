@@ -8,3 +8,4 @@ pub mod ls;
 pub mod lsof;
 pub mod manual;
 pub mod ps;
+pub mod threads;

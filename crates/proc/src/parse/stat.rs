@@ -42,6 +42,8 @@ pub struct Stat {
     pub group: Pid,
     /// Field 9: the kernel's flags of the task, `PF_*` (include/linux/sched.h).
     pub flags: u32,
+    /// Fields 14 and 15: clock ticks on a processor, in user and in kernel mode.
+    pub cpu_ticks: u64,
     /// Field 20: threads of the process.
     pub threads: u64,
     /// Field 22: start time in clock ticks since boot.
@@ -74,6 +76,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
         parent: Pid(decimal32(field(4)).ok_or(missing("parent"))?),
         group: Pid(decimal32(field(5)).unwrap_or(0)),
         flags: decimal32(field(9)).unwrap_or(0),
+        cpu_ticks: decimal(field(14)).unwrap_or(0).saturating_add(decimal(field(15)).unwrap_or(0)),
         threads: decimal(field(20)).ok_or(missing("thread count"))?,
         start_ticks: decimal(field(22)).ok_or(missing("start time"))?,
         virtual_bytes: decimal(field(23)).unwrap_or(0),
@@ -92,6 +95,7 @@ mod tests {
         assert_eq!(stat.comm, Name::from(comm));
         assert_eq!((stat.pid, stat.parent, stat.threads), (Pid(12), Pid(7), 3));
         assert_eq!((stat.start_ticks, stat.virtual_bytes), (4242, 1000));
+        assert_eq!(stat.cpu_ticks, 5 + 6);
         assert_eq!((stat.state, stat.start_stack), (State(b'S'), 140_000));
         assert_eq!(stat.group, Pid(8));
         assert!(stat.flags == 4_194_560 && !stat.is_kernel_thread());

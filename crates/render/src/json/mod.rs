@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::charset::Charset;
 
 pub mod radar;
+pub mod threads;
 mod verdict;
 
 use verdict::{FrameForm, VerdictForm};
