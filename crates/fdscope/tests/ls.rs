@@ -238,7 +238,7 @@ fn hostile_names_reach_neither_terminal_nor_json() {
         assert!(raw.is_empty(), "{arguments:?}: {raw:?} in {text}");
     }
     assert_eq!(ls(&[&pid, "-H"]).lines().count(), fds, "a name with a line end forges no row");
-    let rows = json(&[&pid, "-f", r#"name ~ "\\.?\xff\xfe""#]);
+    let rows = json(&[&pid, "-f", r#"name ~ "\xff\xfe""#]);
     assert_eq!(rows["count"], 1, "{rows}");
 }
 
