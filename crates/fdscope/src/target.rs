@@ -33,11 +33,10 @@ pub fn find(proc: &ProcRoot, targets: &[String]) -> Result<Vec<Process>> {
     look_up(proc, targets, &mut |_, _| Ok(()))
 }
 
-fn look_up(
-    proc: &ProcRoot,
-    targets: &[String],
-    several: &mut dyn FnMut(&str, &[Process]) -> Result<(), Failure>,
-) -> Result<Vec<Process>> {
+/// What is done about several processes under one name.
+type Several<'a> = dyn FnMut(&str, &[Process]) -> Result<(), Failure> + 'a;
+
+fn look_up(proc: &ProcRoot, targets: &[String], several: &mut Several<'_>) -> Result<Vec<Process>> {
     let mut found: Vec<Process> = Vec::new();
     for target in targets {
         let matches = proc.find(target).map_err(|error| unreadable(target, &error))?;

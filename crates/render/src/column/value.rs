@@ -252,7 +252,7 @@ mod tests {
         let mut values = vec![Value::Missing, Value::Number(10), Value::Number(9)];
         values.sort_by(Value::order);
         assert_eq!(values, [Value::Number(9), Value::Number(10), Value::Missing]);
-        let mut values = vec![Value::text(b"b"), Value::phrase("a".into())];
+        let mut values = [Value::text(b"b"), Value::phrase("a".into())];
         values.sort_by(Value::order);
         assert_eq!(values[0], Value::phrase("a".into()));
     }

@@ -494,7 +494,7 @@ mod tests {
                 for word in (vocabulary.all)() {
                     assert_eq!((vocabulary.find)(word), Some(word));
                     // These are columns too, and mean the column when they stand alone.
-                    let both = ["fd", "exe", "in-flight"].contains(&word);
+                    let both = ["fd", "exe", "path", "in-flight"].contains(&word);
                     assert_eq!(HANDLES.get(word).is_some(), both, "{word}");
                     all.push(word);
                 }

@@ -115,7 +115,8 @@ impl Faults {
 
     /// Says on standard error what could not be read.
     pub fn say(&self) {
-        let cure = |cause: &str| if cause == REFUSED { "; run with sudo" } else { "" };
+        let root = rustix::process::geteuid().is_root();
+        let cure = |cause: &str| if cause == REFUSED && !root { "; run with sudo" } else { "" };
         let say = |list: &BTreeMap<String, u64>, one: &str, many: &str| {
             for (cause, count) in list {
                 let what = count_of(*count, one, many);
