@@ -1,6 +1,7 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
+mod ls;
 mod values;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
+pub use ls::Ls;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
@@ -29,6 +31,8 @@ pub struct Arguments {
 pub enum Command {
     /// Watch a process and name what leaks, from which line, and when the limit breaks
     Leak(Leak),
+    /// Show open handles, one a line: of processes, of files, of ports; filter, count, group
+    Ls(Box<Ls>),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

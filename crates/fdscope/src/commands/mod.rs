@@ -4,4 +4,5 @@ pub mod demo;
 pub mod demo_target;
 pub mod doctor;
 pub mod leak;
+pub mod ls;
 pub mod manual;

@@ -34,6 +34,14 @@ pub fn initial() -> Vec<&'static Column<Row>> {
     NAMES.iter().filter_map(|name| HANDLES.get(name)).collect()
 }
 
+/// The columns of `--json` unless others are chosen: all but those that repeat others in words, and those that need
+/// the links of every process of the machine.
+pub fn in_json() -> Vec<&'static Column<Row>> {
+    let in_words = ["what", "pattern"];
+    let cheap = |column: &&'static Column<Row>| !column.needs.has(needs::ENDS);
+    HANDLES.all.iter().filter(cheap).filter(|column| !in_words.contains(&column.name)).collect()
+}
+
 const STATUS: Needs = needs::STATUS;
 const SOCKETS: Needs = needs::SOCKETS;
 /// Facts of every kind, and of sockets.
@@ -486,7 +494,7 @@ mod tests {
                 for word in (vocabulary.all)() {
                     assert_eq!((vocabulary.find)(word), Some(word));
                     // These are columns too, and mean the column when they stand alone.
-                    let both = ["fd", "exe", "in-flight"].contains(&word);
+                    let both = ["fd", "exe", "path", "in-flight"].contains(&word);
                     assert_eq!(HANDLES.get(word).is_some(), both, "{word}");
                     all.push(word);
                 }
