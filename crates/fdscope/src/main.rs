@@ -27,6 +27,7 @@ fn main() {
     let done = match arguments.command {
         Command::Leak(leak) => commands::leak::run(leak),
         Command::Ls(ls) => commands::ls::run(&ls),
+        Command::Sockets(sockets) => commands::sockets::run(&sockets),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::DemoTarget(target) => commands::demo_target::run(&target),
         Command::Doctor => commands::doctor::run(),

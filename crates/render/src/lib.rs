@@ -26,6 +26,7 @@ mod phrase;
 pub mod piece;
 pub mod sheet;
 mod site;
+pub mod sockets;
 pub mod style;
 pub mod table;
 pub mod text;

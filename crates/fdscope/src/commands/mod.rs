@@ -6,3 +6,4 @@ pub mod doctor;
 pub mod leak;
 pub mod ls;
 pub mod manual;
+pub mod sockets;

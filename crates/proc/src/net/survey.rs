@@ -108,17 +108,29 @@ impl Survey {
         self.holders.of(inode)
     }
 
-    /// How many sockets no table lists: never bound nor connected, or of a family without a table.
-    pub fn unlisted(&self) -> usize {
-        self.unlisted.len()
+    /// TCP sockets that processes hold, of every namespace.
+    pub fn held_tcp(&self) -> u64 {
+        let listed = self.book.rows.iter().filter(|row| is_tcp(row.protocol.as_bytes()));
+        let held = listed.filter(|row| !self.holders.of(row.inode).is_empty()).count();
+        held as u64 + self.unlisted_tcp()
     }
+
+    /// TCP sockets that no table lists: never bound nor connected, or of a namespace that may not be read.
+    pub fn unlisted_tcp(&self) -> u64 {
+        self.unlisted.iter().filter(|socket| is_tcp(socket.protocol.bytes())).count() as u64
+    }
+}
+
+fn is_tcp(protocol: &[u8]) -> bool {
+    matches!(protocol, b"TCP" | b"TCPv6")
 }
 
 fn unheld(row: &Row, listeners: &Listeners) -> Unheld {
     use SocketState::{CloseWait, Established, NewSynReceived, SynReceived, TimeWait};
     match (row.state, row.inode) {
-        (_, inode) if inode != 0 => Unheld::NotSeen,
+        // Only the kernel's netlink sockets have port 0, and they have inodes.
         _ if matches!(row.ends, Ends::Netlink { local: 0, .. }) => Unheld::Kernel,
+        (_, inode) if inode != 0 => Unheld::NotSeen,
         (Some(TimeWait), _) => Unheld::TimeWait,
         (Some(NewSynReceived | SynReceived), _) => Unheld::HalfOpen,
         // close(2) leads out of these states at once: it was never accepted.

@@ -14,6 +14,7 @@ mod mountinfo;
 mod net;
 mod net_lines;
 mod number;
+mod sockstat;
 mod stat;
 mod status;
 mod system;
@@ -34,6 +35,7 @@ pub use net_lines::{
     parse_packet_line, parse_unix_line,
 };
 pub use number::{decimal, hex, octal};
+pub use sockstat::{parse_netstat, parse_sockstat};
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};
