@@ -44,6 +44,14 @@ fn main() {
         Some(Command::Doctor) => commands::doctor::run(),
         Some(Command::Completions { shell }) => commands::manual::completions(shell),
         Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
+        Command::Leak(leak) => commands::leak::run(leak),
+        Command::Ls(ls) => commands::ls::run(&ls),
+        Command::Sockets(sockets) => commands::sockets::run(&sockets),
+        Command::Demo(demo) => commands::demo::run(&demo),
+        Command::DemoTarget(target) => commands::demo_target::run(&target),
+        Command::Doctor => commands::doctor::run(),
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man { folder } => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }

@@ -111,6 +111,39 @@ pub struct SocketDetail {
     pub received: Option<u64>,
 }
 
+/// Why no descriptor of any process is a socket.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Unheld {
+    /// Its connection is over; the kernel keeps the pair of addresses from reuse.
+    TimeWait,
+    /// A connection that is being made; the peer has not answered yet.
+    HalfOpen,
+    /// It waits in the accept queue of the listener with this inode (0 if that was not found): who listens does not
+    /// call accept(2) as fast as clients come. It stays, even in CLOSE_WAIT, until accepted.
+    AcceptQueue(u64),
+    /// Closed by its process; the kernel still sends, or waits for the peer to close.
+    Orphan,
+    /// The kernel's own.
+    Kernel,
+    /// It has an inode, so somebody holds it: a process that may not be looked into, a message in flight
+    /// (SCM_RIGHTS), an io_uring, a mapping, or the kernel.
+    NotSeen,
+}
+
+impl Unheld {
+    /// The word used in filters, JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Unheld::TimeWait => "time-wait",
+            Unheld::HalfOpen => "half-open",
+            Unheld::AcceptQueue(_) => "accept-queue",
+            Unheld::Orphan => "orphan",
+            Unheld::Kernel => "kernel",
+            Unheld::NotSeen => "not-seen",
+        }
+    }
+}
+
 /// Memory of a socket in bytes (`SK_MEMINFO_*`, include/uapi/linux/sock_diag.h).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SocketMemory {

@@ -27,6 +27,7 @@ pub mod piece;
 pub mod radar;
 pub mod sheet;
 mod site;
+pub mod sockets;
 pub mod style;
 pub mod table;
 pub mod text;

@@ -4,6 +4,7 @@ mod leak;
 mod ls;
 mod ps;
 mod threads;
+mod sockets;
 mod values;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use ls::Ls;
 pub use ps::{Glance, Ps};
 pub use threads::Threads;
+pub use sockets::Sockets;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
@@ -48,6 +50,8 @@ pub enum Command {
     Ps(Ps),
     /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
     Threads(Threads),
+    /// Show every socket of every network namespace, with who holds it, or why nobody does
+    Sockets(Sockets),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

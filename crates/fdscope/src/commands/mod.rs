@@ -9,3 +9,4 @@ pub mod lsof;
 pub mod manual;
 pub mod ps;
 pub mod threads;
+pub mod sockets;

@@ -160,13 +160,18 @@ impl SocketBook {
         self.listed(inode).unwrap_or_else(|| self.unlisted(pid, fd, inode))
     }
 
+    /// True if a table lists the inode.
+    pub fn is_listed(&self, inode: u64) -> bool {
+        self.listed.contains_key(&inode)
+    }
+
     /// The socket of an inode that a table lists.
     pub fn listed(&self, inode: u64) -> Option<Socket> {
         let row = self.rows.get(*self.listed.get(&inode)? as usize)?;
         Some(self.made(row))
     }
 
-    fn made(&self, row: &Row) -> Socket {
+    pub(super) fn made(&self, row: &Row) -> Socket {
         row.socket(self.namespace_of(row))
     }
 

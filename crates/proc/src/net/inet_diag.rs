@@ -130,7 +130,10 @@ fn timer(fixed: &[u8; FIXED]) -> Option<SocketTimer> {
 
 fn take_attribute(row: &mut Row, protocol: Protocol, class: u16, value: &[u8]) {
     match class {
-        INFO if protocol == TCP => take_tcp_info(row.detail_mut(), value),
+        // A listener's is of no connection.
+        INFO if protocol == TCP && row.state != Some(SocketState::Listen) => {
+            take_tcp_info(row.detail_mut(), value);
+        }
         SKMEMINFO => row.detail_mut().memory = memory(value),
         // Every row has it; what is open in both directions is not worth keeping.
         SHUTDOWN => {

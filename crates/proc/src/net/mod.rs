@@ -14,12 +14,14 @@ mod others_diag;
 mod row;
 mod sources;
 mod space;
+mod survey;
 mod text;
 mod unix_diag;
 
 pub use book::SocketBook;
 pub use ends::Holders;
 pub use sources::parse_every_way;
+pub use survey::Survey;
 
 /// How much is asked of each socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

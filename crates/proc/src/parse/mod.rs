@@ -15,6 +15,7 @@ mod net;
 mod net_lines;
 mod number;
 mod passwd;
+mod sockstat;
 mod stat;
 mod status;
 mod system;
@@ -37,6 +38,7 @@ pub use net_lines::{
 };
 pub use number::{decimal, hex, octal};
 pub use passwd::parse_passwd;
+pub use sockstat::{parse_netstat, parse_sockstat};
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};

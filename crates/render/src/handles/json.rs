@@ -46,7 +46,7 @@ pub(super) fn facts(row: &HandleRow, out: &mut Vec<u8>) {
 }
 
 /// The kernel's number of a socket's timer (net/ipv4/inet_diag.c) as a word.
-pub(super) fn timer_word(class: u8) -> &'static str {
+pub(crate) fn timer_word(class: u8) -> &'static str {
     match class {
         1 => "retransmission",
         2 => "keepalive",

@@ -3,14 +3,14 @@
 //! What only one kind of handle tells is put into words by `words`, and into JSON by `json`; `object` is the whole of
 //! `--json`, `tree` that of `--tree`.
 
-mod json;
+pub(crate) mod json;
 mod masks;
 pub mod object;
 mod row;
 mod table;
 pub mod tree;
-mod vocabulary;
-mod words;
+pub(crate) mod vocabulary;
+pub(crate) mod words;
 
 pub use row::{HandleRow, Holder};
 pub use table::{HANDLES, in_json, initial};

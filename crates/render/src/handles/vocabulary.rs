@@ -31,7 +31,7 @@ fn of_lsof(text: &str) -> Option<&'static str> {
 }
 
 /// States by fdscope's words and those of ss.
-pub(super) static STATE: Vocabulary = Vocabulary {
+pub(crate) static STATE: Vocabulary = Vocabulary {
     all: || SocketState::all().map(SocketState::word).collect(),
     find: |text| SocketState::from_word(text).map(SocketState::word),
 };
@@ -69,7 +69,7 @@ const WAYS: &[Row] = &[
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident, $rows:ident) => {
         $(#[$doc])*
-        pub(super) static $name: Vocabulary = Vocabulary {
+        pub(crate) static $name: Vocabulary = Vocabulary {
             all: || $rows.iter().map(|row| row.0).collect(),
             find: |text| {
                 let is = |word: &str| word.eq_ignore_ascii_case(text);
@@ -101,7 +101,7 @@ pub(super) fn access_word(access: Access) -> &'static str {
     ACCESSES[access as usize].0
 }
 
-pub(super) fn family_word(family: Family) -> &'static str {
+pub(crate) fn family_word(family: Family) -> &'static str {
     let index = match family {
         Family::Inet => 0,
         Family::Inet6 => 1,
@@ -115,7 +115,7 @@ pub(super) fn family_word(family: Family) -> &'static str {
 }
 
 /// `None` for a type that is not known.
-pub(super) fn class_word(class: SocketClass) -> Option<&'static str> {
+pub(crate) fn class_word(class: SocketClass) -> Option<&'static str> {
     CLASSES.get(class as usize).map(|row| row.0)
 }
 

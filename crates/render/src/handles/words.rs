@@ -230,7 +230,7 @@ fn queues(socket: &Socket) -> String {
 }
 
 /// An address as people write it; an abstract UNIX name with an `@` for its NUL.
-pub(super) fn address(address: &Address) -> String {
+pub(crate) fn address(address: &Address) -> String {
     match address {
         Address::Inet(address) => address.to_string(),
         Address::Unix(name) => match name.bytes() {
@@ -261,7 +261,7 @@ fn ends(ends: &[End]) -> String {
 }
 
 /// One holder of the other end: `812/nginx 7w`.
-pub(super) fn end(end: &End) -> String {
+pub(crate) fn end(end: &End) -> String {
     format!("{}/{} {}{}", end.pid, end.comm, end.fd, access_letter(end.access))
 }
 

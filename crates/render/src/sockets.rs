@@ -1,0 +1,301 @@
+//! Sockets as rows: the table of columns of `fdscope sockets`.
+
+use std::net::SocketAddr;
+
+use fdscope_model::inventory::End;
+use fdscope_model::name::escape;
+use fdscope_model::{Address, Socket, SocketDetail, SocketMemory, Unheld};
+use serde::Serialize;
+
+use crate::column::{Class, Column, Columns, Needs, Value, Vocabulary, write_json};
+use crate::handles::json::timer_word;
+use crate::handles::vocabulary::{CLASS, FAMILY, STATE, class_word, family_word};
+use crate::handles::words;
+
+/// What has to be asked of each socket beyond its ends: memory, times, retransmissions.
+pub const DETAIL: Needs = Needs(1);
+
+/// A socket, with who holds it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SocketRow {
+    /// The socket.
+    pub socket: Socket,
+    /// Every descriptor that is it.
+    pub owners: Vec<End>,
+    /// Why there is none.
+    pub unheld: Option<Unheld>,
+    /// Who listens, for a connection that waits to be accepted.
+    pub listener: Vec<End>,
+}
+
+type Row = SocketRow;
+
+/// The columns of sockets.
+pub const SOCKETS: Columns<Row> = Columns {
+    all: &ALL,
+    absent: &[
+        (
+            "age",
+            "the kernel does not keep when a socket was made; idle is the time without traffic",
+        ),
+        ("stack", "fdscope leak PID shows the stacks that opened them"),
+    ],
+};
+
+/// The columns that are shown unless others are chosen.
+pub fn initial() -> Vec<&'static Column<Row>> {
+    const NAMES: [&str; 7] = ["protocol", "state", "recv-q", "send-q", "local", "peer", "owner"];
+    NAMES.iter().filter_map(|name| SOCKETS.get(name)).collect()
+}
+
+/// Why sockets are held by nobody, in words.
+static UNHELD: Vocabulary = Vocabulary {
+    all: || WHY.iter().map(|why| why.word()).collect(),
+    find: |text| WHY.iter().map(|why| why.word()).find(|word| word.eq_ignore_ascii_case(text)),
+};
+
+const WHY: [Unheld; 6] = [
+    Unheld::TimeWait,
+    Unheld::HalfOpen,
+    Unheld::AcceptQueue(0),
+    Unheld::Orphan,
+    Unheld::Kernel,
+    Unheld::NotSeen,
+];
+
+static ALL: [Column<Row>; 29] = [
+    Column::new(
+        "protocol",
+        "PROTO",
+        Class::Text,
+        "the kernel's name: TCP, UDPv6 …",
+        |row: &Row| Value::text(row.socket.protocol.bytes()),
+    )
+    .aliases(&["proto", "netid"]),
+    Column::new("state", "STATE", Class::Word(&STATE), "its state", |row: &Row| {
+        Value::known(row.socket.state, |state| Value::Word(state.word()))
+    }),
+    Column::new(
+        "recv-q",
+        "RECV-Q",
+        Class::Size,
+        "bytes not read; of a listener, connections not accepted",
+        |row: &Row| Value::known(row.socket.receive_queue, Value::Size),
+    )
+    .key("receive_queue"),
+    Column::new(
+        "send-q",
+        "SEND-Q",
+        Class::Size,
+        "bytes not acknowledged; of a listener, its backlog",
+        |row: &Row| Value::known(row.socket.send_queue, Value::Size),
+    )
+    .key("send_queue"),
+    Column::new("local", "LOCAL", Class::Address, "its own address", |row: &Row| {
+        address(row.socket.local.as_ref())
+    }),
+    Column::new("peer", "PEER", Class::Address, "the other side's address", |row: &Row| {
+        address(row.socket.peer.as_ref())
+    })
+    .aliases(&["remote"]),
+    Column::new(
+        "owner",
+        "OWNER",
+        Class::Text,
+        "pid/name and descriptor of all who hold it",
+        |row: &Row| owner(row),
+    )
+    .key("owners")
+    .json(owners_json),
+    Column::new("pid", "PID", Class::Number, "processes that hold it", |row: &Row| {
+        Value::List(row.owners.iter().map(|end| Value::Number(end.pid.0.into())).collect())
+    })
+    .key("pids"),
+    Column::new("comm", "COMMAND", Class::Text, "their names", |row: &Row| {
+        Value::List(row.owners.iter().map(|end| Value::text(end.comm.bytes())).collect())
+    })
+    .aliases(&["command"])
+    .key("comms"),
+    Column::new("fd", "FD", Class::Number, "their descriptors", |row: &Row| {
+        Value::List(row.owners.iter().map(|end| Value::Number(end.fd.0.into())).collect())
+    })
+    .key("fds"),
+    Column::new(
+        "unheld",
+        "UNHELD",
+        Class::Word(&UNHELD),
+        "why no process holds it",
+        |row: &Row| Value::known(row.unheld, |why| Value::Word(why.word())),
+    ),
+    Column::new("port", "PORT", Class::Number, "either end's port", ports).key("ports"),
+    Column::new("family", "FAMILY", Class::Word(&FAMILY), "address family", |row: &Row| {
+        Value::Word(family_word(row.socket.family))
+    }),
+    Column::new("type", "TYPE", Class::Word(&CLASS), "stream, datagram …", |row: &Row| {
+        Value::known(class_word(row.socket.class), Value::Word)
+    }),
+    Column::new(
+        "inode",
+        "INODE",
+        Class::Number,
+        "as in socket:[N]; 0 without descriptor",
+        |row: &Row| Value::Number(row.socket.inode),
+    ),
+    Column::new("cookie", "COOKIE", Class::Number, "the kernel's own number of it", |row: &Row| {
+        Value::known(row.socket.cookie, Value::Number)
+    }),
+    Column::new("netns", "NETNS", Class::Number, "network namespace", |row: &Row| {
+        Value::known(row.socket.namespace, Value::Number)
+    }),
+    Column::new("uid", "UID", Class::Number, "user who made it", |row: &Row| {
+        Value::known(row.socket.uid, |uid| Value::Number(uid.into()))
+    }),
+    Column::new("timer", "TIMER", Class::Text, "running timer, time left, retries", timer),
+    Column::new("peer-owner", "PEER-OWNER", Class::Text, "who holds the other end", |row: &Row| {
+        Value::phrase(ends(&row.socket.ends))
+    })
+    .key("peer_owners")
+    .json(|row: &Row, out| {
+        write_json(&row.socket.ends.iter().map(Holder::of).collect::<Vec<_>>(), out)
+    }),
+    Column::new("idle", "IDLE", Class::Duration, "since data was sent or received", |row: &Row| {
+        let times = [row.socket.last_sent_ns, row.socket.last_received_ns];
+        Value::known(times.into_iter().flatten().min(), Value::Duration)
+    })
+    .key("idle_ns")
+    .needs(DETAIL),
+    Column::new("sent", "LAST-SENT", Class::Duration, "since data was last sent", |row: &Row| {
+        Value::known(row.socket.last_sent_ns, Value::Duration)
+    })
+    .key("last_sent_ns")
+    .needs(DETAIL),
+    Column::new(
+        "received",
+        "LAST-RECEIVED",
+        Class::Duration,
+        "since data came last",
+        |row: &Row| Value::known(row.socket.last_received_ns, Value::Duration),
+    )
+    .key("last_received_ns")
+    .needs(DETAIL),
+    Column::new("retransmits", "RETRANS", Class::Number, "segments sent again", |row: &Row| {
+        of_detail(row, |detail| detail.retransmits.map(u64::from), Value::Number)
+    })
+    .needs(DETAIL),
+    Column::new("rtt", "RTT", Class::Duration, "smoothed round-trip time", |row: &Row| {
+        of_detail(row, |detail| detail.round_trip_ns, Value::Duration)
+    })
+    .key("rtt_ns")
+    .needs(DETAIL),
+    Column::new("memory", "MEMORY", Class::Size, "taken by buffers, both ways", |row: &Row| {
+        of_detail(row, |detail| detail.memory.map(taken), Value::Size)
+    })
+    .key("memory_bytes")
+    .needs(DETAIL),
+    Column::new(
+        "drops",
+        "DROPS",
+        Class::Number,
+        "packets dropped for want of room",
+        |row: &Row| of_detail(row, |detail| detail.memory.map(|m| m.drops.into()), Value::Number),
+    )
+    .needs(DETAIL),
+    Column::new(
+        "cgroup",
+        "CGROUP",
+        Class::Number,
+        "inode of the cgroup that made it",
+        |row: &Row| of_detail(row, |detail| detail.cgroup, Value::Number),
+    )
+    .needs(DETAIL),
+    Column::new(
+        "shutdown",
+        "SHUTDOWN",
+        Class::Text,
+        "directions that were shut down",
+        |row: &Row| {
+            let detail = row.socket.detail.as_ref();
+            match detail.and_then(|detail| detail.shutdown) {
+                Some(1) => Value::Word("receiving"),
+                Some(2) => Value::Word("sending"),
+                Some(3) => Value::Word("both"),
+                _ => Value::Missing,
+            }
+        },
+    ),
+];
+
+fn of_detail(
+    row: &Row,
+    get: fn(&SocketDetail) -> Option<u64>,
+    make: fn(u64) -> Value<'static>,
+) -> Value<'_> {
+    Value::known(row.socket.detail.as_deref().and_then(get), make)
+}
+
+fn taken(memory: SocketMemory) -> u64 {
+    u64::from(memory.receive) + u64::from(memory.send) + u64::from(memory.queued)
+}
+
+fn address(address: Option<&Address>) -> Value<'_> {
+    match address {
+        None => Value::Missing,
+        Some(Address::Inet(address)) => Value::Address(*address),
+        Some(Address::Unix(name)) if !name.bytes().starts_with(&[0]) => Value::text(name.bytes()),
+        Some(other) => Value::Phrase(words::address(other)),
+    }
+}
+
+fn ports(row: &Row) -> Value<'_> {
+    let port = |address: &Option<Address>| match address {
+        Some(Address::Inet(address)) => Some(Value::Number(SocketAddr::port(address).into())),
+        _ => None,
+    };
+    Value::List([port(&row.socket.local), port(&row.socket.peer)].into_iter().flatten().collect())
+}
+
+fn timer(row: &Row) -> Value<'_> {
+    Value::known(row.socket.timer, |timer| {
+        let left = crate::units::duration_ns(timer.remaining_ns);
+        let retries = match timer.retries {
+            0 => String::new(),
+            retries => format!(", {retries} unanswered"),
+        };
+        Value::Phrase(format!("{} in {left}{retries}", timer_word(timer.class)))
+    })
+}
+
+fn ends(ends: &[End]) -> String {
+    ends.iter().map(words::end).collect::<Vec<_>>().join(", ")
+}
+
+/// Who holds it; or why nobody does.
+fn owner(row: &Row) -> Value<'_> {
+    let Some(why) = row.unheld else { return Value::phrase(ends(&row.owners)) };
+    Value::Phrase(match why {
+        Unheld::TimeWait => "(over: TIME_WAIT)".to_owned(),
+        Unheld::HalfOpen => "(being connected)".to_owned(),
+        Unheld::AcceptQueue(_) if row.listener.is_empty() => "(not accepted yet)".to_owned(),
+        Unheld::AcceptQueue(_) => format!("(not accepted yet by {})", ends(&row.listener)),
+        Unheld::Orphan => "(orphan: closed, still sending)".to_owned(),
+        Unheld::Kernel => "(kernel)".to_owned(),
+        Unheld::NotSeen => "(no descriptor seen)".to_owned(),
+    })
+}
+
+#[derive(Serialize)]
+struct Holder {
+    pid: u32,
+    comm: String,
+    fd: u32,
+}
+
+impl Holder {
+    fn of(end: &End) -> Self {
+        Holder { pid: end.pid.0, comm: escape(end.comm.bytes()), fd: end.fd.0 }
+    }
+}
+
+fn owners_json(row: &Row, out: &mut Vec<u8>) {
+    write_json(&row.owners.iter().map(Holder::of).collect::<Vec<_>>(), out);
+}
