@@ -44,7 +44,7 @@ impl Marks {
         self.0 & other.0 != 0
     }
 
-    pub(crate) fn with(self, other: Marks) -> Marks {
+    pub(crate) const fn with(self, other: Marks) -> Marks {
         Marks(self.0 | other.0)
     }
 
