@@ -211,6 +211,12 @@ impl PidDir {
         open_file(self.dir.as_fd(), path)
     }
 
+    /// A directory that a link of the process leads to, only to walk on from there: opens nothing.
+    pub(crate) fn open_path(&self, link: &str) -> Option<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.dir, link, flags, Mode::empty()).ok()
+    }
+
     /// The numbers that name entries of a directory below the process's, in the kernel's order.
     ///
     /// # Errors

@@ -17,6 +17,11 @@ pub(crate) fn ask_file(dir: impl AsFd, path: impl Arg, mask: StatxFlags) -> Resu
     statx(dir, path, AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT, mask)
 }
 
+/// Asks the file that is open, by any descriptor.
+pub(crate) fn ask_empty(file: impl AsFd, mask: StatxFlags) -> Result<Statx, Errno> {
+    statx(file, c"", AtFlags::STATX_DONT_SYNC | AtFlags::EMPTY_PATH, mask)
+}
+
 /// The answer to `StatxFlags::BASIC_STATS`.
 pub(crate) fn status_of(found: Statx) -> FileStatus {
     let mode = u32::from(found.stx_mode);

@@ -36,7 +36,12 @@ impl InternalDevices {
     /// More words than the kernel has; a hostile tree ends here.
     const MOST: usize = 64;
 
-    fn get(&mut self, word: &[u8], learn: impl FnOnce() -> Option<DeviceId>) -> Option<DeviceId> {
+    /// The device of a word, learnt once.
+    pub fn get(
+        &mut self,
+        word: &[u8],
+        learn: impl FnOnce() -> Option<DeviceId>,
+    ) -> Option<DeviceId> {
         if let Some(&device) = self.0.get(word) {
             return device;
         }
@@ -242,7 +247,7 @@ impl OpenTable {
 
     /// Type, inode and device as the kernel has them in memory: `AT_STATX_DONT_SYNC` keeps file systems that heed it
     /// from asking a server. Only for files on those (see `mounts`) and on internal mounts.
-    fn ask(&self, fd: FdNumber) -> Option<Statx> {
+    pub fn ask(&self, fd: FdNumber) -> Option<Statx> {
         let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO;
         ask_file(&self.links, DecInt::new(fd.0), mask).ok()
     }

@@ -300,3 +300,94 @@ fn flags_offsets_and_large_numbers_are_those_of_fdinfo() {
     told.each("directory", |_, row| assert_eq!(row.handle.kind, HandleKind::Directory));
     told.fixture.finish();
 }
+
+#[test]
+fn mapped_files_are_rows_once_each() {
+    let told = Told::read(Wanted { mappings: true, status: true, ..Wanted::nothing() });
+    let rows = &told.inventory.entries;
+    let of = |sort: &str| {
+        let line = told.facts.iter().find(|line| line.text("fact") == sort).expect("said");
+        let inode = line.number("inode");
+        let found = rows.iter().filter(|row| row.handle.inode.is_some_and(|id| id.inode == inode));
+        let found: Vec<&Entry> = found.collect();
+        let [row] = found[..] else { panic!("one row of {sort}: {found:?}") };
+        (line, row)
+    };
+    let (line, row) = of("mapped");
+    assert_eq!(row.handle.name, line.text("path").into());
+    assert_eq!(row.status.map(|status| status.size), Some(8192));
+    assert!(matches!(row.handle.via, Association::Mapping(start) if start > 0));
+    let (_, row) = of("mapped-deleted");
+    assert!(row.is_deleted() && row.status.is_none(), "{row:?}");
+    assert!(row.handle.name.bytes().ends_with(b"/mapped and gone (deleted)"));
+    let libc = rows.iter().find(|row| row.handle.name.to_string().contains("libc"));
+    assert!(libc.is_none_or(|row| row.status.is_some()), "{libc:?}");
+    told.fixture.finish();
+}
+
+#[test]
+fn namespaces_are_rows_of_the_inodes_that_stat_gives() {
+    let fixture = Fixture::start(&c("leaky"), &[]);
+    let wanted = Wanted { namespaces: true, facts: true, ..Wanted::nothing() };
+    let inventory = read(fixture.pid(), wanted);
+    assert!(inventory.entries.len() >= 6);
+    for entry in &inventory.entries {
+        let Association::Namespace(class) = entry.handle.via else { panic!("{entry:?}") };
+        let path = format!("/proc/{}/ns/{}", fixture.pid(), class.word());
+        let stat = rustix::fs::stat(&*path).expect("stat");
+        assert_eq!(entry.handle.inode.map(|id| id.inode), Some(stat.st_ino));
+        let facts = Facts::Namespace { class: class.word().into(), inode: stat.st_ino };
+        assert_eq!(entry.facts, facts);
+    }
+}
+
+#[test]
+fn the_other_ends_are_named_here_and_in_a_child() {
+    let mut fixture = Fixture::start(&c("told"), &[]);
+    fixture.say("step 1");
+    let child = fixture.wait_for("child").number("pid") as u32;
+    let lines: Vec<Line> = fixture.said().iter().map(|text| Line::parse(text)).collect();
+    let inventory = read(fixture.pid(), Wanted::everything());
+    let of = |sort: &str| {
+        let line = lines.iter().find(|line| line.word == "fact" && line.text("fact") == sort)?;
+        let fd = FdNumber(line.number("fd") as u32);
+        let row = descriptors(&inventory).find(|row| row.0 == fd).expect("a row").1;
+        let held: Vec<_> = row.ends().iter().map(|end| (end.pid.0, end.fd.0)).collect();
+        Some((line, held, row))
+    };
+    let (line, held, row) = of("pipe-end").expect("said");
+    let (fd, other) = (line.number("fd") as u32, line.number("other") as u32);
+    assert!(held.contains(&(fixture.pid(), other)) && held.contains(&(child, other)));
+    assert!(held.contains(&(child, fd)) && !held.contains(&(fixture.pid(), fd)));
+    let writes = row.ends().iter().filter(|end| end.access == Some(Access::Write)).count();
+    assert_eq!(writes, 2, "{:?}", row.ends());
+    let (line, held, _) = of("eventfd").expect("said");
+    assert!(held.contains(&(child, line.number("fd") as u32)), "{held:?}");
+    let (master, slave) = (of("master").expect("said"), of("slave").expect("said"));
+    assert!(master.1.contains(&(fixture.pid(), slave.0.number("fd") as u32)), "{master:?}");
+    assert!(slave.1.contains(&(child, master.0.number("fd") as u32)), "{slave:?}");
+    let (_, held, row) = of("in-flight").expect("said");
+    assert!(matches!(&row.facts, Facts::Socket(socket) if socket.in_flight == Some(2)), "{row:?}");
+    assert!(held.iter().any(|(pid, _)| *pid == child), "the pair's other end: {row:?}");
+    fixture.wait_for("done");
+    fixture.finish();
+}
+
+#[test]
+fn many_processes_are_read_in_order_and_those_that_died_are_gone() {
+    let fixtures: Vec<Fixture> = (0..6).map(|_| Fixture::start(&c("leaky"), &[])).collect();
+    let mut pids: Vec<Pid> = fixtures.iter().map(|fixture| Pid(fixture.pid())).collect();
+    pids.reverse();
+    pids.insert(3, Pid(u32::MAX - 1));
+    let root = ProcRoot::open().expect("/proc");
+    let mut source = InventorySource::new(root, Wanted::everything());
+    let mut seen = Vec::new();
+    source.read_each(&pids, &mut |pid, read| {
+        match read {
+            Ok(inventory) => assert_eq!(inventory.process.id.pid, pid),
+            Err(error) => assert!(error.is_gone() && pid == pids[3], "{error}"),
+        }
+        seen.push(pid);
+    });
+    assert_eq!(seen, pids);
+}

@@ -2,7 +2,7 @@
 
 use fdscope_model::kind::classify;
 use fdscope_model::{
-    Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId,
+    Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId, Socket,
 };
 use rustix::io::Errno;
 
@@ -15,7 +15,7 @@ use crate::mounts::MountFacts;
 use crate::parse::{Link, parse_link};
 use crate::root::PidDir;
 use crate::status::status_of;
-use crate::table::{O_PATH, OpenTable, looks_like_mqueue, needs_type};
+use crate::table::{O_PATH, OpenTable, device_of, looks_like_mqueue, needs_type};
 
 /// Kinds that can only be had for reading and writing: eventfd(2), epoll(7) … take no access mode.
 const ALWAYS_BOTH: &[HandleKind] = &[
@@ -219,6 +219,7 @@ impl Look<'_> {
     /// Moves what fdinfo told into the row, and rows of what it names to `behind`.
     fn apply_told(&mut self, entry: &mut Entry, behind: &mut Vec<Entry>) {
         let wanted = self.reader.wanted;
+        let mut in_flight = None;
         if let Some(told) = self.told.take() {
             entry.handle.flags = told.info.flags;
             entry.handle.offset = told.info.offset;
@@ -229,6 +230,7 @@ impl Look<'_> {
             if wanted.locks {
                 entry.locks = told.locks;
             }
+            in_flight = Some(told.info.in_flight);
             self.add_behind(&told.facts, told.info.in_flight, behind);
             if wanted.facts {
                 entry.facts = told.facts;
@@ -241,7 +243,8 @@ impl Look<'_> {
                 entry.facts = Facts::Namespace { class: class.into(), inode };
             }
             Link::Socket(inode) if wanted.sockets => {
-                entry.facts = Facts::Socket(Box::new(fdscope_model::Socket::unknown(inode)));
+                entry.facts =
+                    Facts::Socket(Box::new(Socket { in_flight, ..Socket::unknown(inode) }));
             }
             _ if !wanted.facts => {}
             Link::Pipe(_) => entry.facts = Facts::Pipe { ends: Vec::new() },
@@ -265,8 +268,11 @@ impl Look<'_> {
     fn inode_of(&mut self, entry: &Entry, told: &Told) -> Option<fdscope_model::InodeId> {
         let inode = told.info.inode?;
         let name = entry.handle.name.bytes();
-        let device = match told.info.mount_id.filter(|_| name.starts_with(b"/")) {
-            Some(id) => self.table.mount(id)?.device,
+        let mount = told.info.mount_id.filter(|_| name.starts_with(b"/"));
+        let device = match mount.map(|id| self.table.mount(id)) {
+            Some(Some(facts)) => facts.device,
+            Some(None) if is_internal(name) => device_of(self.table.ask(self.fd)?),
+            Some(None) => return None,
             None => self.table.internal_device(self.fd, name, &mut self.reader.internal)?,
         };
         Some(fdscope_model::InodeId { device, inode })

@@ -1,8 +1,9 @@
-//! Rows without a number: working directory, root directory, executable.
+//! Rows without a number: working directory, root directory, executable, namespaces.
 
-use fdscope_model::{Association, HandleKind, InodeId, Inventory};
+use fdscope_model::{Association, Facts, HandleKind, InodeId, Inventory, NamespaceClass};
 
 use super::process::{Reader, Trust, blank, fault};
+use crate::parse::parse_link;
 use crate::root::PidDir;
 
 const PLACES: &[(&str, Association, HandleKind, &str)] = &[
@@ -28,7 +29,32 @@ impl Reader {
                 entry.handle.inode = entry.status.map(|status| status.inode);
                 entry.handle.mode = entry.status.map(|status| status.mode);
             }
-            debug_assert_ne!(entry.handle.inode, Some(InodeId::default()), "0 is no inode");
+            inventory.entries.push(entry);
+        }
+    }
+
+    /// Adds a row for each namespace that the process lives in.
+    pub(super) fn add_namespaces(&mut self, dir: &PidDir, place: &str, inventory: &mut Inventory) {
+        for class in NamespaceClass::ALL {
+            let mut entry = blank(inventory.process.id, Association::Namespace(class));
+            entry.handle.kind = HandleKind::Namespace;
+            let path = format!("{place}ns/{}", class.word());
+            match dir.read_link(&path, "read link of a namespace") {
+                Ok(name) => entry.handle.name = name,
+                // A kernel without this class.
+                Err(error) if error.is_gone() => continue,
+                Err(error) => {
+                    entry.handle.fault = Some(fault(dir.pid(), "read link of a namespace", &error));
+                }
+            }
+            if let Some(inode) = parse_link(entry.handle.name.bytes()).inode() {
+                let learn = || dir.ask(&path).map(|status| status.inode.device);
+                let device = self.internal.get(class.word().as_bytes(), learn);
+                entry.handle.inode = device.map(|device| InodeId { device, inode });
+                if self.wanted.facts {
+                    entry.facts = Facts::Namespace { class: class.word().into(), inode };
+                }
+            }
             inventory.entries.push(entry);
         }
     }

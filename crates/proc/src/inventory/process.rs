@@ -1,11 +1,12 @@
 //! One process's inventory: who it is, then its rows by association.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fdscope_model::{
-    Access, Association, DeviceId, Entry, Facts, Fault, Handle, HandleKind, Inventory, Name, Pid,
-    Process, ProcessId,
+    Access, Association, DeviceId, Entry, Facts, Fault, FileStatus, Handle, HandleKind, InodeId,
+    Inventory, Name, Pid, Process, ProcessId,
 };
 use rustix::io::Errno;
 
@@ -35,6 +36,8 @@ pub(super) struct Reader {
     pub mounts: Arc<MountBook>,
     pub internal: InternalDevices,
     pub locked: Arc<Locked>,
+    /// Statuses of mapped files.
+    pub mapped: HashMap<InodeId, FileStatus>,
     /// Where memory files live, once one was seen.
     pub memory: OnceCell<Option<DeviceId>>,
 }
@@ -51,6 +54,21 @@ impl Reader {
             internal: InternalDevices::default(),
             locked: Arc::new(locked),
             memory: OnceCell::new(),
+            mapped: HashMap::new(),
+        }
+    }
+
+    /// Another reader of the same, for another thread: what is read once for all is shared.
+    pub fn again(&self) -> Self {
+        Reader {
+            root: self.root.clone(),
+            wanted: self.wanted,
+            trust: self.trust,
+            mounts: self.mounts.clone(),
+            internal: InternalDevices::default(),
+            locked: self.locked.clone(),
+            memory: OnceCell::new(),
+            mapped: HashMap::new(),
         }
     }
 
@@ -64,6 +82,12 @@ impl Reader {
         let Ok(place) = dir.living_place_of(&stat) else { return Ok(inventory) };
         if self.wanted.places {
             self.add_places(&dir, &place, &mut inventory);
+        }
+        if self.wanted.mappings {
+            self.add_mappings(&dir, &place, &mut inventory);
+        }
+        if self.wanted.namespaces {
+            self.add_namespaces(&dir, &place, &mut inventory);
         }
         if self.wanted.descriptors {
             self.add_descriptors(dir, &place, &mut inventory)?;
