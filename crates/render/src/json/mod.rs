@@ -241,7 +241,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The arguments of a NUL-separated command line. The last NUL ends an argument and starts none.
-fn arguments(cmdline: &[u8]) -> Vec<String> {
+pub(crate) fn arguments(cmdline: &[u8]) -> Vec<String> {
     let Some(body) = cmdline.strip_suffix(b"\0").or((!cmdline.is_empty()).then_some(cmdline))
     else {
         return Vec::new();
