@@ -50,6 +50,8 @@ pub struct Needs {
     pub locks: bool,
     /// Addresses and states of sockets.
     pub sockets: bool,
+    /// The kernel's text tables of sockets: [`World::listed`].
+    pub tables: bool,
     /// Who holds other ends.
     pub ends: bool,
 }
@@ -94,6 +96,8 @@ impl Options {
             facts: shows(b'n') && !sockets_only,
             locks: shows(b'l'),
             sockets: !terse || wanted.meets(SOCKETS) || wanted.has(Marks::NAME),
+            tables: !terse
+                && (wanted.is_empty() || !Marks::ADDRESS.with(Marks::NETWORK).has(wanted)),
             ends: self.endpoints != Endpoints::No,
         }
     }
