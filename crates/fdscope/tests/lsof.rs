@@ -337,3 +337,29 @@ fn called_by_the_name_lsof_it_is_lsof() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(said, "lsof: status error on /no such file: No such file or directory\n");
 }
+
+#[test]
+fn sockets_of_another_network_namespace_are_known() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    let inside = "ip link set lo up && exec \"$0\" \"$1\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "sh", "-c", inside]).arg(fdscope_fixtures::c("held")).arg(path);
+    let may = std::process::Command::new("unshare")
+        .args(["--net", "sh", "-c", "ip link set lo up"])
+        .output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        println!("skipped: needs unshare, ip and CAP_SYS_ADMIN");
+        return;
+    }
+    let mut fixture = Fixture::spawn(command);
+    let port = fixture.wait_for("port").text("tcp").to_owned();
+    let pid = fixture.pid().to_string();
+    let output = run(&["lsof", "-nP", "-a", "-p", &pid, "-i", &format!("TCP:{port}")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.lines().count(), 4, "a listener and both ends of a connection: {text}");
+    assert!(text.contains(&format!("TCP 127.0.0.1:{port} (LISTEN)")), "{text}");
+    let output = run(&["lsof", "-nP", "-a", "-p", &pid, "-U"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(&format!("{path}/socket type=STREAM (LISTEN)")), "{text}");
+}

@@ -3,6 +3,7 @@
 //! What is read is what the options need; what is printed and how it ends is lsof's, by `fdscope-lsof`. Nothing blocks:
 //! files are asked for their status only where nobody has to be waited for, so `-b`, `-O` and `-S` have no work.
 
+mod patience;
 mod tables;
 mod world;
 
