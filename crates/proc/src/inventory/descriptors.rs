@@ -26,10 +26,6 @@ const ALWAYS_BOTH: &[HandleKind] = &[
     HandleKind::Epoll,
 ];
 
-/// Kinds that their link tells, and that have a status worth asking for.
-const WITH_STATUS: &[HandleKind] =
-    &[HandleKind::Memfd, HandleKind::Terminal, HandleKind::DmaBuf, HandleKind::MessageQueue];
-
 /// Numbers tried in vain before the table is listed; more of a table with many descriptors.
 const LEAST_MISSED: usize = 16;
 
@@ -169,7 +165,7 @@ impl Look<'_> {
         }
         let kind = entry.handle.kind;
         if typed
-            || wanted.status && WITH_STATUS.contains(&kind)
+            || wanted.status && !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
             || wanted.facts && kind == HandleKind::Memfd
         {
             self.add_status(entry)?;
