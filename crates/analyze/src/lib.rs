@@ -39,6 +39,7 @@ mod summary;
 mod survival;
 mod swing;
 mod table;
+mod threads;
 mod trend;
 mod watched;
 
@@ -46,3 +47,6 @@ pub use judge::{Judgement, Names};
 pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle};
 pub use reconcile::Reconciled;
 pub use summary::{Growing, Summary};
+pub use threads::{
+    entry_function, group_threads, thread_limits, unjoined_bytes, word as doing_word,
+};

@@ -1,7 +1,10 @@
 //! What this kernel and the caller's privilege allow, asked before anything is tried.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
+
+use rustix::io::Errno;
 
 /// fdscope's own PID namespace, by which the programs number processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +53,7 @@ const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
 impl Support {
-    /// Asks for the kernel's type information and for capabilities; loads nothing.
+    /// Asks for the kernel's type information, for capabilities, and for a ring buffer; loads nothing.
     pub fn probe() -> Self {
         if fs::metadata("/sys/kernel/btf/vmlinux").is_err() {
             return Support::Missing(
@@ -59,10 +62,30 @@ impl Support {
         }
         let held = effective_capabilities();
         let has = |capability: u32| held >> capability & 1 == 1;
-        if has(CAP_SYS_ADMIN) || has(CAP_BPF) && has(CAP_PERFMON) {
-            return Support::Likely;
+        let is_capable = has(CAP_SYS_ADMIN) || has(CAP_BPF) && has(CAP_PERFMON);
+        if !is_capable {
+            return Support::Missing("CAP_BPF and CAP_PERFMON are missing".to_owned());
         }
-        Support::Missing("CAP_BPF and CAP_PERFMON are missing".to_owned())
+        // Capabilities are not all: containers refuse the call by seccomp, whoever makes it.
+        match fdscope_sys::bpf::try_ring_buffer() {
+            Ok(()) => Support::Likely,
+            Err(error) => Support::Missing(refusal(&error)),
+        }
+    }
+}
+
+/// Why there is no ring buffer to be had.
+fn refusal(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSYS) => "this kernel has no bpf(2)".to_owned(),
+        Some(Errno::INVAL) => {
+            "this kernel is older than 5.8 (it has no BPF ring buffer)".to_owned()
+        }
+        Some(Errno::PERM) => {
+            "bpf(2) is refused, by a container's seccomp profile or the kernel's lockdown"
+                .to_owned()
+        }
+        _ => format!("bpf(2) fails: {error}"),
     }
 }
 

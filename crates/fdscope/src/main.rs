@@ -9,8 +9,10 @@ mod commands;
 mod ending;
 mod live;
 mod machine;
+mod screen;
 mod target;
 mod terminal;
+mod users;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -21,7 +23,7 @@ use args::{Arguments, Command};
 use ending::Ending;
 
 fn main() {
-    raise_own_limit();
+    fdscope_sys::limits::raise_own();
     if let Some(arguments) = lsof_arguments() {
         let done = commands::lsof::run(arguments);
         done.unwrap_or_else(|error| ending::failure(&error)).exit()
@@ -31,13 +33,17 @@ fn main() {
         Err(error) => ending::usage(&error).exit(),
     };
     let done = match arguments.command {
-        Command::Leak(leak) => commands::leak::run(leak),
-        Command::Demo(demo) => commands::demo::run(&demo),
-        Command::DemoTarget(target) => commands::demo_target::run(&target),
-        Command::Lsof { arguments } => commands::lsof::run(arguments),
-        Command::Doctor => commands::doctor::run(),
-        Command::Completions { shell } => commands::manual::completions(shell),
-        Command::Man { folder } => commands::manual::man(folder.as_deref()),
+        None => commands::ps::glance(&arguments.glance),
+        Some(Command::Leak(leak)) => commands::leak::run(leak),
+        Some(Command::Ps(ps)) => commands::ps::run(&ps),
+        Some(Command::Ls(ls)) => commands::ls::run(&ls),
+        Some(Command::Threads(threads)) => commands::threads::run(&threads),
+        Some(Command::Demo(demo)) => commands::demo::run(&demo),
+        Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
+        Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
+        Some(Command::Doctor) => commands::doctor::run(),
+        Some(Command::Completions { shell }) => commands::manual::completions(shell),
+        Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }
@@ -48,14 +54,6 @@ fn lsof_arguments() -> Option<Vec<OsString>> {
     let name = arguments.next()?;
     let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
     (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
-}
-
-/// fdscope holds a descriptor or two per module of its targets: it takes what its hard limit allows.
-fn raise_own_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let own = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, which is enough for nearly every target.
-    let _refused = setrlimit(Resource::Nofile, Rlimit { current: own.maximum, ..own });
 }
 
 /// What every command answers.

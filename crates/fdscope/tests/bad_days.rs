@@ -40,7 +40,7 @@ fn wrong_usage() {
         &["leak", "1", "--kind", "fil"],
         &["leak", "1", "--fail-on", "bad"],
         &["leak", "1", "--source", "magic"],
-        &["no-such-command"],
+        &["--no-such-option"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
@@ -253,4 +253,78 @@ fn sources() -> &'static [&'static str] {
     } else {
         &["ptrace", "poll"]
     }
+}
+
+#[test]
+fn a_command_runs_with_the_limits_of_its_caller() {
+    for source in sources() {
+        let program = env!("CARGO_BIN_EXE_fdscope");
+        let script = format!(
+            "ulimit -Sn 321; ulimit -Sl 7; \
+             {program} leak -q --source {source} --folded /dev/null -- sh -c 'ulimit -Sn >&2; ulimit -Sl >&2'"
+        );
+        let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        assert!(stderr(&output).contains("321\n7\n"), "{source}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_a_full_ring_loses_is_counted_and_caps_verdicts() {
+    if !is_root("CAP_BPF") {
+        return;
+    }
+    let arguments = ["iterations=20000", "threads=2", "what=pipe"];
+    let mut fixture = Fixture::start(&c("storm"), &arguments);
+    let pid = fixture.pid().to_string();
+    let watch = [&pid, "--source", "bpf", "--ring", "1M", "--json", "--duration", "10m"];
+    let watching = Watching::start(&watch);
+    // A reader that stands still loses for certain; the target must not mind.
+    watching.signal("-STOP");
+    fixture.say("go");
+    fixture.wait_for("done");
+    watching.signal("-CONT");
+    let report = watching.report().json();
+    assert!(report["lost"].as_u64().is_some_and(|lost| lost > 0), "{}", report["lost"]);
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count();
+    assert_eq!(report["processes"][0]["open_now"].as_u64(), Some(open as u64));
+    assert!(verdicts(&report).iter().all(|verdict| verdict["level"] != "leak"), "{report:#}");
+}
+
+#[test]
+fn a_number_used_again_is_another_process() {
+    if !is_root("root, to choose the next process number") {
+        return;
+    }
+    for source in sources() {
+        let first = Fixture::start(&c("leaky"), &[]);
+        let lasting = Fixture::start(&c("leaky"), &[]);
+        let (pid, other) = (first.pid(), lasting.pid().to_string());
+        let targets = [&pid.to_string(), &other, "--source", source, "--json"];
+        let watching = Watching::start(&[&targets[..], &["--duration", "10m"]].concat());
+        first.finish();
+        let Some(mut second) = fixture_numbered(pid) else {
+            println!("skipped: needs a free process number, and others took it");
+            continue;
+        };
+        second.ask("step 50");
+        let report = watching.report().json();
+        let processes = report["processes"].as_array().expect("a list");
+        let told = processes.iter().find(|process| process["pid"] == pid).expect("a row");
+        assert_eq!(told["gone"], true, "{source}: {report:#}");
+        let made = told["acquired"].as_u64().expect("a number");
+        assert!(made < 50, "{source}: {made} were made by the process that has the number now");
+    }
+}
+
+/// A fixture with this very number; `None` if others are quicker to take it.
+fn fixture_numbered(pid: u32) -> Option<Fixture> {
+    let program = c("leaky");
+    for _ in 0..100 {
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
+        let fixture = Fixture::start(&program, &[]);
+        if fixture.pid() == pid {
+            return Some(fixture);
+        }
+    }
+    None
 }

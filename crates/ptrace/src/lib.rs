@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod glance;
 pub mod options;
 pub mod queue;
 pub mod source;

@@ -68,11 +68,11 @@ impl<R> Groups<R> {
         sorted
     }
 
-    /// Writes a table: counts, then the columns.
+    /// Writes a table: counts, then the columns; with a heading if it is wanted.
     ///
     /// # Errors
     /// If `out` does not take it.
-    pub fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(&self, form: Form, heading: bool, out: &mut dyn Write) -> io::Result<()> {
         let sorted = self.sorted();
         let widest = sorted.first().map_or(0, |group| group.count.to_string().len()).max(5);
         let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.width(at)).collect();
@@ -91,7 +91,9 @@ impl<R> Groups<R> {
             style.paint(text, form.color, &mut painted);
             writeln!(out, "{painted}")
         };
-        line("COUNT", &headers)?;
+        if heading {
+            line("COUNT", &headers)?;
+        }
         sorted.iter().try_for_each(|group| line(&group.count.to_string(), &group.cells))
     }
 

@@ -74,7 +74,7 @@ impl<R> Sheet<R> {
         self.len() == 0
     }
 
-    /// Writes heading and rows, and returns the headings of columns left out for want of room.
+    /// Writes the heading, if it is wanted, and the rows, and returns the headings of columns left out for want of room.
     ///
     /// # Errors
     /// If `out` does not take them.
@@ -82,15 +82,14 @@ impl<R> Sheet<R> {
         &self,
         form: Form,
         keep: KeepColumns,
+        heading: bool,
         out: &mut dyn Write,
     ) -> io::Result<Vec<&'static str>> {
         let widths = self.fitted(form.width, keep);
         let mut text = String::new();
-        let headers: Vec<&str> = self.columns.iter().map(|column| column.header).collect();
-        let mut line = String::new();
-        self.line(&headers, &widths, &mut line);
-        Style::Label.paint(line.trim_end_matches('\n'), form.color, &mut text);
-        text.push('\n');
+        if heading {
+            self.heading(form, &widths, &mut text);
+        }
         let mut cells = Vec::with_capacity(self.columns.len());
         for row in self.order() {
             cells.clear();
@@ -104,6 +103,14 @@ impl<R> Sheet<R> {
         out.write_all(text.as_bytes())?;
         let left_out = self.columns.iter().zip(&widths).filter(|(_, width)| width.is_none());
         Ok(left_out.map(|(column, _)| column.header).collect())
+    }
+
+    fn heading(&self, form: Form, widths: &[Option<usize>], text: &mut String) {
+        let headers: Vec<&str> = self.columns.iter().map(|column| column.header).collect();
+        let mut line = String::new();
+        self.line(&headers, widths, &mut line);
+        Style::Label.paint(line.trim_end_matches('\n'), form.color, text);
+        text.push('\n');
     }
 
     fn fitted(&self, columns: usize, keep: KeepColumns) -> Vec<Option<usize>> {
@@ -137,7 +144,7 @@ impl<R> Sheet<R> {
             }
             // What is missing stays at the end.
             Some((_, Order::Descending)) => {
-                order.sort_by(|a, b| descending(&self.keys[*a], &self.keys[*b]))
+                order.sort_by(|a, b| self.keys[*a].descending(&self.keys[*b]))
             }
         }
         order
@@ -178,14 +185,6 @@ pub enum KeepColumns {
     All,
 }
 
-/// The greatest first, what is missing at the end.
-pub(crate) fn descending(a: &Value<'_>, b: &Value<'_>) -> std::cmp::Ordering {
-    match (a, b) {
-        (Value::Missing, _) | (_, Value::Missing) => a.order(b),
-        _ => b.order(a),
-    }
-}
-
 /// Columns on a terminal: for ASCII, of which nearly all cells are, its bytes.
 fn columns_of(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { width(text) }
@@ -217,7 +216,8 @@ mod tests {
         }
         let mut out = Vec::new();
         let form = Form { width: columns, ..Form::default() };
-        let found = sheet.write(form, KeepColumns::Fitting, &mut out).expect("a vector takes all");
+        let found =
+            sheet.write(form, KeepColumns::Fitting, true, &mut out).expect("a vector takes all");
         assert_eq!(String::from_utf8(out).expect("text"), expected);
         assert_eq!(found, left_out);
     }

@@ -1,5 +1,5 @@
-//! The few bpf(2) and perf_event_open(2) calls that aya does not offer: iterators bound to one process, and programs
-//! on tracepoints named by id (aya wants tracefs mounted; fdscope leaves the host's mounts alone).
+//! The few bpf(2) and perf_event_open(2) calls that aya does not offer: whether there is any BPF here, iterators bound to
+//! one process, and programs on tracepoints named by id (aya wants tracefs mounted; fdscope leaves the host's mounts alone).
 
 use std::io;
 use std::mem::size_of;
@@ -7,10 +7,23 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use fdscope_model::Pid;
 
+const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_ITER_CREATE: libc::c_long = 33;
 const BPF_TRACE_ITER: u32 = 28;
 const BPF_PERF_EVENT: u32 = 41;
+const BPF_MAP_TYPE_RINGBUF: u32 = 27;
+
+/// `union bpf_attr` of BPF_MAP_CREATE, as far as used.
+#[repr(C)]
+#[derive(Default)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+}
 
 /// `union bpf_attr` of BPF_LINK_CREATE, as far as used (include/uapi/linux/bpf.h).
 #[repr(C)]
@@ -40,6 +53,17 @@ struct TaskLinkInfo {
 struct IterCreate {
     link_fd: u32,
     flags: u32,
+}
+
+/// Makes the smallest ring buffer, and lets it go at once: tells whether bpf(2) answers here, and is of Linux 5.8.
+///
+/// # Errors
+/// `ENOSYS` without bpf(2), `EPERM` where a seccomp profile, lockdown or missing capabilities refuse it, `EINVAL` on
+/// kernels before 5.8.
+pub fn try_ring_buffer() -> io::Result<()> {
+    let max_entries = rustix::param::page_size() as u32;
+    let attr = MapCreate { map_type: BPF_MAP_TYPE_RINGBUF, max_entries, ..MapCreate::default() };
+    bpf(BPF_MAP_CREATE, &attr).map(drop)
 }
 
 /// Binds an iterator program over tasks to the process `pid`, numbered in the caller's PID namespace; Linux 6.1.

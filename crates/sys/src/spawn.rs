@@ -18,7 +18,8 @@ pub struct Paused {
 
 /// Forks for `command` and returns as soon as the child exists; it runs the program when [`Paused::go`] is called.
 ///
-/// Standard input, environment, working directory and signals are as `Command` makes them. Dropping the answer makes
+/// Standard input, environment, working directory and signals are as `Command` makes them, resource limits as fdscope
+/// found them. Dropping the answer makes
 /// the child give up without having run anything.
 ///
 /// # Errors
@@ -27,7 +28,7 @@ pub fn paused(mut command: Command) -> io::Result<Paused> {
     let (told, tell) = pipe_with(PipeFlags::CLOEXEC)?;
     let (wait, go) = pipe_with(PipeFlags::CLOEXEC)?;
     let ends = [tell.as_raw_fd(), wait.as_raw_fd(), go.as_raw_fd(), told.as_raw_fd()];
-    // SAFETY: the closure calls only getpid, close, write and read, which are async-signal-safe; the descriptors are
+    // SAFETY: the closure calls only getpid, close, write, read and setrlimit, which are async-signal-safe; the descriptors are
     // open in the child because the spawner below keeps them open until it has forked.
     unsafe { command.pre_exec(move || pause(ends)) };
     let spawner = thread::Builder::new().name("spawn".into()).spawn(move || {
@@ -82,6 +83,7 @@ fn finish(spawner: JoinHandle<io::Result<Child>>) -> io::Result<Child> {
 
 /// In the child: says the pid, waits for the word, and gives up if the other side is gone.
 fn pause([tell, wait, go, told]: [RawFd; 4]) -> io::Result<()> {
+    crate::limits::restore();
     let pid = std::process::id().to_ne_bytes();
     // SAFETY: the child's copies of the parent's ends; without this a parent's death would not end the wait.
     unsafe { libc::close(go) };

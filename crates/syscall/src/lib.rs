@@ -10,6 +10,7 @@ pub mod handles;
 pub mod ioctls;
 pub mod memory;
 pub mod message;
+pub mod names;
 pub mod options;
 pub mod outcome;
 pub mod ring;

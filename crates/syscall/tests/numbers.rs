@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use fdscope_syscall::Arch;
 use fdscope_syscall::handles::{CALLS, by_name};
+use fdscope_syscall::names;
 use fdscope_syscall::uses::USES;
 
 /// Names in the headers that do not contain those of the manual.
@@ -61,6 +62,34 @@ fn check_header(arch: Arch, path: &str, prefix: &str) {
     }
     let least = if prefix == "__NR3264_" { 5 } else { 90 };
     assert!(compared >= least, "{path}: only {compared} compared");
+}
+
+/// Every call of the headers must be known by their name for it.
+#[test]
+fn every_name_is_that_of_the_headers() {
+    let check = |arch, path: &str, least: usize| {
+        let Ok(text) = std::fs::read_to_string(path) else {
+            println!("skipped: needs {path}");
+            return;
+        };
+        let mut compared = 0;
+        for (number, theirs) in text.lines().filter_map(|line| define(line, "__NR_")) {
+            let ours = names::name(arch, number.into());
+            let known = ours == Some(theirs) || arch == Arch::Aarch64 && is_of_others(ours, theirs);
+            let is_no_call = ["syscalls", "arch_specific_syscall"].contains(&theirs);
+            assert!(known || is_no_call, "{theirs} is {ours:?} in {path}");
+            compared += 1;
+        }
+        assert!(compared >= least, "{path}: only {compared} compared");
+    };
+    check(Arch::X86_64, "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", 350);
+    check(Arch::I386, "/usr/include/x86_64-linux-gnu/asm/unistd_32.h", 430);
+    check(Arch::Aarch64, "/usr/include/asm-generic/unistd.h", 280);
+}
+
+/// The generic header also has the calls of other processors: 64-bit times for 32-bit ones, and wider arguments.
+fn is_of_others(ours: Option<&str>, theirs: &str) -> bool {
+    ours.map_or(theirs.ends_with("64"), |ours| theirs == format!("{ours}2"))
 }
 
 fn define<'a>(line: &'a str, prefix: &str) -> Option<(u16, &'a str)> {

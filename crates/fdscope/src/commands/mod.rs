@@ -4,5 +4,8 @@ pub mod demo;
 pub mod demo_target;
 pub mod doctor;
 pub mod leak;
+pub mod ls;
 pub mod lsof;
 pub mod manual;
+pub mod ps;
+pub mod threads;

@@ -14,9 +14,11 @@ mod mountinfo;
 mod net;
 mod net_lines;
 mod number;
+mod passwd;
 mod stat;
 mod status;
 mod system;
+mod task;
 mod timers;
 
 pub use cgroup::{CgroupEntry, parse_cgroup};
@@ -34,9 +36,13 @@ pub use net_lines::{
     parse_packet_line, parse_unix_line,
 };
 pub use number::{decimal, hex, octal};
+pub use passwd::parse_passwd;
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};
+pub use task::{
+    InCall, parse_kernel_stack, parse_schedstat, parse_syscall, parse_uptime, parse_wchan,
+};
 pub use timers::{Notify, Timer, parse_timers};
 
 /// A file that does not look as the kernel writes it.
@@ -87,6 +93,11 @@ mod tests {
         "lock:\t1: OFDLCK ADVISORY  READ -1 fe:01:5678 10 19\ntfd: 5 events: 19 data: 5",
         "521\t0\t2466177\n",
         "0.1 0.2 0.3 1/456 789\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
+        "232 0x4 0x7ffc 0x1 0xffffffff 0x0 0x0 0x7f00 0x40\n",
+        "83511404 251973416 44\n",
+        "[<0>] ep_poll+0x2f7/0x3b0\n",
+        "3281.52 6012.98\n",
     ];
 
     fn parse_all(bytes: &[u8]) {
@@ -101,10 +112,16 @@ mod tests {
         let _ = parse_file_nr(bytes);
         let _ = parse_loadavg_tasks(bytes);
         let _ = parse_single(bytes);
+        let _ = parse_syscall(bytes);
+        let _ = parse_schedstat(bytes);
+        let _ = parse_wchan(bytes);
+        let _ = parse_kernel_stack(bytes);
+        let _ = parse_uptime(bytes);
         let arguments = parse_cmdline(bytes);
         let _ = script_of(bytes, &arguments);
         parse_maps(bytes, |map| assert!(map.size() < u64::MAX));
         parse_mountinfo(bytes, drop);
+        parse_passwd(bytes, |_, name| assert!(!name.is_empty()));
         for line in lines(bytes) {
             for table in Table::ALL {
                 if let Some(endpoint) = parse_endpoint(table, line) {

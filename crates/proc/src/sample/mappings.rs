@@ -5,9 +5,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fdscope_model::process::GroupCount;
+use fdscope_model::thread::Unjoined;
 use fdscope_model::{HandleKind, Name};
 
-use super::stacks::{Stacks, Stretch};
+use super::stacks::{Stacks, Stretch, to_row as to_unjoined};
 use crate::error::ProcError;
 use crate::parse::{Map, Protection, parse_map};
 use crate::pattern::pattern;
@@ -56,6 +57,23 @@ impl Plain {
 
 impl Mappings {
     pub fn count(&mut self, dir: &PidDir) -> Result<Vec<GroupCount>, ProcError> {
+        let mut tally = self.read(dir)?;
+        let mut counts: Vec<GroupCount> =
+            self.stacks.unjoined(dir).iter().map(to_unjoined).collect();
+        for stretch in self.stacks.rejected() {
+            tally.add_rejected(stretch);
+        }
+        counts.extend(self.rows(tally));
+        Ok(counts)
+    }
+
+    /// Exited threads that nobody joined.
+    pub fn unjoined(&mut self, dir: &PidDir) -> Result<Vec<Unjoined>, ProcError> {
+        self.read(dir)?;
+        Ok(self.stacks.unjoined(dir))
+    }
+
+    fn read(&mut self, dir: &PidDir) -> Result<Tally, ProcError> {
         self.stacks.begin(dir);
         let mut tally = Tally::default();
         let mut held: Option<Plain> = None;
@@ -82,12 +100,7 @@ impl Mappings {
             }
         })?;
         tally.add_alone(held, &mut self.stacks);
-        let mut counts = self.stacks.unjoined(dir);
-        for stretch in self.stacks.rejected() {
-            tally.add_rejected(stretch);
-        }
-        counts.extend(self.rows(tally));
-        Ok(counts)
+        Ok(tally)
     }
 
     fn rows(&mut self, tally: Tally) -> Vec<GroupCount> {

@@ -11,6 +11,7 @@ mod registrations;
 mod stacks;
 mod threads;
 mod timers;
+mod unjoined;
 
 use fdscope_model::process::{GroupCount, Sample};
 use fdscope_model::{Limit, LimitName, Monotonic, Pid};
@@ -19,6 +20,8 @@ use fdscope_sys::clock::monotonic_now;
 use crate::error::ProcError;
 use crate::limits::Reach;
 use crate::root::{PidDir, ProcRoot};
+
+pub use unjoined::UnjoinedThreads;
 
 /// A part may take one in so many nanoseconds.
 const SHARE: u64 = 200;

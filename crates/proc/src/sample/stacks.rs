@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fdscope_model::process::GroupCount;
+use fdscope_model::thread::Unjoined;
 use fdscope_model::{HandleKind, Name, Pid, Tid};
 
 use super::control_block::{Fate, fate, learn_depth};
@@ -118,17 +119,19 @@ impl Stacks {
     }
 
     /// Unjoined threads by the size of their stacks: all that there are, or at least so many.
-    pub fn unjoined(&mut self, dir: &PidDir) -> Vec<GroupCount> {
+    pub fn unjoined(&mut self, dir: &PidDir) -> Vec<Unjoined> {
         if self.stretches.is_empty() {
             return Vec::new();
         }
         self.stretches.sort_unstable_by_key(|stretch| stretch.start);
         self.depth = self.depth.or_else(|| self.learn_depth(dir));
+        let exact = self.depth.is_some();
         let counts = match self.depth {
             Some(depth) => self.count_fates(dir.pid(), depth),
             None => self.count_idle(dir),
         };
-        counts.into_iter().filter(|(_, count)| *count > 0).map(to_row).collect()
+        let row = |(stack_bytes, count)| Unjoined { stack_bytes, count, exact, grown: None };
+        counts.into_iter().filter(|(_, count)| *count > 0).map(row).collect()
     }
 
     /// Looks for a control block in a few stretches, spread over all of them.
@@ -229,14 +232,15 @@ struct Living {
     elsewhere_unknown: u64,
 }
 
-fn to_row((size, count): (u64, u64)) -> GroupCount {
+/// As a row of a sample.
+pub(super) fn to_row(unjoined: &Unjoined) -> GroupCount {
     // Read as "3 more 8 MiB-stack exited threads nobody joined": their names are gone with them.
-    let text = match size {
+    let text = match unjoined.stack_bytes {
         size if size.is_multiple_of(1 << 20) => format!("{} MiB-stack", size >> 20),
         size => format!("{} KiB-stack", size >> 10),
     };
     let group: Name = text.as_str().into();
-    GroupCount { kind: HandleKind::UnjoinedThread, group, count, fresh: None }
+    GroupCount { kind: HandleKind::UnjoinedThread, group, count: unjoined.count, fresh: None }
 }
 
 fn is_stack(stretch: &Stretch, usual: &[u64], seen: &BTreeSet<Make>) -> bool {

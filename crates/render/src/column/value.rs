@@ -123,6 +123,16 @@ impl<'a> Value<'a> {
     }
 }
 
+impl Value<'_> {
+    /// The order with the greatest first; what is missing stays at the end.
+    pub fn descending(&self, other: &Value<'_>) -> Ordering {
+        match (self, other) {
+            (Value::Missing, _) | (_, Value::Missing) => self.order(other),
+            _ => other.order(self),
+        }
+    }
+}
+
 fn print_list(values: &[Value<'_>], charset: Charset, out: &mut String) {
     for (index, value) in values.iter().enumerate() {
         if index > 0 {

@@ -1,9 +1,11 @@
 //! Handles as rows: the table of columns of `fdscope ls`, what is needed for each, and which are shown at first.
 //!
-//! What only one kind of handle tells is put into words by `words`, and into JSON by `json`.
+//! What only one kind of handle tells is put into words by `words`, and into JSON by `json`; `object` is the whole of
+//! `--json`, `tree` that of `--tree`.
 
 mod json;
 mod masks;
+pub mod object;
 mod row;
 mod table;
 pub mod tree;
@@ -11,7 +13,7 @@ mod vocabulary;
 mod words;
 
 pub use row::{HandleRow, Holder};
-pub use table::{HANDLES, initial};
+pub use table::{HANDLES, in_json, initial};
 
 use crate::column::Needs;
 

@@ -34,6 +34,14 @@ pub fn initial() -> Vec<&'static Column<Row>> {
     NAMES.iter().filter_map(|name| HANDLES.get(name)).collect()
 }
 
+/// The columns of `--json` unless others are chosen: all but those that repeat others in words, and those that need
+/// the links of every process of the machine.
+pub fn in_json() -> Vec<&'static Column<Row>> {
+    let in_words = ["what", "pattern"];
+    let cheap = |column: &&'static Column<Row>| !column.needs.has(needs::ENDS);
+    HANDLES.all.iter().filter(cheap).filter(|column| !in_words.contains(&column.name)).collect()
+}
+
 const STATUS: Needs = needs::STATUS;
 const SOCKETS: Needs = needs::SOCKETS;
 /// Facts of every kind, and of sockets.

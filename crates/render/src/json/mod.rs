@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::charset::Charset;
 
+pub mod radar;
+pub mod threads;
 mod verdict;
 
 use verdict::{FrameForm, VerdictForm};
@@ -103,7 +105,7 @@ impl BlindForm {
 }
 
 #[derive(Serialize)]
-struct FaultForm {
+pub(crate) struct FaultForm {
     pid: Option<u32>,
     fd: Option<u32>,
     operation: &'static str,
@@ -111,7 +113,7 @@ struct FaultForm {
 }
 
 impl FaultForm {
-    fn of(fault: &Fault) -> Self {
+    pub(crate) fn of(fault: &Fault) -> Self {
         FaultForm {
             pid: fault.pid.map(|pid| pid.0),
             fd: fault.fd.map(|fd| fd.0),
@@ -236,7 +238,7 @@ fn known(text: &fdscope_model::Name) -> Option<String> {
     (!text.is_empty()).then(|| name(text))
 }
 
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     Charset::Utf8.sentence(text)
 }
 

@@ -23,6 +23,7 @@ mod misuse;
 mod processes;
 mod sites;
 mod stack;
+pub mod threads;
 mod unseen;
 
 /// Leaks and suspects shown whole; those after them get their sentence, their line and what to do.

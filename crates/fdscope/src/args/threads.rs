@@ -1,0 +1,48 @@
+//! `fdscope threads`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{Color, parse_duration};
+
+/// `fdscope threads`.
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Examples:\n  \
+    fdscope threads nginx                 groups, limits, exited threads that nobody joined\n  \
+    fdscope threads 4123 --all            every thread with its state, system call and descriptor\n  \
+    fdscope threads 4123 --interval 5s    what came and went, who is busy, time to the limit\n  \
+    fdscope threads 4123 --stack          where each group waits, in the program's own functions\n  \
+    fdscope threads 4123 --json | jq '.processes[].groups[] | {pattern, count}'")]
+pub struct Threads {
+    /// Processes: numbers or names (several with the same name are all shown)
+    #[arg(value_name = "PID|NAME", required = true)]
+    pub targets: Vec<String>,
+    /// One row for each thread, not for each group
+    #[arg(short, long)]
+    pub all: bool,
+    /// Read twice, this long apart, and show what changed: 500ms, 5s, 1m
+    #[arg(short, long, value_parser = parse_duration, value_name = "TIME")]
+    pub interval: Option<Duration>,
+    /// Read again and again, every interval (1 s unless given), until Ctrl-C
+    #[arg(short, long)]
+    pub watch: bool,
+    /// End the watch after this long
+    #[arg(short, long, value_parser = parse_duration, value_name = "TIME", requires = "watch")]
+    pub duration: Option<Duration>,
+    /// Show stacks: read from memory where the thread waits, else taken in a stop of some microseconds
+    #[arg(short, long)]
+    pub stack: bool,
+    /// With --stack: stop no thread, and show only the stacks that can be read so
+    #[arg(long, requires = "stack")]
+    pub no_stop: bool,
+    /// Show the kernel's functions on each stack (needs root)
+    #[arg(short, long)]
+    pub kernel_stack: bool,
+    /// Print one JSON object instead of the tables (with --watch: one a line for each reading)
+    #[arg(long)]
+    pub json: bool,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+}

@@ -1,0 +1,142 @@
+//! `fdscope threads`: the threads of some processes, once, twice or again and again.
+
+mod seat;
+mod stacks;
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use fdscope_model::thread::ThreadReport;
+use fdscope_proc::ProcRoot;
+use fdscope_render::json::threads as json;
+use fdscope_render::text::threads::{Rows, threads as text};
+use fdscope_sys::clock::{monotonic_now, wall_now_ns};
+
+use crate::Done;
+use crate::args::Threads;
+use crate::commands::leak::catch_signals;
+use crate::ending::{Ending, Failure};
+use crate::{machine, target, terminal};
+use seat::Seat;
+
+/// Between readings, unless told otherwise.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+/// Ctrl-C is looked for this often.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs the command.
+pub fn run(arguments: &Threads) -> Done {
+    let proc = ProcRoot::open()?;
+    let processes = target::resolve(&proc, &arguments.targets)?;
+    let mut seats: Vec<Seat> =
+        processes.into_iter().map(|process| Seat::new(&proc, process, arguments)).collect();
+    let interrupted = catch_signals()?;
+    let begun = monotonic_now();
+    if arguments.interval.is_some() || arguments.watch {
+        seats.retain_mut(Seat::look);
+        wait(arguments.interval, &interrupted);
+    }
+    let mut shown = false;
+    loop {
+        let reports = read(&mut seats)?;
+        if reports.is_empty() {
+            break;
+        }
+        print(&reports, arguments)?;
+        shown = true;
+        let over = |limit: Duration| monotonic_now().since_ns(begun) >= limit.as_nanos() as u64;
+        if !arguments.watch || arguments.duration.is_some_and(over) {
+            break;
+        }
+        wait(arguments.interval, &interrupted);
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    match shown {
+        true => Ok(Ending::Done),
+        false => {
+            Err(Failure::new(Ending::TargetGone, "the process ended before it was seen").into())
+        }
+    }
+}
+
+/// One report for each process that is still there.
+fn read(seats: &mut Vec<Seat>) -> Result<Vec<ThreadReport>> {
+    let mut reports = Vec::new();
+    let mut failed = None;
+    seats.retain_mut(|seat| match seat.report() {
+        Ok(report) => {
+            reports.push(report);
+            true
+        }
+        Err(error) if error.is_gone() => {
+            eprintln!("fdscope: process {} ended", seat.pid());
+            false
+        }
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    match failed {
+        Some(error) if reports.is_empty() => {
+            let ending =
+                if error.is_not_permitted() { Ending::NotPermitted } else { Ending::Failed };
+            Err(Failure::new(ending, error.to_string()).cure(seat::cure()).into())
+        }
+        _ => Ok(reports),
+    }
+}
+
+fn wait(interval: Option<Duration>, interrupted: &AtomicBool) {
+    let begun = monotonic_now();
+    let interval = interval.unwrap_or(DEFAULT_INTERVAL);
+    while !interrupted.load(Ordering::Relaxed) {
+        let passed = Duration::from_nanos(monotonic_now().since_ns(begun));
+        let Some(left) = interval.checked_sub(passed).filter(|left| !left.is_zero()) else {
+            return;
+        };
+        std::thread::sleep(left.min(LOOK_EVERY));
+    }
+}
+
+fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let text =
+            json::threads(reports, &machine::typed_command(), &machine::describe(), wall_now_ns());
+        out.write_all(text.as_bytes())?;
+        return Ok(out.flush()?);
+    }
+    let rows = if arguments.all { Rows::Threads } else { Rows::Groups };
+    let form = terminal::form(arguments.color);
+    if arguments.watch && std::io::stdout().is_terminal() {
+        write!(out, "\x1b[H\x1b[2J")?;
+    }
+    for (index, report) in reports.iter().enumerate() {
+        if index > 0 || arguments.watch {
+            writeln!(out)?;
+        }
+        out.write_all(text(report, rows, form).as_bytes())?;
+    }
+    if std::io::stdout().is_terminal() && !arguments.watch {
+        writeln!(out, "\nNext: {}", next(&reports[0], arguments))?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The one next command worth running.
+fn next(report: &ThreadReport, arguments: &Threads) -> String {
+    let pid = report.process.id.pid;
+    let grows = report.change.is_some_and(|change| change.net() > 0);
+    if !report.unjoined.is_empty() || grows {
+        return format!("fdscope leak {pid} - names the code that starts them");
+    }
+    if arguments.interval.is_none() {
+        return format!("fdscope threads {pid} --interval 5s - shows who is busy and what grows");
+    }
+    format!("fdscope threads {pid} --stack - shows where each group waits")
+}
