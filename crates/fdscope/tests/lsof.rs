@@ -138,20 +138,20 @@ fn tables_are_those_of_lsof() {
     held.check(
         &real,
         &[
-            "-nP -a -p PID -d ^mem,^DEL",
-            "-a -p PID -d ^mem,^DEL",
-            "-nP -a -p PID -d ^mem,^DEL -o",
-            "-nP -a -p PID -d ^mem,^DEL -o3",
-            "-nP -a -p PID -d ^mem,^DEL -s",
-            "-nP -a -p PID -d ^mem,^DEL -l",
-            "-nP -a -p PID -d ^mem,^DEL -R -g",
-            "-nP -a -p PID -d ^mem,^DEL +L",
-            "-nP -a -p PID -d ^mem,^DEL -T",
-            "-nP -a -p PID -d ^mem,^DEL -Tqs",
-            "-nP -a -p PID -d ^mem,^DEL +fg",
-            "-nP -a -p PID -d ^mem,^DEL +fG",
-            "-nP -a -p PID -d ^mem,^DEL +c 15",
-            "-nP -a -p PID -d ^mem,^DEL -X",
+            "-nP -a -p PID",
+            "-a -p PID",
+            "-nP -a -p PID -o",
+            "-nP -a -p PID -o3",
+            "-nP -a -p PID -s",
+            "-nP -a -p PID -l",
+            "-nP -a -p PID -R -g",
+            "-nP -a -p PID +L",
+            "-nP -a -p PID -T",
+            "-nP -a -p PID -Tqs",
+            "-nP -a -p PID +fg",
+            "-nP -a -p PID +fG",
+            "-nP -a -p PID +c 15",
+            "-nP -a -p PID -X",
             "-nP -K -a -p PID -d 0,1",
         ],
     );
@@ -164,11 +164,11 @@ fn fields_are_those_of_lsof() {
     held.check(
         &real,
         &[
-            "-nP -F -a -p PID -d ^mem,^DEL",
-            "-nP -F0 -a -p PID -d ^mem,^DEL",
-            "-nP -Fpcfatn -a -p PID -d ^mem,^DEL",
-            "-nP -Fpcfatn0 -a -p PID -d ^mem,^DEL",
-            "-nP -FpDrdiPT -a -p PID -d ^mem,^DEL",
+            "-nP -F -a -p PID",
+            "-nP -F0 -a -p PID",
+            "-nP -Fpcfatn -a -p PID",
+            "-nP -Fpcfatn0 -a -p PID",
+            "-nP -FpDrdiPT -a -p PID",
             "-nP -Fn -a -p PID -i",
             "-F -p PID -a -d 0-2 -l",
         ],
@@ -189,13 +189,13 @@ fn selections_are_those_of_lsof() {
             "-nP -a -p PID -iTCP",
             "-nP -a -p PID -iUDP",
             "-nP -i :PORT",
-            "-nP -i TCP@127.0.0.1:PORT",
-            "-nP -i 4tcp:PORT,PORT6",
-            "-nP -i udp:PORTU",
-            "-nP -i 6TCP:PORT6",
-            "-nP -i TCP@[::1]:PORT6",
-            "-nP -i TCP:PORT -s TCP:LISTEN",
-            "-nP -i TCP:PORT -s TCP:^LISTEN",
+            "-nP -a -p PID -i TCP@127.0.0.1:PORT",
+            "-nP -a -p PID -i 4tcp:PORT,PORT6",
+            "-nP -a -p PID -i udp:PORTU",
+            "-nP -a -p PID -i 6TCP:PORT6",
+            "-nP -a -p PID -i TCP@[::1]:PORT6",
+            "-nP -a -p PID -i TCP:PORT -s TCP:LISTEN",
+            "-nP -a -p PID -i TCP:PORT -s TCP:^LISTEN",
             "-nP -a -p PID -U",
             "-nP -a -p PID -d 0-5",
             "-nP -a -p PID -d cwd,rtd,txt",
@@ -205,20 +205,20 @@ fn selections_are_those_of_lsof() {
             "-nP -a -c /^he.d$/ -p PID -d 3",
             "-nP -a -c /^HELD/i -p PID -d 3",
             "-nP -a -c /he\\(ld\\)/b -p PID -d 3",
-            "-nP -a -p PID +L1 -d ^mem,^DEL",
+            "-nP -a -p PID +L1",
             "-nP -a -u 0 -p PID -d 3",
             "-nP -a -u ^0 -p PID -d 3",
-            "-nP -a -p PID -d ^mem,^DEL FOLDER/whole",
-            "-nP FOLDER/flocked FOLDER/part",
-            "-nP FOLDER/socket",
-            "-nP -f -- FOLDER/below",
+            "-nP -a -p PID FOLDER/whole",
+            "-nP -a -p PID FOLDER/flocked FOLDER/part",
+            "-nP -a -p PID FOLDER/socket",
+            "-nP -a -p PID -f -- FOLDER/below",
             "-nP +d FOLDER",
-            "-nP +D FOLDER",
-            "-t +D FOLDER",
+            "-nP -a -p PID +D FOLDER",
+            "-t -a -p PID +D FOLDER",
             "-t FOLDER/whole",
             "-nPw -a -p PID -d 3",
-            "-r1c1 -nP -a -p PID -d 3",
-            "+r1c1 -nP -a -p PID -d 3",
+            "-r1c1mround -nP -a -p PID -d 3",
+            "+r1c1mround -nP -a -p PID -d 3",
             "-r1c1m%% -F -nP -a -p PID -d 3",
         ],
     );
@@ -236,7 +236,7 @@ fn what_is_missing_or_wrong_is_told_as_lsof_tells_it() {
             "-i :1",
             "FOLDER/nothing",
             "-Q FOLDER/nothing",
-            "FOLDER/nothing FOLDER/whole",
+            "-a -p PID FOLDER/nothing FOLDER/whole",
             "-V -p 999999999 -c no-such-name -i :1",
             "-a",
             "-y",
@@ -336,4 +336,30 @@ fn called_by_the_name_lsof_it_is_lsof() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(said, "lsof: status error on /no such file: No such file or directory\n");
+}
+
+#[test]
+fn sockets_of_another_network_namespace_are_known() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    let inside = "ip link set lo up && exec \"$0\" \"$1\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "sh", "-c", inside]).arg(fdscope_fixtures::c("held")).arg(path);
+    let may = std::process::Command::new("unshare")
+        .args(["--net", "sh", "-c", "ip link set lo up"])
+        .output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        println!("skipped: needs unshare, ip and CAP_SYS_ADMIN");
+        return;
+    }
+    let mut fixture = Fixture::spawn(command);
+    let port = fixture.wait_for("port").text("tcp").to_owned();
+    let pid = fixture.pid().to_string();
+    let output = run(&["lsof", "-nP", "-a", "-p", &pid, "-i", &format!("TCP:{port}")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.lines().count(), 4, "a listener and both ends of a connection: {text}");
+    assert!(text.contains(&format!("TCP 127.0.0.1:{port} (LISTEN)")), "{text}");
+    let output = run(&["lsof", "-nP", "-a", "-p", &pid, "-U"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(&format!("{path}/socket type=STREAM (LISTEN)")), "{text}");
 }

@@ -1,5 +1,7 @@
 //! One open file in lsof's terms: what each column and field will say, made from a row of an inventory.
 
+use std::collections::HashMap;
+
 use fdscope_model::inventory::Lock;
 use fdscope_model::{
     Access, Association, DeviceId, Entry, Facts, FileStatus, HandleKind, InodeId, Inventory,
@@ -92,7 +94,12 @@ impl OpenFile {
 }
 
 /// The file of a row; `None` for rows that lsof does not know: namespaces, slots of rings, descriptors in flight.
-pub(crate) fn open_file(inventory: &Inventory, entry: &Entry, show: Show<'_>) -> Option<OpenFile> {
+pub(crate) fn open_file(
+    inventory: &Inventory,
+    entry: &Entry,
+    locked: &Locked,
+    show: Show<'_>,
+) -> Option<OpenFile> {
     let mut file = OpenFile::blank(place(entry)?);
     let handle = &entry.handle;
     if let FdKind::Number(_) = file.fd {
@@ -130,7 +137,7 @@ pub(crate) fn open_file(inventory: &Inventory, entry: &Entry, show: Show<'_>) ->
         // lsof looks for a file of that name.
         file.add("(stat: No such file or directory)");
     }
-    file.lock = lock(inventory, entry);
+    file.lock = locked.letter(entry);
     Some(file)
 }
 
@@ -265,19 +272,34 @@ fn name_of_internal(entry: &Entry, rest: &[u8], file: &mut OpenFile) {
     };
 }
 
-/// The letter of the lock that this process holds on the file, by whichever descriptor.
-fn lock(inventory: &Inventory, entry: &Entry) -> u8 {
-    let inode = |entry: &Entry| entry.status.map(|s| s.inode).or(entry.handle.inode);
-    let own = inode(entry);
-    let mut holders = inventory.entries.iter().filter(|e| !e.locks.is_empty() && inode(e) == own);
-    let locks = if entry.locks.is_empty() {
-        holders.next().map_or(&[][..], |e| &e.locks)
-    } else {
-        &entry.locks
-    };
-    // lsof does not see locks of open file descriptions, which name no process.
-    let mut shown = locks.iter().filter(|lock| lock.class.bytes() != b"OFDLCK");
-    shown.next_back().map_or(b' ', letter)
+/// The locks of a process: lsof shows them wherever it holds the file.
+#[derive(Debug, Default)]
+pub(crate) struct Locked(HashMap<InodeId, u8>);
+
+impl Locked {
+    /// Those that the rows of an inventory tell.
+    pub(crate) fn of(inventory: &Inventory) -> Self {
+        let mut locked = Locked::default();
+        for entry in inventory.entries.iter().filter(|entry| !entry.locks.is_empty()) {
+            // lsof does not see locks of open file descriptions, which name no process.
+            let mut shown = entry.locks.iter().filter(|lock| lock.class.bytes() != b"OFDLCK");
+            if let (Some(lock), Some(inode)) = (shown.next_back(), inode_of(entry)) {
+                locked.0.insert(inode, letter(lock));
+            }
+        }
+        locked
+    }
+
+    fn letter(&self, entry: &Entry) -> u8 {
+        if self.0.is_empty() {
+            return b' ';
+        }
+        inode_of(entry).and_then(|inode| self.0.get(&inode)).copied().unwrap_or(b' ')
+    }
+}
+
+fn inode_of(entry: &Entry) -> Option<InodeId> {
+    entry.status.map(|status| status.inode).or(entry.handle.inode)
 }
 
 fn letter(lock: &Lock) -> u8 {

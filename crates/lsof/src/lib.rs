@@ -33,4 +33,4 @@ pub(crate) use listing::Who;
 pub use listing::{Listing, Needs};
 pub use options::{Ended, Endpoints, Options, Repeat};
 pub use safe::Charset;
-pub use world::{FileIdentity, Listed, MountPoint, Protocol, World};
+pub use world::{FileIdentity, Listed, MountPoint, NO_ANSWER, Protocol, World};

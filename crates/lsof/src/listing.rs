@@ -2,11 +2,12 @@
 
 use fdscope_model::inventory::End;
 use fdscope_model::{
-    Access, Association, Entry, Facts, Fault, FdNumber, Inventory, Name, Pid, Process, Tid,
+    Access, Association, Entry, Facts, Fault, FdNumber, HandleKind, Inventory, Name, Pid, Process,
+    Tid,
 };
 
 use crate::fields;
-use crate::file::{OpenFile, open_file, sentence};
+use crate::file::{Locked, OpenFile, open_file, sentence};
 use crate::json;
 use crate::options::{Endpoints, Options, Output, SizeColumn};
 use crate::safe::Charset;
@@ -49,17 +50,26 @@ pub struct Needs {
     pub locks: bool,
     /// Addresses and states of sockets.
     pub sockets: bool,
+    /// The kernel's text tables of sockets: [`World::listed`].
+    pub tables: bool,
     /// Who holds other ends.
     pub ends: bool,
 }
 
+/// What selects sockets and nothing else.
+const SOCKETS: Marks = Marks::ADDRESS.with(Marks::NETWORK).with(Marks::UNIX);
+
 impl Options {
+    /// True if nothing but sockets can be selected: by themselves, or with all else that is asked for.
+    pub(crate) fn sockets_only(&self) -> bool {
+        let wanted = self.wanted();
+        wanted.meets(SOCKETS) && (self.and || SOCKETS.has(wanted))
+    }
+
     /// What must be read.
     pub fn needs(&self) -> Needs {
         let wanted = self.wanted();
-        let internet = Marks::default().with(Marks::ADDRESS).with(Marks::NETWORK).with(Marks::UNIX);
-        // Sockets only: by themselves, or with all else that is asked for.
-        let sockets_only = wanted.meets(internet) && (self.and || internet.has(wanted));
+        let sockets_only = self.sockets_only();
         let list = self.descriptors.as_ref().filter(|_| self.and || wanted == Marks::DESCRIPTOR);
         let may = |sort: fn(FdKind) -> bool| list.is_none_or(|list| list.may_select(sort));
         let mappings =
@@ -85,7 +95,9 @@ impl Options {
             access: shows(b'a'),
             facts: shows(b'n') && !sockets_only,
             locks: shows(b'l'),
-            sockets: !terse || wanted.meets(internet) || wanted.has(Marks::NAME),
+            sockets: !terse || wanted.meets(SOCKETS) || wanted.has(Marks::NAME),
+            tables: !terse
+                && (wanted.is_empty() || !Marks::ADDRESS.with(Marks::NETWORK).has(wanted)),
             ends: self.endpoints != Endpoints::No,
         }
     }
@@ -138,8 +150,8 @@ impl<'a> Listing<'a> {
         let who = Who { process, group: *group, task };
         let first = self.listed == 0;
         let mut writer = ProcessWriter { who, first, begun: false, line: None };
-        for file in files(inventory, self.show) {
-            let (mut file, entry) = file;
+        let locked = Locked::of(inventory);
+        for (mut file, entry) in files(inventory, &locked, self.show) {
             if !self.selects(marks, process.id.pid, &mut file, entry) {
                 continue;
             }
@@ -160,7 +172,8 @@ impl<'a> Listing<'a> {
         let Some(marks) = self.selection.process(&inventory.process, inventory.group, None) else {
             return;
         };
-        for (mut file, entry) in files(inventory, self.show) {
+        let locked = Locked::of(inventory);
+        for (mut file, entry) in files(inventory, &locked, self.show) {
             if let Some(entry) = entry
                 && self.selection.file(marks, &mut file)
             {
@@ -287,12 +300,20 @@ impl<'a> Listing<'a> {
 type Row<'i> = (OpenFile, Option<&'i Entry>);
 
 /// The rows of an inventory in lsof's order, with what lsof says of places that cannot be read.
-fn files<'i>(inventory: &'i Inventory, show: Show<'i>) -> impl Iterator<Item = Row<'i>> {
+fn files<'i>(
+    inventory: &'i Inventory,
+    locked: &'i Locked,
+    show: Show<'i>,
+) -> impl Iterator<Item = Row<'i>> {
+    let sockets_only = show.options.sockets_only();
     let warn = show.options.warn;
     let rows = move |sort: fn(Association) -> bool| {
         let entries = inventory.entries.iter().filter(move |entry| sort(entry.handle.via));
         let told = entries.filter(move |entry| warn || !entry.handle.name.is_empty());
-        told.filter_map(move |entry| Some((open_file(inventory, entry, show)?, Some(entry))))
+        let told = told.filter(move |e| !sockets_only || e.handle.kind == HandleKind::Socket);
+        told.filter_map(move |entry| {
+            Some((open_file(inventory, entry, locked, show)?, Some(entry)))
+        })
     };
     let places = rows(|via| matches!(via, Association::Cwd | Association::Root | Association::Exe));
     // The program itself is mapped too, and not listed twice.

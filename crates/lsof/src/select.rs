@@ -44,7 +44,7 @@ impl Marks {
         self.0 & other.0 != 0
     }
 
-    pub(crate) fn with(self, other: Marks) -> Marks {
+    pub(crate) const fn with(self, other: Marks) -> Marks {
         Marks(self.0 | other.0)
     }
 
@@ -339,7 +339,8 @@ impl<'a> Selection<'a> {
             }
             _ => None,
         };
-        let Some(index) = found else { return };
+        let by_name = || named.unanswered(&file.name);
+        let Some(index) = found.or_else(by_name) else { return };
         let target = &named.list[index];
         if file.connection.is_none() && !target.is_system {
             file.name.clone_from(&target.name);

@@ -61,6 +61,9 @@ pub enum Listed {
     Raw([Vec<u8>; 3]),
 }
 
+/// The failure of a question that nobody answered in time.
+pub const NO_ANSWER: &str = "the file system does not answer";
+
 /// Answers from outside. Failures are the kernel's words: `No such file or directory`.
 pub trait World {
     /// The user of a login name.

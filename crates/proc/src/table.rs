@@ -116,6 +116,13 @@ impl OpenTable {
         Ok(numbers.into_iter().map(FdNumber).collect())
     }
 
+    /// How many descriptors are open, by the kernel's own count (since 6.2); 0 if there are none or it does not count.
+    pub fn count(&self) -> usize {
+        let stat = self.process.stat(&self.path, "count descriptors");
+        let counted = stat.ok().filter(|_| self.root.is_live()).map_or(0, |stat| stat.st_size);
+        usize::try_from(counted).unwrap_or(0)
+    }
+
     /// The link of one descriptor.
     pub fn link(&mut self, fd: FdNumber) -> Result<&[u8], Errno> {
         read_fd_link(self.links.as_fd(), fd, &mut self.buffer)

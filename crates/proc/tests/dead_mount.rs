@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use fdscope_model::{Association, HandleKind, Pid};
-use fdscope_proc::{Detail, ProcRoot};
+use fdscope_model::{Access, Association, HandleKind, Pid};
+use fdscope_proc::{Detail, InventorySource, ProcRoot, Wanted};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 /// The few requests of FUSE (include/uapi/linux/fuse.h) that come before a file is open.
@@ -93,6 +93,14 @@ fn the_walk_answers_where_stat_hangs() {
             sender.send((detail, snapshot.expect("snapshot"))).expect("awaited");
         }
     });
+    let (inventories, inventory) = channel();
+    std::thread::spawn(move || {
+        let root = ProcRoot::open().expect("/proc");
+        // What others hold is left out: tests of other programs come and go.
+        let wanted = Wanted { ends: false, ..Wanted::everything() };
+        let read = InventorySource::new(root, wanted).read(Pid(std::process::id()));
+        inventories.send(read.expect("inventory")).expect("awaited");
+    });
     let fd = file.as_raw_fd() as u32;
     for _ in 0..3 {
         let (detail, snapshot) = answers.recv_timeout(Duration::from_secs(60)).expect("answers");
@@ -103,6 +111,12 @@ fn the_walk_answers_where_stat_hangs() {
             assert_eq!((row.kind, row.inode.map(|id| id.inode)), (HandleKind::File, Some(2)));
         }
     }
+    let inventory = inventory.recv_timeout(Duration::from_secs(60)).expect("answers");
+    let is_it = |via| matches!(via, Association::Fd(number) if number.0 == fd);
+    let row = inventory.entries.iter().find(|row| is_it(row.handle.via)).expect("its row");
+    assert_eq!((row.handle.kind, row.access), (HandleKind::File, Some(Access::Read)));
+    // What the kernel remembers of the file; the server is not asked whether it is still so.
+    assert_eq!(row.status.map(|status| (status.inode.inode, status.size)), Some((2, 5)));
     assert!(!stuck.is_finished(), "nobody answers a plain stat");
     drop(device);
     assert!(!stuck.join().expect("released by the end of the server"));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use fdscope_fixtures::{Fixture, c, in_path};
-use fdscope_model::{Association, Pid};
-use fdscope_proc::{Detail, ProcRoot};
+use fdscope_model::{Access, Association, Entry, HandleKind, Pid};
+use fdscope_proc::{Detail, InventorySource, ProcRoot, Wanted};
 
 /// Number and name of each descriptor, by the walk.
 fn walked(pid: u32) -> BTreeMap<u32, String> {
@@ -58,5 +58,97 @@ fn lsof_shows_the_same_numbers_and_paths() {
     let is_file = |name: &&String| name.starts_with('/') && !name.ends_with("(deleted)");
     for (fd, name) in walked.iter().filter(|(_, name)| is_file(name)) {
         assert_eq!(Some(name), shown.get(fd), "fd {fd}");
+    }
+}
+
+/// lsof's fields of one row: `a`, `t`, `i`, `s` …, by letter.
+type Fields = BTreeMap<char, String>;
+
+/// The rows of `lsof -F`, by what stands in field `f`: a number, `cwd`, `rtd`, `txt`.
+fn lsof_fields(pid: u32) -> BTreeMap<String, Fields> {
+    let mut rows: BTreeMap<String, Fields> = BTreeMap::new();
+    let mut row = String::new();
+    for line in output("lsof", &["-nP", "-p", &pid.to_string(), "-F", "fatiskDrn"]).lines() {
+        let mut letters = line.chars();
+        match letters.next() {
+            Some('f') => row = letters.as_str().to_owned(),
+            Some(letter) if !row.is_empty() => {
+                let fields = rows.entry(row.clone()).or_default();
+                fields.entry(letter).or_insert_with(|| letters.as_str().to_owned());
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+/// The same fields by the inventory, of rows of which lsof tells the truth.
+fn fields_of(entry: &Entry) -> Option<(String, Fields)> {
+    let row = match entry.handle.via {
+        // lsof has room for four digits.
+        Association::Fd(fd) if fd.0 > 9999 => format!("*{:03}", fd.0 % 1000),
+        Association::Fd(fd) => fd.to_string(),
+        Association::Cwd => "cwd".to_owned(),
+        Association::Root => "rtd".to_owned(),
+        Association::Exe => "txt".to_owned(),
+        _ => return None,
+    };
+    let (word, is_file) = match entry.handle.kind {
+        HandleKind::File => ("REG", true),
+        HandleKind::Directory => ("DIR", true),
+        HandleKind::CharDevice => ("CHR", false),
+        HandleKind::Fifo | HandleKind::Pipe => ("FIFO", false),
+        _ => return None,
+    };
+    let mut fields = Fields::from([('t', word.to_owned())]);
+    let access = match entry.access {
+        Some(Access::Read) => "r",
+        Some(Access::Write) => "w",
+        Some(Access::Both) => "u",
+        _ => " ",
+    };
+    if entry.access.is_some() {
+        fields.insert('a', access.to_owned());
+    }
+    fields.insert('i', entry.handle.inode?.inode.to_string());
+    if let Some(status) = entry.status.filter(|_| is_file) {
+        fields.insert('s', status.size.to_string());
+        fields.insert('k', status.links.to_string());
+        let device = status.inode.device.0;
+        // lsof prints the device as stat(2) encodes it (makedev(3)).
+        let (major, minor) = (device >> 20, device & 0xf_ffff);
+        fields.insert('D', format!("{:#x}", rustix::fs::makedev(major, minor)));
+    }
+    Some((row, fields))
+}
+
+#[test]
+fn lsof_tells_the_same_fields() {
+    if !in_path("lsof") {
+        return;
+    }
+    for name in ["every_birth", "told"] {
+        let mut fixture = Fixture::start(&c(name), &[]);
+        if name == "every_birth" {
+            fixture.ask("go");
+        }
+        let shown = lsof_fields(fixture.pid());
+        let root = ProcRoot::open().expect("/proc");
+        let wanted = Wanted { access: true, status: true, places: true, ..Wanted::default() };
+        let read = InventorySource::new(root, wanted).read(Pid(fixture.pid())).expect("inventory");
+        let mut compared = 0;
+        for (row, fields) in read.entries.iter().filter_map(fields_of) {
+            let theirs = shown.get(&row).unwrap_or_else(|| panic!("{row}: {shown:#?}"));
+            for (letter, value) in &fields {
+                assert_eq!(
+                    theirs.get(letter),
+                    Some(value),
+                    "{name}: {letter} of {row}: {theirs:?}"
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared > 60, "{compared} fields");
+        fixture.finish();
     }
 }

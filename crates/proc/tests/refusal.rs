@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fdscope_fixtures::{Fixture, c};
-use fdscope_model::{Association, EventSource, HandleKind, Pid};
-use fdscope_proc::{Detail, PollSource, ProcRoot};
+use fdscope_model::{Association, Entry, EventSource, HandleKind, Pid};
+use fdscope_proc::{Detail, InventorySource, PollSource, ProcRoot, Wanted};
 
 #[test]
 fn descriptors_outlive_the_first_thread() {
@@ -20,6 +20,11 @@ fn descriptors_outlive_the_first_thread() {
     let names: Vec<_> = snapshot.handles.iter().map(|handle| handle.name.clone()).collect();
     assert!(names.contains(&"/dev/null".into()), "{names:?}");
     assert_eq!(root.count_descriptors(pid).expect("count"), names.len() as u64);
+    let wanted = Wanted { places: true, mappings: true, ..Wanted::default() };
+    let read = InventorySource::new(root.clone(), wanted).read(pid).expect("inventory");
+    let held = |via| read.entries.iter().any(|entry| entry.handle.via == via);
+    assert!(held(Association::Exe) && held(Association::Cwd), "{read:?}");
+    assert!(read.entries.iter().any(|entry| entry.handle.name == "/dev/null".into()));
     let sample = root.sample(pid).expect("sample");
     assert!(sample.groups.iter().any(|group| group.kind == HandleKind::Mapping));
     let mut source = PollSource::new(root, &[pid], false, Duration::from_secs(1)).expect("source");
@@ -72,6 +77,20 @@ fn seen_by_nobody() {
     let error = PollSource::new(root.clone(), &[pid], false, Duration::from_secs(1));
     assert!(error.expect_err("refused at once").is_not_permitted());
 
+    let mut source = InventorySource::new(root.clone(), Wanted::everything());
+    let inventory = source.read(pid).expect("who it is, is public");
+    assert_eq!(inventory.process.uid, 0);
+    let told: Vec<String> = inventory.faults.iter().map(ToString::to_string).collect();
+    for operation in ["list descriptors", "read maps"] {
+        let expected = format!("failed to {operation} in process {pid}: permission denied");
+        assert!(told.contains(&expected), "{told:?}");
+    }
+    let refused = |entry: &Entry| entry.handle.fault.is_some() && entry.handle.name.is_empty();
+    assert!(inventory.entries.len() >= 3 && inventory.entries.iter().all(refused));
+    let own = source.read(Pid(std::process::id())).expect("own process");
+    assert_eq!(own.faults, []);
+    assert!(own.entries.iter().all(|entry| entry.handle.fault.is_none()), "{:?}", own.entries);
+
     let process = root.process(pid).expect("who it is, is public");
     assert!(process.exe.is_empty() && !process.cmdline.is_empty());
     let sample = root.sample(pid).expect("what is public");
@@ -96,7 +115,42 @@ fn hostile_names_are_kept_byte_for_byte() {
         assert!(!handle.name.to_string().chars().any(char::is_control));
     }
     assert!(unprintable >= 4);
+    let read = InventorySource::new(root.clone(), Wanted::everything()).read(Pid(pid));
+    let inventory = read.expect("inventory");
+    for handle in &snapshot.handles {
+        let row = inventory.entries.iter().find(|row| row.handle.via == handle.via).expect("row");
+        assert_eq!((&row.handle.name, row.handle.kind), (&handle.name, handle.kind));
+    }
     let comm = std::fs::read(format!("/proc/{pid}/comm")).expect("comm");
     let process = root.process(Pid(pid)).expect("process");
     assert_eq!(Some(process.comm.bytes()), comm.strip_suffix(b"\n"));
+}
+
+#[test]
+fn zombies_and_kernel_threads_hold_nothing_and_are_no_faults() {
+    let root = ProcRoot::open().expect("/proc");
+    let mut child = Command::new("true").spawn().expect("spawn");
+    let id = rustix::process::Pid::from_child(&child);
+    let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+    rustix::process::waitid(rustix::process::WaitId::Pid(id), options).expect("waitid");
+    let mut source = InventorySource::new(root.clone(), Wanted::everything());
+    let zombie = source.read(Pid(child.id())).expect("not waited for");
+    assert!(zombie.entries.is_empty() && zombie.faults.is_empty(), "{zombie:?}");
+    assert_eq!(zombie.process.comm, "true".into());
+    child.wait().expect("wait");
+    assert!(source.read(Pid(child.id())).expect_err("waited for").is_gone());
+
+    let threads = root.pids().expect("pids").into_iter().filter(|pid| {
+        let status = root.pid_dir(*pid).and_then(|dir| dir.status());
+        status.is_ok_and(|status| status.kernel_thread == Some(true))
+    });
+    let Some(thread) = threads.take(1).next() else {
+        eprintln!("skipped: needs to see kernel threads");
+        return;
+    };
+    let inventory = source.read(thread).expect("a kernel thread");
+    let held = |via| inventory.entries.iter().any(|entry| entry.handle.via == via);
+    assert!(!held(Association::Exe), "{inventory:?}");
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(!is_root || held(Association::Cwd) && inventory.faults.is_empty(), "{inventory:?}");
 }

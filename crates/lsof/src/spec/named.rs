@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fdscope_model::DeviceId;
 
 use crate::message::Messages;
-use crate::world::{FileIdentity, World};
+use crate::world::{FileIdentity, NO_ANSWER, World};
 
 /// Type bits of `st_mode`, and two of the types (inode(7)).
 const TYPE: u32 = 0o170_000;
@@ -38,6 +38,7 @@ pub(crate) struct Named {
     pub list: Vec<Target>,
     files: HashMap<(DeviceId, u64), usize>,
     systems: HashMap<DeviceId, usize>,
+    unanswered: HashMap<Vec<u8>, usize>,
     /// True once a path could not be stat'ed: the run ends with 1.
     pub failed: bool,
 }
@@ -76,6 +77,17 @@ impl Named {
         self.files.insert((identity.device, identity.inode), index);
     }
 
+    /// A file that is known by its name only.
+    fn push_unanswered(&mut self, argument: &[u8], name: Vec<u8>) {
+        self.unanswered.insert(name.clone(), self.list.len());
+        self.list.push(Target { argument: argument.to_vec(), name, is_system: false });
+    }
+
+    /// A file by the name that stands for it because nobody told its inode.
+    pub(crate) fn unanswered(&self, name: &[u8]) -> Option<usize> {
+        self.unanswered.get(name).copied()
+    }
+
     /// Reads the arguments behind the options. False if not one of them can be looked for.
     pub(crate) fn read(
         &mut self,
@@ -87,7 +99,9 @@ impl Named {
     ) -> bool {
         let mut found = false;
         for argument in arguments {
-            let mut path = world.resolve(argument).unwrap_or_else(|_| argument.clone());
+            let resolved = world.resolve(argument);
+            let is_silent = resolved.as_ref().is_err_and(|why| why == NO_ANSWER);
+            let mut path = resolved.unwrap_or_else(|_| argument.clone());
             while path.len() > 1 && path.ends_with(b"/") {
                 path.pop();
             }
@@ -99,9 +113,19 @@ impl Named {
                 }
                 self.failed = true;
             } else {
-                match world.stat(&path) {
+                let asked = if is_silent { Err(NO_ANSWER.to_owned()) } else { world.stat(&path) };
+                match asked {
                     Ok(identity) => {
                         self.push_file(argument, path, identity);
+                        found = true;
+                    }
+                    Err(why) if why == NO_ANSWER => {
+                        messages.around(
+                            "WARNING: can't stat(",
+                            &path,
+                            &format!("): {why}; looking for its name"),
+                        );
+                        self.push_unanswered(argument, path);
                         found = true;
                     }
                     Err(why) => {
@@ -269,6 +293,17 @@ mod tests {
         assert!(fine && both.failed);
         let (_, _, said) = read(&["/village/well"], FileSystems::Must);
         assert_eq!(said, "lsof: not a file system: /village/well\n");
+    }
+
+    #[test]
+    fn a_file_that_nobody_tells_of_is_looked_for_by_its_name() {
+        let read = |n: &mut Named, m: &mut Messages| {
+            n.read(&arguments(&["/lake"]), FileSystems::May, false, &Village, m)
+        };
+        let (named, fine, said) = named(read);
+        assert!(fine && !named.failed);
+        assert_eq!(named.unanswered(b"/lake"), Some(0));
+        assert!(said.contains("does not answer"), "{said}");
     }
 
     #[test]

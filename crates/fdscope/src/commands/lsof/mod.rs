@@ -3,7 +3,8 @@
 //! What is read is what the options need; what is printed and how it ends is lsof's, by `fdscope-lsof`. Nothing blocks:
 //! files are asked for their status only where nobody has to be waited for, so `-b`, `-O` and `-S` have no work.
 
-mod sockets;
+mod patience;
+mod tables;
 mod world;
 
 use std::ffi::OsString;
@@ -19,7 +20,7 @@ use fdscope_proc::{ProcError, ProcRoot};
 
 use super::super::Done;
 use crate::ending::Ending;
-use sockets::Sockets;
+use tables::Tables;
 use world::Machine;
 
 /// What lsof calls itself.
@@ -105,19 +106,19 @@ impl Run<'_> {
         let needs = self.options.needs();
         let pids = self.pids()?;
         let mut source = InventorySource::new(ProcRoot::open()?, wanted(needs));
-        let mut sockets = Sockets::new(ProcRoot::open()?, needs);
+        let mut tables = Tables::new(needs);
         if self.options.endpoints() == Endpoints::Listed {
             for &pid in &pids {
-                if let Ok(mut inventory) = source.read(pid) {
-                    sockets.add(&mut inventory, self.machine);
+                if let Ok(inventory) = source.read(pid) {
                     self.listing.note_ends(&inventory);
                 }
             }
         }
         let mut failure = None;
         source.read_each(&pids, &mut |pid, read| {
-            let Ok(mut inventory) = read else { return };
-            sockets.add(&mut inventory, self.machine);
+            // One that is gone holds nothing.
+            let Ok(inventory) = read else { return };
+            tables.learn(&inventory, self.machine);
             self.add(pid, &inventory);
             if let Err(error) = self.write(CHUNK) {
                 failure.get_or_insert(error);

@@ -7,13 +7,15 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use fdscope_lsof::{FileIdentity, Listed, MountPoint, Protocol, World};
+use fdscope_lsof::{FileIdentity, Listed, MountPoint, NO_ANSWER, Protocol, World};
 use fdscope_model::{DeviceId, Pid};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::parse::{parse_mount, unescape_octal};
 use fdscope_sys::names;
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 use rustix::io::Errno;
+
+use super::patience::{asks_others, within_patience};
 
 /// From the words of a row to its inode and what lsof shows of it.
 type ParseRow = fn(&[&[u8]]) -> Option<(u64, Listed)>;
@@ -85,6 +87,17 @@ impl Machine {
                 listed.extend(parse(&words));
             });
         }
+    }
+
+    /// Asks a file system, with patience if any that is mounted may have to ask somebody else.
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        if !self.mounts().iter().any(|mount| asks_others(&mount.kind)) {
+            return question();
+        }
+        within_patience(question).unwrap_or_else(|| Err(NO_ANSWER.to_owned()))
     }
 
     fn services(&self) -> &Services {
@@ -175,22 +188,30 @@ impl World for Machine {
     }
 
     fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, String> {
-        let resolved = std::fs::canonicalize(OsStr::from_bytes(path));
-        resolved.map(|path| path.into_os_string().into_vec()).map_err(|error| io_words(&error))
+        let path = path.to_vec();
+        self.ask(move || {
+            let resolved = std::fs::canonicalize(OsStr::from_bytes(&path));
+            resolved.map(|path| path.into_os_string().into_vec()).map_err(|error| io_words(&error))
+        })
     }
 
     fn stat(&self, path: &[u8]) -> Result<FileIdentity, String> {
-        identity(path, AtFlags::empty())
+        let path = path.to_vec();
+        self.ask(move || identity(&path, AtFlags::empty()))
     }
 
     fn lstat(&self, path: &[u8]) -> Result<FileIdentity, String> {
-        identity(path, AtFlags::SYMLINK_NOFOLLOW)
+        let path = path.to_vec();
+        self.ask(move || identity(&path, AtFlags::SYMLINK_NOFOLLOW))
     }
 
     fn list(&self, path: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-        let entries =
-            std::fs::read_dir(OsStr::from_bytes(path)).map_err(|error| io_words(&error))?;
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().into_vec())).collect())
+        let path = path.to_vec();
+        self.ask(move || {
+            let entries = std::fs::read_dir(OsStr::from_bytes(&path));
+            let entries = entries.map_err(|error| io_words(&error))?;
+            Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().into_vec())).collect())
+        })
     }
 
     fn mounts(&self) -> Vec<MountPoint> {
