@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = parse::parse_loadavg_tasks(bytes);
     let _ = parse::parse_link(bytes).inode();
     let _ = parse::parse_fdinfo(bytes).cloexec();
+    let _ = parse::parse_lock(bytes);
     let _ = parse::parse_timers(bytes);
     let _ = parse::parse_cgroup(bytes);
     let _ = parse::script_of(bytes, &parse::parse_cmdline(bytes));

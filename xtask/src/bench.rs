@@ -5,6 +5,7 @@
 //! takes fewer rounds.
 
 mod footprint;
+mod open_files;
 mod server;
 mod storm;
 mod tool;
@@ -52,6 +53,7 @@ const PARTS: &[Part] = &[
     ("cpu", footprint::processor_share),
     ("memory", footprint::bytes_per_handle),
     ("verdict", footprint::seconds_to_verdict),
+    ("open-files", open_files::rows),
 ];
 
 /// Runs the chore.

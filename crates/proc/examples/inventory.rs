@@ -1,4 +1,4 @@
-//! Reads inventories and says how many rows they have: for measuring the walk alone.
+//! Reads inventories, says how many rows they have and what could not be read: for measuring the walk alone.
 //!
 //! `cargo run --release --example inventory -- links|table|everything PID…`
 
@@ -23,8 +23,12 @@ fn main() -> ExitCode {
         Ok(inventory) => {
             rows += inventory.entries.len();
             faults += inventory.faults.len();
+            inventory.faults.iter().for_each(|fault| eprintln!("{fault}"));
         }
-        Err(_) => faults += 1,
+        Err(error) => {
+            faults += 1;
+            eprintln!("{error}");
+        }
     });
     println!("{rows} rows, {faults} faults");
     ExitCode::SUCCESS
