@@ -40,6 +40,8 @@ pub struct Stat {
     pub parent: Pid,
     /// Field 9: the kernel's flags of the task, `PF_*` (include/linux/sched.h).
     pub flags: u32,
+    /// Field 5: the process group.
+    pub group: Pid,
     /// Field 20: threads of the process.
     pub threads: u64,
     /// Field 22: start time in clock ticks since boot.
@@ -71,6 +73,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
         state,
         parent: Pid(decimal32(field(4)).ok_or(missing("parent"))?),
         flags: decimal32(field(9)).unwrap_or(0),
+        group: Pid(decimal32(field(5)).unwrap_or(0)),
         threads: decimal(field(20)).ok_or(missing("thread count"))?,
         start_ticks: decimal(field(22)).ok_or(missing("start time"))?,
         virtual_bytes: decimal(field(23)).unwrap_or(0),
@@ -82,7 +85,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
 mod tests {
     use super::*;
 
-    const TAIL: &str = " S 7 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 4242 1000 3 4 5 6 140000 9";
+    const TAIL: &str = " S 7 8 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 4242 1000 3 4 5 6 140000 9";
 
     fn check(comm: &str) {
         let stat = parse_stat(format!("12 ({comm}){TAIL}\n").as_bytes()).expect("parses");
@@ -91,6 +94,7 @@ mod tests {
         assert_eq!((stat.start_ticks, stat.virtual_bytes), (4242, 1000));
         assert_eq!((stat.state, stat.start_stack), (State(b'S'), 140_000));
         assert!(stat.flags == 4_194_560 && !stat.is_kernel_thread());
+        assert_eq!(stat.group, Pid(8));
     }
 
     #[test]
