@@ -4,6 +4,7 @@
 //! Parsers of /proc live in `fdscope-proc`, the fold that turns events into verdicts in `fdscope-analyze`.
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod event;
 pub mod fault;
 pub mod handle;

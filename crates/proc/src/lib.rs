@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod card;
 mod cgroup;
 pub mod descriptors;
 pub mod error;

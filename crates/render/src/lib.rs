@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use fdscope_model::verdict::Report;
 
+pub mod card;
 pub mod charset;
 pub mod folded;
 pub mod graph;

@@ -20,7 +20,7 @@ mod status;
 mod system;
 mod timers;
 
-pub use cgroup::{CgroupEntry, parse_cgroup};
+pub use cgroup::{CgroupEntry, container_of, parse_cgroup, unit_of};
 pub(crate) use cmdline::file_name;
 pub use cmdline::{parse_cmdline, script_of};
 pub use fdinfo::{FdInfo, FdInfoLine, parse_fdinfo, parse_fdinfo_line};
@@ -97,6 +97,7 @@ mod tests {
         let _ = parse_status(bytes);
         let _ = parse_limits(bytes);
         let _ = parse_fdinfo(bytes);
+        let _ = (container_of(bytes), unit_of(bytes));
         let _ = parse_cgroup(bytes);
         let _ = parse_link(bytes);
         let _ = parse_lock(bytes);
