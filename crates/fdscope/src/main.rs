@@ -27,6 +27,7 @@ fn main() {
     let done = match arguments.command {
         None => commands::ps::glance(&arguments.glance),
         Some(Command::Leak(leak)) => commands::leak::run(leak),
+        Some(Command::Proc(proc)) => commands::proc::run(&proc),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),

@@ -16,6 +16,7 @@ pub mod limit;
 pub mod name;
 pub mod port;
 pub mod process;
+pub mod section;
 pub mod sight;
 pub mod socket;
 pub mod stack;

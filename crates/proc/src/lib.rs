@@ -21,6 +21,7 @@ pub mod process;
 pub mod radar;
 pub mod root;
 pub mod sample;
+pub mod section;
 pub mod sockets;
 pub mod squeeze;
 mod status;

@@ -5,6 +5,7 @@ use fdscope_model::{HandleKind, Limit, LimitName, Name};
 
 use crate::charset::Charset;
 use crate::page::{Form, Page};
+use crate::phrase::phrase;
 use crate::piece::{Text, shorten};
 use crate::style::Style;
 use crate::table::{Cell, Column, Keep, Table};
@@ -46,10 +47,7 @@ pub fn page(card: &Card, beside: &Beside, form: Form) -> String {
     groups(&mut page, card);
     others(&mut page, card);
     limits(&mut page, &card.limits);
-    for fault in &card.faults {
-        let text = form.charset.sentence(&fault.to_string());
-        page.paragraph(&Text::default().and(Style::Suspect, format!("  - {text}")), 4);
-    }
+    faults(&mut page, card);
     if !beside.signs.is_empty() {
         heading(&mut page, "What looks wrong");
         for sign in &beside.signs {
@@ -62,6 +60,29 @@ pub fn page(card: &Card, beside: &Beside, form: Form) -> String {
         page.paragraph(&text.and(Style::Plain, format!("  {why}")), 6);
     }
     page.finish()
+}
+
+/// What could not be read, a line for each operation and cause.
+fn faults(page: &mut Page, card: &Card) {
+    let charset = page.form.charset;
+    let mut counted: Vec<(String, u64)> = Vec::new();
+    for fault in &card.faults {
+        let text = format!("failed to {}: {}", fault.operation, fault.cause);
+        match counted.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((text, 1)),
+        }
+    }
+    if counted.is_empty() {
+        return;
+    }
+    heading(page, "Not seen");
+    for (text, count) in counted {
+        let times =
+            if count > 1 { format!(" ({} times)", units::count(count)) } else { String::new() };
+        let text = charset.sentence(&format!("  - {text}{times}"));
+        page.paragraph(&Text::default().and(Style::Suspect, text), 4);
+    }
 }
 
 fn heading(page: &mut Page, title: &str) {
@@ -95,7 +116,9 @@ fn identity(page: &mut Page, card: &Card, beside: &Beside) {
             format!("{started}, {} ago", units::duration_s((age_ns / 1_000_000_000) as f64)),
         );
     }
-    line(page, "parent", format!("{} ({})", process.parent, charset.name(&card.parent_comm)));
+    if process.parent.0 > 0 {
+        line(page, "parent", format!("{} ({})", process.parent, charset.name(&card.parent_comm)));
+    }
     if !process.exe.is_empty() {
         line(page, "program", charset.name(&process.exe));
     }
@@ -197,13 +220,16 @@ fn row(group: &CardGroup, charset: Charset) -> Vec<Cell> {
 
 /// What is held without descriptors, a line for each kind.
 fn others(page: &mut Page, card: &Card) {
-    let kinds = HandleKind::all().filter(|kind| !kind.is_descriptor());
+    // Threads stand above, with the descriptors.
+    let kinds =
+        HandleKind::all().filter(|kind| !kind.is_descriptor() && *kind != HandleKind::Thread);
     let mut parts = Vec::new();
     for kind in kinds {
         let of_kind = card.others.iter().filter(|group| group.kind == kind);
         let count: u64 = of_kind.map(|group| group.count).sum();
         if count > 0 {
-            parts.push(format!("{} {}", units::count(count), kind.plural()));
+            let phrase = phrase(kind);
+            parts.push(units::count_of(count, phrase.one, phrase.many));
         }
     }
     if !parts.is_empty() {

@@ -21,6 +21,7 @@ pub mod page;
 mod phrase;
 pub mod piece;
 pub mod radar;
+pub mod section;
 mod site;
 pub mod style;
 pub mod table;

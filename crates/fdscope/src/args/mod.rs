@@ -1,6 +1,7 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
+mod proc;
 mod ps;
 mod values;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
+pub use proc::Proc;
 pub use ps::{Glance, Ps};
 pub use values::Color;
 
@@ -39,6 +41,8 @@ pub enum Command {
     Leak(Leak),
     /// Every process by how near it is to a limit: descriptors, threads, growth, time left
     Ps(Ps),
+    /// What /proc says of a process, with names and units
+    Proc(Proc),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

@@ -6,4 +6,5 @@ pub mod demo_target;
 pub mod doctor;
 pub mod leak;
 pub mod manual;
+pub mod proc;
 pub mod ps;

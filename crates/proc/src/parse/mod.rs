@@ -6,6 +6,7 @@ use thiserror::Error;
 mod cgroup;
 mod cmdline;
 mod fdinfo;
+pub mod fields;
 mod limits;
 mod link;
 mod locks;
@@ -98,6 +99,11 @@ mod tests {
         let _ = parse_limits(bytes);
         let _ = parse_fdinfo(bytes);
         let _ = (container_of(bytes), unit_of(bytes));
+        fields::parse_fields(fields::behind_comm(bytes), fields::STAT, |_, value| {
+            assert!(!value.is_empty())
+        });
+        fields::parse_pairs(bytes, |key, _| assert!(!key.contains(&b':')));
+        fields::parse_all_limits(bytes, |_, values| assert!(!values[0].is_empty()));
         let _ = parse_cgroup(bytes);
         let _ = parse_link(bytes);
         let _ = parse_lock(bytes);

@@ -12,6 +12,7 @@ use crate::charset::Charset;
 
 pub mod card;
 pub mod radar;
+pub mod section;
 mod verdict;
 
 use verdict::{FrameForm, VerdictForm};
