@@ -34,6 +34,7 @@ mod prose;
 mod reconcile;
 mod rules;
 mod shape;
+pub mod signs;
 mod site;
 mod summary;
 mod survival;

@@ -35,6 +35,7 @@ fn main() {
     let done = match arguments.command {
         None => commands::ps::glance(&arguments.glance),
         Some(Command::Leak(leak)) => commands::leak::run(leak),
+        Some(Command::Proc(proc)) => commands::proc::run(&proc),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Ls(ls)) => commands::ls::run(&ls),
         Some(Command::Threads(threads)) => commands::threads::run(&threads),

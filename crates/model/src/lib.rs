@@ -4,6 +4,7 @@
 //! Parsers of /proc live in `fdscope-proc`, the fold that turns events into verdicts in `fdscope-analyze`.
 #![forbid(unsafe_code)]
 
+pub mod card;
 pub mod event;
 pub mod fault;
 pub mod handle;
@@ -16,6 +17,7 @@ pub mod memo;
 pub mod name;
 pub mod port;
 pub mod process;
+pub mod section;
 pub mod sight;
 pub mod socket;
 pub mod stack;

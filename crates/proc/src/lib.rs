@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod card;
 mod cgroup;
 pub mod descriptors;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod process;
 pub mod radar;
 pub mod root;
 pub mod sample;
+pub mod section;
 pub mod sockets;
 pub mod squeeze;
 mod status;

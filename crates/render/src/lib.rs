@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use fdscope_model::verdict::Report;
 
+pub mod card;
 pub mod charset;
 pub mod column;
 pub mod filter;
@@ -26,6 +27,7 @@ mod phrase;
 pub mod piece;
 pub mod radar;
 pub mod sheet;
+pub mod section;
 mod site;
 pub mod sockets;
 pub mod style;

@@ -2,6 +2,7 @@
 
 mod leak;
 mod ls;
+mod proc;
 mod ps;
 mod threads;
 mod sockets;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use ls::Ls;
+pub use proc::Proc;
 pub use ps::{Glance, Ps};
 pub use threads::Threads;
 pub use sockets::Sockets;
@@ -52,6 +54,8 @@ pub enum Command {
     Threads(Threads),
     /// Show every socket of every network namespace, with who holds it, or why nobody does
     Sockets(Sockets),
+    /// What /proc says of a process, with names and units
+    Proc(Proc),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod card;
 pub mod demo;
 pub mod demo_target;
 pub mod doctor;
@@ -7,6 +8,7 @@ pub mod leak;
 pub mod ls;
 pub mod lsof;
 pub mod manual;
+pub mod proc;
 pub mod ps;
 pub mod threads;
 pub mod sockets;

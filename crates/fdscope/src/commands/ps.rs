@@ -15,6 +15,7 @@ use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 
 use crate::Done;
 use crate::args::{Glance, Ps};
+use crate::commands::card;
 use crate::ending::{Ending, Failure};
 use crate::machine;
 use crate::screen::{Awaited, Screen};
@@ -36,9 +37,12 @@ const LEAST_ROWS: usize = 5;
 /// `fdscope` without a command: all processes, live on a terminal.
 pub fn glance(glance: &Glance) -> Done {
     let Glance { json, color, .. } = *glance;
-    let live = !json && glance.target.is_none() && terminal::can_redraw();
+    if let Some(target) = &glance.target {
+        return card::run(target, json, color);
+    }
+    let live = !json && terminal::can_redraw();
     run(&Ps {
-        pattern: glance.target.clone(),
+        pattern: None,
         sort: Order::Danger,
         top: None,
         watch: live.then_some(EVERY),

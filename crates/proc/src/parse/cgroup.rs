@@ -40,9 +40,42 @@ pub fn parse_cgroup(bytes: &[u8]) -> Vec<CgroupEntry<'_>> {
         .collect()
 }
 
+/// The systemd unit of a cgroup's path: its last part that names one.
+pub fn unit_of(path: &[u8]) -> Option<&[u8]> {
+    let is_unit = |part: &&[u8]| part.ends_with(b".service") || part.ends_with(b".scope");
+    path.rsplit(|&b| b == b'/').find(is_unit)
+}
+
+/// The id of the container in a cgroup's path, as docker, podman, containerd and CRI-O write it: 64 hexadecimal digits,
+/// with the runtime's name before and `.scope` behind.
+pub fn container_of(path: &[u8]) -> Option<&[u8]> {
+    path.rsplit(|&b| b == b'/').find_map(|part| {
+        let part = part.strip_suffix(b".scope").unwrap_or(part);
+        let id = part.rsplit(|&b| b == b'-' || b == b':').next()?;
+        (id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)).then_some(id)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_and_containers_are_told_by_the_path() {
+        let id = "0123456789abcdef".repeat(4);
+        let check = |path: &str, unit: Option<&str>, container: Option<&str>| {
+            assert_eq!(unit_of(path.as_bytes()), unit.map(str::as_bytes), "{path}");
+            assert_eq!(container_of(path.as_bytes()), container.map(str::as_bytes), "{path}");
+        };
+        check("/system.slice/nginx.service", Some("nginx.service"), None);
+        check("/user.slice/user-1.slice/session-3.scope", Some("session-3.scope"), None);
+        let scope = format!("docker-{id}.scope");
+        check(&format!("/system.slice/{scope}"), Some(&scope), Some(&id));
+        check(&format!("/docker/{id}"), None, Some(&id));
+        check(&format!("/kubepods/burstable/pod1/{id}/init"), None, Some(&id));
+        check(&format!("/a/cri-containerd:x:{id}"), None, Some(&id));
+        check("/", None, None);
+    }
 
     #[test]
     fn hybrid_hierarchies_are_told() {

@@ -6,6 +6,7 @@ use thiserror::Error;
 mod cgroup;
 mod cmdline;
 mod fdinfo;
+pub mod fields;
 mod limits;
 mod link;
 mod locks;
@@ -22,7 +23,7 @@ mod system;
 mod task;
 mod timers;
 
-pub use cgroup::{CgroupEntry, parse_cgroup};
+pub use cgroup::{CgroupEntry, container_of, parse_cgroup, unit_of};
 pub(crate) use cmdline::file_name;
 pub use cmdline::{parse_cmdline, script_of};
 pub use fdinfo::{FdInfo, FdInfoLine, parse_fdinfo, parse_fdinfo_line};
@@ -107,6 +108,12 @@ mod tests {
         let _ = parse_status(bytes);
         let _ = parse_limits(bytes);
         let _ = parse_fdinfo(bytes);
+        let _ = (container_of(bytes), unit_of(bytes));
+        fields::parse_fields(fields::behind_comm(bytes), fields::STAT, |_, value| {
+            assert!(!value.is_empty())
+        });
+        fields::parse_pairs(bytes, |key, _| assert!(!key.contains(&b':')));
+        fields::parse_all_limits(bytes, |_, values| assert!(!values[0].is_empty()));
         let _ = parse_cgroup(bytes);
         let _ = parse_link(bytes);
         let _ = parse_lock(bytes);

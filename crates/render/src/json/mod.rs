@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::charset::Charset;
 
+pub mod card;
 pub mod radar;
 pub mod threads;
+pub mod section;
 mod verdict;
 
 use verdict::{FrameForm, VerdictForm};

@@ -1,0 +1,123 @@
+//! `fdscope PID|NAME`: one process on one screen.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Result;
+use clap::CommandFactory;
+use fdscope_analyze::signs::signs;
+use fdscope_model::card::Card;
+use fdscope_model::{Pid, Process};
+use fdscope_proc::ProcRoot;
+use fdscope_render::card::{self as text, Beside};
+use fdscope_render::json::card as json;
+use fdscope_sys::clock::wall_now_ns;
+
+use crate::Done;
+use crate::args::{Arguments, Color};
+use crate::ending::{Ending, Failure};
+use crate::{machine, target, terminal};
+
+/// Runs the command: a card for each process that the target names.
+pub fn run(target: &str, is_json: bool, color: Color) -> Done {
+    let root = ProcRoot::open()?;
+    let processes = find(&root, target)?;
+    let users = root.users();
+    let mut gap = "";
+    for process in &processes {
+        let pid = process.id.pid;
+        let card = read(&root, pid)?;
+        let mut beside = Beside {
+            user: users.get(&card.process.uid).cloned(),
+            now_ns: wall_now_ns(),
+            signs: signs(&card),
+            next: None,
+        };
+        let text = if is_json {
+            json::card(&card, &beside, &machine::describe())
+        } else {
+            beside.next = std::io::stdout().is_terminal().then(|| next(&beside, pid));
+            let page = text::page(&card, &beside, terminal::form(color));
+            let page = format!("{gap}{page}");
+            gap = "\n";
+            page
+        };
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    Ok(Ending::Done)
+}
+
+/// The processes of that name, or why there is none: the word may have been meant as a command.
+fn find(root: &ProcRoot, typed: &str) -> Result<Vec<Process>> {
+    target::resolve(root, &[typed.to_owned()]).map_err(|error| {
+        let nearest = nearest_command(typed);
+        match (error.downcast::<Failure>(), nearest) {
+            (Ok(failure), Some(word)) if failure.ending == Ending::TargetGone => failure
+                .cure(format!("if a command was meant: the nearest is `fdscope {word}`"))
+                .into(),
+            (Ok(failure), _) => failure.into(),
+            (Err(error), _) => error,
+        }
+    })
+}
+
+fn read(root: &ProcRoot, pid: Pid) -> Result<Card> {
+    root.card(pid).map_err(|error| {
+        if error.is_gone() {
+            Failure::new(Ending::TargetGone, error.to_string()).into()
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// The command that is spelt most like a word, if one is but two letters away.
+fn nearest_command(word: &str) -> Option<String> {
+    let commands = Arguments::command();
+    let names = commands.get_subcommands().filter(|command| !command.is_hide_set());
+    names
+        .map(|command| (distance(word, command.get_name()), command.get_name().to_owned()))
+        .min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, name)| name)
+}
+
+/// Letters to change, add or leave out (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn next(beside: &Beside, pid: Pid) -> (String, String) {
+    if beside.signs.is_empty() {
+        (
+            format!("fdscope proc {pid}"),
+            "all that /proc says of it, with names and units".to_owned(),
+        )
+    } else {
+        (format!("fdscope leak {pid}"), "watches it and names the code that leaks".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_misspelt_is_told() {
+        let check = |word: &str, expected: Option<&str>| {
+            assert_eq!(nearest_command(word).as_deref(), expected, "{word}");
+        };
+        check("lek", Some("leak"));
+        check("docter", Some("doctor"));
+        check("nginx", None);
+    }
+}
