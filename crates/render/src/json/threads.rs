@@ -7,8 +7,8 @@ use fdscope_model::thread::{
 use serde::Serialize;
 
 use super::verdict::FrameForm;
-use crate::charset::Charset;
 use super::{BlindForm, FaultForm, arguments, known, name, sentence};
+use crate::charset::Charset;
 
 /// The name and version of this form.
 pub const SCHEMA: &str = "fdscope/threads/1";
