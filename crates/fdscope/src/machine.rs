@@ -1,8 +1,19 @@
-//! The machine, in a few words.
+//! The machine and the run, in a few words.
 
 /// `uname`: system, release, machine.
 pub fn describe() -> String {
     let uname = rustix::system::uname();
     let words = [uname.sysname(), uname.release(), uname.machine()];
     words.map(|word| word.to_string_lossy().into_owned()).join(" ")
+}
+
+/// What was typed, to be typed again: words with blanks in quotes.
+pub fn typed_command() -> String {
+    let quoted = |word: String| {
+        let plain = !word.is_empty()
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
+        if plain { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let arguments = std::env::args().skip(1).map(quoted);
+    std::iter::once("fdscope".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

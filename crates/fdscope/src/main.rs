@@ -11,6 +11,7 @@ mod live;
 mod machine;
 mod target;
 mod terminal;
+mod users;
 
 use clap::Parser;
 
@@ -26,6 +27,7 @@ fn main() {
     let done = match arguments.command {
         Command::Leak(leak) => commands::leak::run(leak),
         Command::Threads(threads) => commands::threads::run(&threads),
+        Command::Ls(ls) => commands::ls::run(&ls),
         Command::Demo(demo) => commands::demo::run(&demo),
         Command::DemoTarget(target) => commands::demo_target::run(&target),
         Command::Doctor => commands::doctor::run(),

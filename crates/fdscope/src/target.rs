@@ -14,20 +14,42 @@ const MOST: usize = 256;
 /// # Errors
 /// With the exit code for it, if a target names none or too many.
 pub fn resolve(proc: &ProcRoot, targets: &[String]) -> Result<Vec<Process>> {
+    let found = look_up(proc, targets, &mut |target, several| match several.len() {
+        many if many > MOST => Err(too_many(target, many)),
+        _ => {
+            say_several(target, several);
+            Ok(())
+        }
+    })?;
+    refuse_kernel_threads(&found)?;
+    Ok(found)
+}
+
+/// As [`resolve`], for those who only look: any number of processes, kernel threads too, and nothing said.
+///
+/// # Errors
+/// With the exit code for it, if a target names none.
+pub fn find(proc: &ProcRoot, targets: &[String]) -> Result<Vec<Process>> {
+    look_up(proc, targets, &mut |_, _| Ok(()))
+}
+
+fn look_up(
+    proc: &ProcRoot,
+    targets: &[String],
+    several: &mut dyn FnMut(&str, &[Process]) -> Result<(), Failure>,
+) -> Result<Vec<Process>> {
     let mut found: Vec<Process> = Vec::new();
     for target in targets {
         let matches = proc.find(target).map_err(|error| unreadable(target, &error))?;
         match matches.as_slice() {
             [] => return Err(nobody(target).into()),
             [_] => {}
-            several if several.len() > MOST => return Err(too_many(target, several.len()).into()),
-            several => say_several(target, several),
+            all => several(target, all)?,
         }
         found.extend(matches);
     }
     found.sort_by_key(|process| process.id);
     found.dedup_by_key(|process| process.id);
-    refuse_kernel_threads(&found)?;
     Ok(found)
 }
 

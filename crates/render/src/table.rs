@@ -97,7 +97,7 @@ pub struct LaidOut {
 }
 
 /// Spaces between columns.
-const GAP: usize = 2;
+pub(crate) const GAP: usize = 2;
 
 impl Table {
     /// Takes out the column with this heading, because it would say the same in every row.
@@ -112,10 +112,11 @@ impl Table {
 
     /// Lines of at most `columns` columns, if leaving out and shortening allow it.
     pub fn lay_out(&self, columns: usize, charset: Charset) -> LaidOut {
-        let natural: Vec<usize> = (0..self.columns.len()).map(|i| self.natural_width(i)).collect();
-        let shown = self.shown(&natural, columns);
-        let widths = self.widths(&natural, &shown, columns);
-        let dropped = self.columns.iter().zip(&shown).filter(|(_, shown)| !**shown);
+        let all = 0..self.columns.len();
+        let natural: Vec<usize> = all.clone().map(|index| self.natural_width(index)).collect();
+        let least: Vec<usize> = all.map(|index| self.least(index, natural[index])).collect();
+        let widths = fit(&self.columns, &natural, &least, columns);
+        let dropped = self.columns.iter().zip(&widths).filter(|(_, width)| width.is_none());
         let header = self.columns.iter().map(|column| Cell::styled(Style::Label, column.header));
         let mut lines = vec![self.line(&header.collect::<Vec<_>>(), &widths, charset)];
         lines.extend(self.rows.iter().map(|row| self.line(row, &widths, charset)));
@@ -139,39 +140,6 @@ impl Table {
         natural.min(least)
     }
 
-    /// Which columns stay: the first to go are dropped until the least widths of the rest fit.
-    fn shown(&self, natural: &[usize], columns: usize) -> Vec<bool> {
-        let mut shown = vec![true; self.columns.len()];
-        while self.least_width(natural, &shown) > columns {
-            let rank = |index: &usize| match self.columns[*index].keep {
-                Keep::Drop(rank) if shown[*index] => Some(rank),
-                _ => None,
-            };
-            match (0..shown.len()).filter(|index| rank(index).is_some()).max_by_key(rank) {
-                Some(index) => shown[index] = false,
-                None => break,
-            }
-        }
-        shown
-    }
-
-    fn least_width(&self, natural: &[usize], shown: &[bool]) -> usize {
-        let parts = natural.iter().enumerate().filter(|(index, _)| shown[*index]);
-        let least = parts.map(|(index, natural)| self.least(index, *natural) + GAP);
-        least.sum::<usize>().saturating_sub(GAP)
-    }
-
-    /// The width of each column; `None` for those left out.
-    fn widths(&self, natural: &[usize], shown: &[bool], columns: usize) -> Vec<Option<usize>> {
-        let all: usize = natural.iter().zip(shown).filter(|(_, s)| **s).map(|(w, _)| w + GAP).sum();
-        let excess = all.saturating_sub(GAP).saturating_sub(columns);
-        let narrowed = |(index, &natural): (usize, &usize)| {
-            let least = self.least(index, natural);
-            shown[index].then_some(natural.saturating_sub(excess).max(least))
-        };
-        natural.iter().enumerate().map(narrowed).collect()
-    }
-
     fn line(&self, row: &[Cell], widths: &[Option<usize>], charset: Charset) -> Text {
         let mut line = Text::default();
         let mut filled = 0;
@@ -188,6 +156,36 @@ impl Table {
         }
         line
     }
+}
+
+/// The width of each column so that a line takes at most `columns`; `None` for those left out.
+///
+/// The first to go are dropped until the least widths of the rest fit; what is still too much is taken from those that
+/// may be narrower than `natural`.
+pub(crate) fn fit(
+    table: &[Column],
+    natural: &[usize],
+    least: &[usize],
+    columns: usize,
+) -> Vec<Option<usize>> {
+    let mut shown = vec![true; table.len()];
+    let sum = |widths: &[usize], shown: &[bool]| {
+        let parts = widths.iter().zip(shown).filter(|(_, shown)| **shown);
+        parts.map(|(width, _)| width + GAP).sum::<usize>().saturating_sub(GAP)
+    };
+    while sum(least, &shown) > columns {
+        let rank = |index: &usize| match table[*index].keep {
+            Keep::Drop(rank) if shown[*index] => Some(rank),
+            _ => None,
+        };
+        match (0..shown.len()).filter(|index| rank(index).is_some()).max_by_key(rank) {
+            Some(index) => shown[index] = false,
+            None => break,
+        }
+    }
+    let excess = sum(natural, &shown).saturating_sub(columns);
+    let narrowed = |index: usize| natural[index].saturating_sub(excess).max(least[index]);
+    (0..table.len()).map(|index| shown[index].then(|| narrowed(index))).collect()
 }
 
 #[cfg(test)]

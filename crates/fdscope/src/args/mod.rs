@@ -2,6 +2,7 @@
 
 mod leak;
 mod threads;
+mod ls;
 mod values;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use threads::Threads;
+pub use ls::Ls;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
@@ -33,6 +35,8 @@ pub enum Command {
     Leak(Leak),
     /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
     Threads(Threads),
+    /// Show open handles, one a line: of processes, of files, of ports; filter, count, group
+    Ls(Box<Ls>),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

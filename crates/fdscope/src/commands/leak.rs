@@ -24,6 +24,7 @@ use crate::live::launch::Launched;
 use crate::live::report::report;
 use crate::live::source::{Live, Opened, Wanted, open};
 use crate::live::watch::{Until, Watch};
+use crate::machine;
 use crate::target;
 use crate::terminal;
 
@@ -160,7 +161,7 @@ impl Run {
     }
 
     fn finish(mut self, leak: &Leak) -> Done {
-        let command = typed_command();
+        let command = machine::typed_command();
         let report = report(&mut self.watch, command, &self.fallbacks, &leak.kinds);
         let status = self.wait_for_command(leak);
         print(&report, leak)?;
@@ -246,17 +247,6 @@ fn launched_process(proc: &ProcRoot, pid: Pid, command: &[String]) -> Process {
         cmdline: Name::from(command.join("\0").into_bytes()),
         ..read
     }
-}
-
-/// What was typed, to be typed again: words with blanks in quotes.
-pub fn typed_command() -> String {
-    let quoted = |word: String| {
-        let plain = !word.is_empty()
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
-        if plain { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    let arguments = std::env::args().skip(1).map(quoted);
-    std::iter::once("fdscope".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 fn is_compat(pid: Pid) -> bool {

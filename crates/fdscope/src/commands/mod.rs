@@ -4,5 +4,6 @@ pub mod demo;
 pub mod demo_target;
 pub mod doctor;
 pub mod leak;
+pub mod ls;
 pub mod manual;
 pub mod threads;

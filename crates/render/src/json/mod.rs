@@ -104,7 +104,7 @@ impl BlindForm {
 }
 
 #[derive(Serialize)]
-struct FaultForm {
+pub(crate) struct FaultForm {
     pid: Option<u32>,
     fd: Option<u32>,
     operation: &'static str,
@@ -112,7 +112,7 @@ struct FaultForm {
 }
 
 impl FaultForm {
-    fn of(fault: &Fault) -> Self {
+    pub(crate) fn of(fault: &Fault) -> Self {
         FaultForm {
             pid: fault.pid.map(|pid| pid.0),
             fd: fault.fd.map(|fd| fd.0),
@@ -237,12 +237,12 @@ fn known(text: &fdscope_model::Name) -> Option<String> {
     (!text.is_empty()).then(|| name(text))
 }
 
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     Charset::Utf8.sentence(text)
 }
 
 /// The arguments of a NUL-separated command line. The last NUL ends an argument and starts none.
-fn arguments(cmdline: &[u8]) -> Vec<String> {
+pub(crate) fn arguments(cmdline: &[u8]) -> Vec<String> {
     let Some(body) = cmdline.strip_suffix(b"\0").or((!cmdline.is_empty()).then_some(cmdline))
     else {
         return Vec::new();
