@@ -78,7 +78,7 @@ static __always_inline int on_exit(void *ctx, struct task_struct *task, struct p
 			made->type = RECORD_RESCAN;
 	}
 	set_registers(made, regs, direct);
-	emit(ctx, scope, made, want);
+	emit(ctx, scope, made, want, direct);
 	if (messages)
 		receive_all(made, call.args[1], messages);
 	return 0;
@@ -162,7 +162,7 @@ int process_fork(__u64 *args)
 
 		set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
 	}
-	emit(args, scope, made, WANT_BIRTH_STACK);
+	emit(args, scope, made, WANT_BIRTH_STACK, true);
 	return 0;
 }
 
@@ -186,6 +186,7 @@ int process_exec(__u64 *args)
 	made = begin(RECORD_EXEC, pid, tid);
 	if (!made)
 		return 0;
+	scope->code_since = made->at;
 	made->table = (__u64)READ(task, files);
 	bpf_probe_read_kernel(&made->slots, 16, __builtin_preserve_access_index(&task->comm));
 	/* The reader has to find out what runs there now, before it opens much. */
@@ -269,7 +270,7 @@ int ring_submit(__u64 *args)
 	if (opcode == RING_CLOSE)
 		made->args[1] = READ((struct io_close *)request, fd);
 	set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
-	emit(args, scope, made, WANT_BIRTH_STACK);
+	emit(args, scope, made, WANT_BIRTH_STACK, true);
 	return 0;
 }
 

@@ -88,6 +88,10 @@ struct thread_struct {
 	unsigned long fsbase;
 };
 
+struct mm_struct {
+	unsigned long exec_vm;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct thread_struct thread;
@@ -96,6 +100,7 @@ struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct mm_struct *mm;
 	struct files_struct *files;
 	struct signal_struct *signal;
 	char comm[16];

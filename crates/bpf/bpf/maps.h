@@ -70,12 +70,37 @@ struct {
  * The record in the making. Kept here, not on the stack, so that the functions below can be global: the verifier
  * checks a global function once, a static one anew for every path that leads to it. Programs run with preemption off.
  */
+struct making {
+	struct record record;
+	struct origin origin;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct record);
+	__type(value, struct making);
 } making SEC(".maps");
+
+/* Stacks to be known again. Written by user space; 4 MiB. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct memo_key);
+	__type(value, struct memo);
+} memos SEC(".maps");
+
+struct peek {
+	__u64 words[PEEKED / 8];
+};
+
+/* The inner end of the stack of the record in the making. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct peek);
+} peeking SEC(".maps");
 
 /* By pid, for scopes that run an interpreter. */
 struct {

@@ -10,6 +10,12 @@ static __always_inline struct record *scratch(void)
 	return bpf_map_lookup_elem(&making, &zero);
 }
 
+/* Its registers stand behind a record in the making. */
+static __always_inline struct origin *origin_of(struct record *made)
+{
+	return &((struct making *)made)->origin;
+}
+
 static __always_inline void count_lost(void)
 {
 	__u32 zero = 0;

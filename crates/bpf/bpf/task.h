@@ -55,10 +55,12 @@ static __always_inline struct record *begin(__u32 type, __u32 pid, __u32 tid)
 
 static __always_inline void set_registers(struct record *made, struct pt_regs *regs, bool direct)
 {
-	made->ip = LOAD(direct, regs, REG_IP);
-	made->sp = LOAD(direct, regs, REG_SP);
-	made->fp = LOAD(direct, regs, REG_FP);
-	made->lr = link_register(regs);
+	struct origin *origin = origin_of(made);
+
+	origin->ip = LOAD(direct, regs, REG_IP);
+	origin->sp = LOAD(direct, regs, REG_SP);
+	origin->fp = LOAD(direct, regs, REG_FP);
+	origin->lr = link_register(regs);
 }
 
 /* What the table holds at `fd`: the kernel's truth at this moment. */

@@ -26,7 +26,9 @@ enum trace_kind {
 	TRACE_ID = 2,       /* stack_id names an entry of the map `stacks` */
 	TRACE_SAME = 3,     /* the same as the record before from this thread */
 	TRACE_SKIPPED = 4,  /* wanted, but the ring was too full */
-	TRACE_LAYERED = 5,  /* `frames` of the MOST_FRAMES interpreter frames that follow, then the stack's bytes */
+	TRACE_LAYERED = 5,  /* as COPIED, with MOST_FRAMES interpreter frames, of which `frames` are valid, before the stack */
+	TRACE_KNOWN = 6,    /* stack_id is the reader's own number of a stack, by a memo */
+	TRACE_LAYERED_KNOWN = 7, /* as KNOWN, and interpreter frames follow the record */
 };
 
 /* How the program treats a call: chosen by the loader from the table of calls, one byte per call number. */
@@ -88,6 +90,8 @@ struct scope {
 	__u32 interpreter;    /* the map `interpreters` says how to walk its frames */
 	__u32 fresh;          /* this many records more wake the reader at once */
 	__u32 unused;
+	__u64 code_pages;     /* executable pages when last looked at: a library that comes or goes changes their number */
+	__u64 code_since;     /* when that was last seen to change, CLOCK_MONOTONIC */
 };
 
 /*
@@ -150,7 +154,6 @@ struct record {
 	__u64 table;          /* struct files_struct */
 	__s64 ret;
 	__u64 args[3];
-	__u64 ip, sp, fp, lr;
 	__u32 pid;
 	__u32 tid;
 	__u16 type;
@@ -162,6 +165,41 @@ struct record {
 	__u32 stack_bytes;
 	struct slot slots[2];
 };
+
+/* Where unwinding starts: behind a record whose stack was copied. */
+struct origin {
+	__u64 ip, sp, fp, lr;
+	__u64 code_since;     /* of the scope */
+};
+
+/*
+ * A memo: how to know a stack again that the reader has unwound once. Unwinding is a function of the registers and of
+ * the words that it reads, the return addresses above all: where those are equal, the stack is.
+ */
+#define MOST_WORDS 48     /* a stack that needs more is not remembered */
+#define MOST_MEMOS 4      /* under one key: as many callers at the same depth are told apart */
+
+struct memo_key {
+	__u64 ip;
+	__u64 code_since;     /* other code may stand at the same addresses later */
+	__u32 pid;
+	__u16 depth;          /* the stack pointer within its page: the same for all threads that came the same way */
+	__u16 nth;            /* from 0, below MOST_MEMOS */
+};
+
+#define WORD_AT_FP 0xffff /* not in the stack but in the frame pointer */
+#define WORD_AT_LR 0xfffe /* … in the link register */
+
+struct memo {
+	__u64 relative;       /* bit n: word n is a distance from the stack pointer */
+	__u32 stack;          /* what TRACE_KNOWN says */
+	__u16 span;           /* bytes from the stack pointer that hold the words below PEEKED */
+	__u16 count;
+	__u16 at[MOST_WORDS]; /* where word n stands: 8-byte words from the stack pointer */
+	__u64 words[MOST_WORDS];
+};
+
+#define PEEKED 4096       /* this much of a stack is read at once; words farther out one by one */
 
 /* A row of the task_file iterator. */
 struct file_row {
@@ -180,9 +218,12 @@ struct file_row {
 #define O_CLOEXEC 02000000
 
 _Static_assert(sizeof(struct action) == 12, "action");
-_Static_assert(sizeof(struct scope) == 40, "scope");
+_Static_assert(sizeof(struct scope) == 56, "scope");
 _Static_assert(sizeof(struct interpreter) == 64, "interpreter");
 _Static_assert(sizeof(struct interpreter_frame) == 24, "interpreter_frame");
 _Static_assert(sizeof(struct slot) == 32, "slot");
-_Static_assert(sizeof(struct record) == 168, "record");
+_Static_assert(sizeof(struct record) == 136, "record");
+_Static_assert(sizeof(struct origin) == 40, "origin");
+_Static_assert(sizeof(struct memo_key) == 24, "memo_key");
+_Static_assert(sizeof(struct memo) == 496, "memo");
 _Static_assert(sizeof(struct file_row) == 56, "file_row");

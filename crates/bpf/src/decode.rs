@@ -12,28 +12,43 @@ use fdscope_syscall::ring::{OPERATIONS, RingEffect};
 use fdscope_syscall::{Effect, HandleCall, When};
 use zerocopy::FromBytes;
 
-use crate::wire::{self, O_CLOEXEC, Record, WalkedFrame, record_type, trace_kind};
+use crate::wire::{self, O_CLOEXEC, Origin, Record, WalkedFrame, record_type, trace_kind};
 
 const EBADF: i64 = 9;
 const ENFILE: i64 = 23;
 const EMFILE: i64 = 24;
 
-/// A record and the stack bytes behind it; `None` if the bytes are too short to be one. The interpreter's frames
-/// between them are left in `frames`, which is emptied first.
+/// What came behind a record.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Brought<'a> {
+    /// Where unwinding starts.
+    pub origin: Origin,
+    /// The stack's bytes.
+    pub bytes: &'a [u8],
+    /// The interpreter's frames.
+    pub frames: &'a [InterpreterFrame],
+}
+
+/// A record and what came behind it; `None` if the bytes are too short to be one. `frames` is where the interpreter's
+/// frames are put.
 pub fn split<'a>(
     bytes: &'a [u8],
-    frames: &mut Vec<InterpreterFrame>,
-) -> Option<(Record, &'a [u8])> {
+    frames: &'a mut Vec<InterpreterFrame>,
+) -> Option<(Record, Brought<'a>)> {
     frames.clear();
     let (record, mut rest) = Record::read_from_prefix(bytes).ok()?;
-    if record.trace == trace_kind::LAYERED {
+    let mut origin = Origin::default();
+    if matches!(record.trace, trace_kind::COPIED | trace_kind::LAYERED) {
+        (origin, rest) = Origin::read_from_prefix(rest).ok()?;
+    }
+    if matches!(record.trace, trace_kind::LAYERED | trace_kind::LAYERED_KNOWN) {
         let (walked, stack) =
             <[WalkedFrame; MOST_INTERPRETER_FRAMES]>::read_from_prefix(rest).ok()?;
         frames.extend(walked.into_iter().take(record.frames.into()).map(InterpreterFrame::from));
         rest = stack;
     }
     let length = (record.stack_bytes as usize).min(rest.len());
-    Some((record, &rest[..length]))
+    Some((record, Brought { origin, bytes: &rest[..length], frames }))
 }
 
 /// Calls `tell` with each event of a record, in order. `trace` is the stack that goes with it.
@@ -433,7 +448,8 @@ mod tests {
                 };
                 chunk.copy_from_slice(&word.to_ne_bytes()[..chunk.len()]);
             }
-            let (mut record, _) = split(&bytes, &mut Vec::new()).expect("long enough");
+            let mut frames = Vec::new();
+            let (mut record, _) = split(&bytes, &mut frames).expect("long enough");
             record.kind %= 12;
             record.call %= CALLS.len() as u16 + 4;
             events(&record);

@@ -8,7 +8,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::object;
-use crate::wire::{Action, Interpreter, IoctlRule, Scope};
+use crate::wire::{Action, Interpreter, IoctlRule, MemoKey, MemoWords, Scope};
 
 /// The kernel's description of its own types, read once.
 pub struct KernelTypes(Btf);
@@ -47,7 +47,8 @@ pub struct RawProgram {
 /// The programs that watch handles, loaded, with their maps. Dropping this detaches all.
 pub struct HandlePrograms {
     ebpf: Ebpf,
-    scopes: HashMap<MapData, u32, [u8; 40]>,
+    scopes: HashMap<MapData, u32, [u8; size_of::<Scope>()]>,
+    memos: HashMap<MapData, [u8; size_of::<MemoKey>()], [u8; size_of::<MemoWords>()]>,
     interpreters: HashMap<MapData, u32, [u8; 64]>,
     lost: PerCpuArray<MapData, u64>,
     stacks: StackTraceMap<MapData>,
@@ -76,6 +77,7 @@ impl HandlePrograms {
             .map_err(|error| refused("handles", &error))?;
         Ok(HandlePrograms {
             scopes: HashMap::try_from(take(&mut ebpf, "scopes")?).map_err(map("scopes"))?,
+            memos: HashMap::try_from(take(&mut ebpf, "memos")?).map_err(map("memos"))?,
             interpreters: HashMap::try_from(take(&mut ebpf, "interpreters")?)
                 .map_err(map("interpreters"))?,
             lost: PerCpuArray::try_from(take(&mut ebpf, "lost")?).map_err(map("lost"))?,
@@ -113,13 +115,34 @@ impl HandlePrograms {
         rules.insert(key, rule, 0).map_err(map("ioctls"))
     }
 
-    /// Watches a process, or changes how.
+    /// Watches a process.
     ///
     /// # Errors
     /// If the map is full.
     pub fn set_scope(&mut self, pid: u32, scope: Scope) -> Result<(), BpfError> {
-        let scope: [u8; 40] = zerocopy::transmute!(scope);
+        let scope: [u8; size_of::<Scope>()] = zerocopy::transmute!(scope);
         self.scopes.insert(pid, scope, 0).map_err(map("scopes"))
+    }
+
+    /// Changes how a process is watched; nothing if it is gone. What the program keeps there stays: should it see code
+    /// come or go at this very moment, it will see that again at its next event.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn change_scope(&mut self, pid: u32, scope: Scope) -> Result<(), BpfError> {
+        let Ok(current) = self.scopes.get(&pid, 0) else { return Ok(()) };
+        let current: Scope = zerocopy::transmute!(current);
+        self.set_scope(pid, scope.with_counters_of(current))
+    }
+
+    /// Has a stack known again from now on. The map drops what was not used for long.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn set_memo(&mut self, key: MemoKey, words: MemoWords) -> Result<(), BpfError> {
+        let key: [u8; size_of::<MemoKey>()] = zerocopy::transmute!(key);
+        let words: [u8; size_of::<MemoWords>()] = zerocopy::transmute!(words);
+        self.memos.insert(key, words, 0).map_err(map("memos"))
     }
 
     /// Says where a process's interpreter keeps its frames; its scope says that they are to be walked.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use fdscope_model::{
-    Body, Event, EventSource, InterpreterFrame, InterpreterLayout, Monotonic, Pid, Progress,
-    Registers, Sight, SourceName, TableId, Tid, Trace,
+    Body, Event, EventSource, InterpreterFrame, InterpreterLayout, Memo, Monotonic, Pid, Progress,
+    Registers, Sight, SourceName, StackId, TableId, Tid, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
 use fdscope_syscall::Effect;
@@ -13,12 +13,15 @@ use fdscope_syscall::handles::CALLS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::attach::{Attached, attach, fill_tables, has_call_tracepoints};
-use crate::decode::{decode, split};
+use crate::decode::{Brought, decode, split};
 use crate::error::BpfError;
 use crate::load::{Constants, HandlePrograms, KernelTypes};
+use crate::memory::Memory;
 use crate::pace::Pace;
 use crate::support::PidNamespace;
-use crate::wire::{Interpreter, RECORD_COMPAT, Record, Scope, record_type, trace_kind};
+use crate::wire::{
+    Interpreter, MemoWords, Origin, RECORD_COMPAT, Record, Scope, record_type, trace_kind,
+};
 
 /// How the stacks of births are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,19 +71,10 @@ struct Watched {
 /// A stack kept beyond its record.
 #[derive(Clone, Debug)]
 struct KeptTrace {
-    regs: Registers,
+    record: Record,
+    origin: Origin,
     bytes: Vec<u8>,
     frames: Vec<InterpreterFrame>,
-    addresses: Vec<u64>,
-    compat: bool,
-    skipped: bool,
-}
-
-/// What came behind a record.
-#[derive(Clone, Copy)]
-struct Brought<'a> {
-    bytes: &'a [u8],
-    frames: &'a [InterpreterFrame],
 }
 
 /// Which later record a kept stack belongs to.
@@ -98,6 +92,7 @@ pub struct BpfSource {
     options: Options,
     watched: HashMap<Pid, Watched>,
     addresses: HashMap<i32, Vec<u64>>,
+    memory: Memory,
     kept: HashMap<KeptFor, KeptTrace>,
     kept_order: VecDeque<KeptFor>,
     lost: u64,
@@ -138,6 +133,7 @@ impl BpfSource {
             options,
             watched: HashMap::new(),
             addresses: HashMap::new(),
+            memory: Memory::default(),
             kept: HashMap::new(),
             kept_order: VecDeque::new(),
             lost: 0,
@@ -188,7 +184,18 @@ impl BpfSource {
         }
         watched.scope.stack_bytes = bytes;
         let scope = watched.scope;
-        self.programs.set_scope(pid.0, scope)
+        self.programs.change_scope(pid.0, scope)
+    }
+
+    /// Has a stack known again from now on, for as long as no code comes or goes in its process.
+    ///
+    /// # Errors
+    /// If the kernel's map cannot be written.
+    pub fn learn(&mut self, memo: &Memo) -> Result<(), BpfError> {
+        if !self.watched.contains_key(&memo.pid) {
+            return Ok(());
+        }
+        self.programs.set_memo(self.memory.place(memo), MemoWords::from(memo))
     }
 
     /// Has the frames of a process's interpreter walked from now on, until it runs another program.
@@ -204,7 +211,7 @@ impl BpfSource {
         self.programs.set_interpreter(pid.0, Interpreter::from(layout))?;
         watched.scope.interpreter = 1;
         let scope = watched.scope;
-        self.programs.set_scope(pid.0, scope)
+        self.programs.change_scope(pid.0, scope)
     }
 
     /// Delivers all that is in the ring now. True if there was anything.
@@ -221,8 +228,8 @@ impl BpfSource {
                 break;
             }
             any = true;
-            if let Some((record, bytes)) = split(&bytes, &mut frames) {
-                self.deliver(&record, Brought { bytes, frames: &frames }, sink);
+            if let Some((record, brought)) = split(&bytes, &mut frames) {
+                self.deliver(&record, brought, sink);
             }
         }
         any
@@ -246,12 +253,14 @@ impl BpfSource {
         }
         if record.kind == record_type::RING {
             let kept = self.kept.remove(&kept_for);
-            let trace = kept.as_ref().map_or(Trace::None, KeptTrace::trace);
+            let trace = kept.as_ref().map_or(Trace::None, |kept| kept.trace(&self.addresses));
             return decode(record, trace, &mut |event| sink(&event));
         }
         self.learn_addresses(record);
         let trace = match record.trace {
-            trace_kind::SAME => self.kept.get(&kept_for).map_or(Trace::None, KeptTrace::trace),
+            trace_kind::SAME => {
+                self.kept.get(&kept_for).map_or(Trace::None, |kept| kept.trace(&self.addresses))
+            }
             _ => trace_of(record, stack, &self.addresses),
         };
         decode(record, trace, &mut |event| sink(&event));
@@ -299,12 +308,10 @@ impl BpfSource {
     fn keep(&mut self, kept_for: KeptFor, record: &Record, stack: Brought<'_>) {
         self.learn_addresses(record);
         let kept = KeptTrace {
-            regs: registers(record),
+            record: *record,
+            origin: stack.origin,
             bytes: stack.bytes.to_vec(),
             frames: stack.frames.to_vec(),
-            addresses: self.addresses.get(&record.stack_id).cloned().unwrap_or_default(),
-            compat: is_compat(record),
-            skipped: record.trace == trace_kind::SKIPPED,
         };
         if self.kept.insert(kept_for, kept).is_none() {
             self.kept_order.push_back(kept_for);
@@ -337,7 +344,7 @@ impl BpfSource {
         for (pid, watched) in &mut self.watched {
             if let Some(every) = watched.pace.adjust(now) {
                 watched.scope.death_every = every;
-                self.programs.set_scope(pid.0, watched.scope)?;
+                self.programs.change_scope(pid.0, watched.scope)?;
             }
         }
         Ok(())
@@ -412,20 +419,20 @@ fn is_compat(record: &Record) -> bool {
     record.flags & RECORD_COMPAT != 0
 }
 
-fn registers(record: &Record) -> Registers {
-    Registers { ip: record.ip, sp: record.sp, fp: record.fp, lr: record.lr }
-}
-
 fn trace_of<'a>(
     record: &Record,
-    stack: Brought<'a>,
+    brought: Brought<'a>,
     addresses: &'a HashMap<i32, Vec<u64>>,
 ) -> Trace<'a> {
-    let (regs, compat) = (registers(record), is_compat(record));
-    let Brought { bytes, frames } = stack;
+    let Brought { origin: Origin { ip, sp, fp, lr, code_since }, bytes, frames } = brought;
+    let (regs, compat) = (Registers { ip, sp, fp, lr }, is_compat(record));
+    let code_since = Some(Monotonic(code_since));
+    let known = StackId(record.stack_id.max(0) as u32);
     match record.trace {
-        trace_kind::COPIED => Trace::Copied { regs, bytes, compat },
-        trace_kind::LAYERED => Trace::Layered { regs, bytes, compat, frames },
+        trace_kind::COPIED => Trace::Copied { regs, bytes, compat, code_since },
+        trace_kind::LAYERED => Trace::Layered { regs, bytes, compat, code_since, frames },
+        trace_kind::KNOWN => Trace::Known(known),
+        trace_kind::LAYERED_KNOWN => Trace::LayeredKnown { native: known, frames },
         trace_kind::ID => match addresses.get(&record.stack_id) {
             Some(known) => Trace::Addresses(known),
             None => Trace::Skipped,
@@ -436,19 +443,8 @@ fn trace_of<'a>(
 }
 
 impl KeptTrace {
-    fn trace(&self) -> Trace<'_> {
-        if self.skipped {
-            Trace::Skipped
-        } else if !self.addresses.is_empty() {
-            Trace::Addresses(&self.addresses)
-        } else if self.bytes.is_empty() {
-            Trace::None
-        } else {
-            let (regs, bytes, compat) = (self.regs, self.bytes.as_slice(), self.compat);
-            match self.frames.as_slice() {
-                [] => Trace::Copied { regs, bytes, compat },
-                frames => Trace::Layered { regs, bytes, compat, frames },
-            }
-        }
+    fn trace<'a>(&'a self, addresses: &'a HashMap<i32, Vec<u64>>) -> Trace<'a> {
+        let KeptTrace { record, origin, bytes, frames } = self;
+        trace_of(record, Brought { origin: *origin, bytes, frames }, addresses)
     }
 }

@@ -3,6 +3,7 @@
 use fdscope_model::interpreter::{
     InterpreterFrame, InterpreterLayout, LARGEST_FRAME, ThreadIdentity,
 };
+use fdscope_model::{Memo, WordAt};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What a record tells: `enum record_type`.
@@ -41,6 +42,10 @@ pub mod trace_kind {
     pub const SKIPPED: u16 = 4;
     /// Interpreter frames follow the record, then memory from `sp`.
     pub const LAYERED: u16 = 5;
+    /// `stack_id` is the reader's own number of a stack.
+    pub const KNOWN: u16 = 6;
+    /// The same, and interpreter frames follow the record.
+    pub const LAYERED_KNOWN: u16 = 7;
 }
 
 /// `struct slot`: a descriptor as the table had it.
@@ -77,14 +82,6 @@ pub struct Record {
     pub ret: i64,
     /// Its first three arguments.
     pub args: [u64; 3],
-    /// Instruction pointer.
-    pub ip: u64,
-    /// Stack pointer.
-    pub sp: u64,
-    /// Frame pointer.
-    pub fp: u64,
-    /// Link register.
-    pub lr: u64,
     /// Process.
     pub pid: u32,
     /// Thread.
@@ -99,12 +96,104 @@ pub struct Record {
     pub flags: u8,
     /// How many of the interpreter frames that follow are valid.
     pub frames: u8,
-    /// Entry of the map of stacks.
+    /// Entry of the map of stacks, or the reader's own number.
     pub stack_id: i32,
     /// Bytes of stack that follow and are valid.
     pub stack_bytes: u32,
     /// The descriptors concerned.
     pub slots: [Slot; 2],
+}
+
+/// `struct origin`: where unwinding starts, behind a record whose stack was copied.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Origin {
+    /// Instruction pointer.
+    pub ip: u64,
+    /// Stack pointer.
+    pub sp: u64,
+    /// Frame pointer.
+    pub fp: u64,
+    /// Link register.
+    pub lr: u64,
+    /// When code was last seen to come or go in the process.
+    pub code_since: u64,
+}
+
+/// The most words of a memo.
+pub const MOST_WORDS: usize = Memo::MOST_WORDS;
+/// How many memos one key can have.
+pub const MOST_MEMOS: u16 = 4;
+/// In a memo's `at`: the word is the frame pointer.
+pub const WORD_AT_FP: u16 = 0xffff;
+/// In a memo's `at`: the word is the link register.
+pub const WORD_AT_LR: u16 = 0xfffe;
+/// The words of the stack's first so many bytes are read at once.
+pub const PEEKED: usize = 4096;
+
+/// `struct memo_key`.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct MemoKey {
+    /// Instruction pointer.
+    pub ip: u64,
+    /// As in [`Origin`].
+    pub code_since: u64,
+    /// Process.
+    pub pid: u32,
+    /// The stack pointer within its page.
+    pub depth: u16,
+    /// Below [`MOST_MEMOS`].
+    pub nth: u16,
+}
+
+/// `struct memo`: [`Memo`] as the program reads it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MemoWords {
+    /// Bit n: word n is a distance from the stack pointer.
+    pub relative: u64,
+    /// The reader's number of the stack.
+    pub stack: u32,
+    /// Bytes of the stack that hold the words below [`PEEKED`].
+    pub span: u16,
+    /// How many words there are.
+    pub count: u16,
+    /// Where they stand: 8-byte words from the stack pointer.
+    pub at: [u16; MOST_WORDS],
+    /// Their values.
+    pub words: [u64; MOST_WORDS],
+}
+
+impl From<&Memo> for MemoWords {
+    fn from(memo: &Memo) -> Self {
+        let mut made = MemoWords {
+            relative: 0,
+            stack: memo.stack.0,
+            span: 0,
+            count: memo.words.len().min(MOST_WORDS) as u16,
+            at: [0; MOST_WORDS],
+            words: [0; MOST_WORDS],
+        };
+        for (index, word) in memo.words.iter().take(MOST_WORDS).enumerate() {
+            made.relative |= u64::from(word.relative) << index;
+            made.words[index] = word.value;
+            made.at[index] = match word.at {
+                WordAt::Stack(at) => at,
+                WordAt::FramePointer => WORD_AT_FP,
+                WordAt::LinkRegister => WORD_AT_LR,
+            };
+            let end = (usize::from(made.at[index]) + 1) * size_of::<u64>();
+            if end <= PEEKED {
+                made.span = made.span.max(end as u16);
+            }
+        }
+        made
+    }
 }
 
 /// `struct file_row`: a row of the iterator.
@@ -183,6 +272,18 @@ pub struct Scope {
     pub fresh: u32,
     /// Padding.
     pub unused: u32,
+    /// The program's count of executable pages.
+    pub code_pages: u64,
+    /// When the program saw that count change.
+    pub code_since: u64,
+}
+
+impl Scope {
+    /// The same with what the program keeps there, taken from `current`.
+    pub fn with_counters_of(self, current: Scope) -> Scope {
+        let Scope { deaths, births, fresh, code_pages, code_since, .. } = current;
+        Scope { deaths, births, fresh, code_pages, code_since, ..self }
+    }
 }
 
 /// In `flags` of a record: a 32-bit call.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
-use fdscope_bpf::wire::{Action, Interpreter, IoctlRule, Record, Scope, Slot, WalkedFrame};
+use fdscope_bpf::wire::{
+    Action, Interpreter, IoctlRule, MemoKey, MemoWords, Origin, Record, Scope, Slot, WalkedFrame,
+};
 use object::{Object, ObjectSection};
 
 /// Structures by name: size in bytes, and each member's offset in bytes.
@@ -68,9 +70,11 @@ macro_rules! mirror {
 fn records_are_read_as_they_are_written() {
     let found = of_object();
     mirror!(found, "record", Record, {
-        "at": at, "table": table, "ret": ret, "args": args, "ip": ip, "sp": sp, "fp": fp, "lr": lr,
-        "pid": pid, "tid": tid, "type": kind, "call": call, "trace": trace, "flags": flags,
+        "at": at, "table": table, "ret": ret, "args": args, "pid": pid, "tid": tid, "type": kind, "call": call, "trace": trace, "flags": flags,
         "frames": frames, "stack_id": stack_id, "stack_bytes": stack_bytes, "slots": slots,
+    });
+    mirror!(found, "origin", Origin, {
+        "ip": ip, "sp": sp, "fp": fp, "lr": lr, "code_since": code_since,
     });
     mirror!(found, "slot", Slot, {
         "file": file, "inode": inode, "device": device, "mode": mode, "flags": flags, "fd": fd,
@@ -83,11 +87,19 @@ fn what_the_loader_writes_is_read_as_written() {
     mirror!(found, "scope", Scope, {
         "stack_bytes": stack_bytes, "death_every": death_every, "deaths": deaths, "follow": follow,
         "frame_pointers": frame_pointers, "birth_every": birth_every, "births": births,
-        "interpreter": interpreter, "fresh": fresh, "unused": unused,
+        "interpreter": interpreter, "fresh": fresh, "unused": unused, "code_pages": code_pages,
+        "code_since": code_since,
     });
     mirror!(found, "action", Action, {
         "op": op, "arg": arg, "stack": stack, "unused": unused, "mask": mask, "call": call,
         "unused2": unused2,
+    });
+    mirror!(found, "memo_key", MemoKey, {
+        "ip": ip, "code_since": code_since, "pid": pid, "depth": depth, "nth": nth,
+    });
+    mirror!(found, "memo", MemoWords, {
+        "relative": relative, "stack": stack, "span": span, "count": count, "at": at,
+        "words": words,
     });
     mirror!(found, "ioctl_rule", IoctlRule, { "stored": stored, "offset": offset });
     assert_eq!(found["interpreter"].0 as usize, size_of::<Interpreter>());

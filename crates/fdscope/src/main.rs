@@ -9,9 +9,13 @@ mod commands;
 mod ending;
 mod live;
 mod machine;
+mod screen;
 mod target;
 mod terminal;
 mod users;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Parser;
 
@@ -20,21 +24,36 @@ use ending::Ending;
 
 fn main() {
     fdscope_sys::limits::raise_own();
+    if let Some(arguments) = lsof_arguments() {
+        let done = commands::lsof::run(arguments);
+        done.unwrap_or_else(|error| ending::failure(&error)).exit()
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => ending::usage(&error).exit(),
     };
     let done = match arguments.command {
-        Command::Leak(leak) => commands::leak::run(leak),
-        Command::Threads(threads) => commands::threads::run(&threads),
-        Command::Ls(ls) => commands::ls::run(&ls),
-        Command::Demo(demo) => commands::demo::run(&demo),
-        Command::DemoTarget(target) => commands::demo_target::run(&target),
-        Command::Doctor => commands::doctor::run(),
-        Command::Completions { shell } => commands::manual::completions(shell),
-        Command::Man { folder } => commands::manual::man(folder.as_deref()),
+        None => commands::ps::glance(&arguments.glance),
+        Some(Command::Leak(leak)) => commands::leak::run(leak),
+        Some(Command::Ps(ps)) => commands::ps::run(&ps),
+        Some(Command::Ls(ls)) => commands::ls::run(&ls),
+        Some(Command::Threads(threads)) => commands::threads::run(&threads),
+        Some(Command::Demo(demo)) => commands::demo::run(&demo),
+        Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
+        Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
+        Some(Command::Doctor) => commands::doctor::run(),
+        Some(Command::Completions { shell }) => commands::manual::completions(shell),
+        Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
+}
+
+/// What is meant for lsof, untouched: all arguments if fdscope is called by that name, else those behind the command.
+fn lsof_arguments() -> Option<Vec<OsString>> {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next()?;
+    let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
+    (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
 }
 
 /// What every command answers.

@@ -20,6 +20,17 @@ pub fn live_form() -> Option<Form> {
     terminal.then(|| Form { width, color: ColorChoice::Never, charset: charset() })
 }
 
+/// True if standard output can be redrawn in place.
+pub fn can_redraw() -> bool {
+    std::io::stdout().is_terminal() && !is_dumb()
+}
+
+/// Lines of the terminal on standard output.
+pub fn rows() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    size.filter(|size| size.ws_row > 0).map_or(24, |size| size.ws_row.into())
+}
+
 /// NO_COLOR (no-color.org) and CLICOLOR_FORCE (bixense.com/clicolors) as their authors define them.
 fn choose(color: Color, terminal: bool) -> ColorChoice {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -40,7 +40,7 @@ fn wrong_usage() {
         &["leak", "1", "--kind", "fil"],
         &["leak", "1", "--fail-on", "bad"],
         &["leak", "1", "--source", "magic"],
-        &["no-such-command"],
+        &["--no-such-option"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));

@@ -12,12 +12,14 @@ pub mod interpreter;
 pub mod inventory;
 pub mod kind;
 pub mod limit;
+pub mod memo;
 pub mod name;
 pub mod port;
 pub mod process;
 pub mod sight;
 pub mod socket;
 pub mod stack;
+pub mod survey;
 pub mod thread;
 pub mod verdict;
 
@@ -31,6 +33,7 @@ pub use interpreter::{InterpreterFrame, InterpreterLayout, ThreadIdentity};
 pub use inventory::{Access, Entry, Facts, FileStatus, Inventory};
 pub use kind::HandleKind;
 pub use limit::{Limit, LimitName};
+pub use memo::{Memo, MemoWord, WordAt};
 pub use name::Name;
 pub use port::{EventSource, Progress, SnapshotSource, Symbolized, Symbolizer};
 pub use process::{Process, Snapshot};
@@ -40,4 +43,5 @@ pub use socket::{
     Unheld,
 };
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
+pub use survey::{Survey, Vitals};
 pub use verdict::{Level, Verdict};

@@ -1,6 +1,6 @@
 //! Call stacks: as copied from a thread, as addresses in files, and as names for people.
 
-use crate::id::StackId;
+use crate::id::{Monotonic, StackId};
 use crate::interpreter::InterpreterFrame;
 #[cfg(doc)]
 use crate::interpreter::MOST_INTERPRETER_FRAMES;
@@ -36,6 +36,8 @@ pub enum Trace<'a> {
         bytes: &'a [u8],
         /// True for a 32-bit task.
         compat: bool,
+        /// When the source last saw code come or go in the process; `None` if it does not look.
+        code_since: Option<Monotonic>,
     },
     /// As `Copied`, with the frames of the interpreter that the thread runs, innermost first.
     Layered {
@@ -45,11 +47,20 @@ pub enum Trace<'a> {
         bytes: &'a [u8],
         /// True for a 32-bit task.
         compat: bool,
+        /// As in `Copied`.
+        code_since: Option<Monotonic>,
         /// The interpreter's frames; if there are [`MOST_INTERPRETER_FRAMES`], there may be more.
         frames: &'a [InterpreterFrame],
     },
     /// Already unwound and known.
     Known(StackId),
+    /// The native frames are known; those of the interpreter are as in `Layered`.
+    LayeredKnown {
+        /// The native frames.
+        native: StackId,
+        /// The interpreter's.
+        frames: &'a [InterpreterFrame],
+    },
 }
 
 /// A place in code that survives ASLR, exit and other hosts: a module and an offset in its file.

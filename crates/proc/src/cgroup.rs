@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use fdscope_model::{Limit, LimitName, Pid};
+use fdscope_model::{Limit, LimitName, Name, Pid};
 
-use crate::parse::{CgroupEntry, Mount, parse_cgroup, parse_mountinfo, parse_single};
+use crate::parse::{CgroupEntry, Mount, parse_cgroup, parse_mount, parse_mountinfo, parse_single};
 use crate::root::{PidDir, ProcRoot};
 
 /// The pids.max with the least room above the process: every ancestor's binds. `None` if none is set or visible.
@@ -46,6 +46,33 @@ fn find_mount(root: &ProcRoot, dir: &PidDir, entry: &CgroupEntry<'_>) -> Option<
         }
     });
     found
+}
+
+/// Where the hierarchies with the pids controller are mounted, as fdscope sees it: one of version 1, one of version 2.
+pub(crate) fn pids_mounts(root: &ProcRoot) -> Vec<Name> {
+    let own = if root.is_own() { std::process::id() } else { 1 };
+    let Ok(dir) = root.pid_dir(Pid(own)) else { return Vec::new() };
+    let mut found: [Option<Name>; 2] = [None, None];
+    let _unreadable = dir.read_lines("mountinfo", "read mountinfo", &mut |line| {
+        // Most lines are of other file systems, and there can be thousands.
+        if !line.windows(8).any(|part| part == b"- cgroup") {
+            return;
+        }
+        let Some(mount) = parse_mount(line) else { return };
+        let of_pids = |options: &Name| options.bytes().split(|&b| b == b',').any(|o| o == b"pids");
+        match mount.kind.bytes() {
+            b"cgroup" if of_pids(&mount.options) => found[0].get_or_insert(mount.point),
+            b"cgroup2" => found[1].get_or_insert(mount.point),
+            _ => return,
+        };
+    });
+    let [first, second] = found;
+    let second = second.filter(|point| {
+        let controllers = Path::new(OsStr::from_bytes(point.bytes())).join("cgroup.controllers");
+        let bytes = root.read_outside(&controllers).unwrap_or_default();
+        bytes.split(|b| b.is_ascii_whitespace()).any(|word| word == b"pids")
+    });
+    first.into_iter().chain(second).collect()
 }
 
 /// The directory of the cgroup; `None` if it is outside what is mounted (another cgroup namespace).

@@ -4,6 +4,7 @@
 //! target notices. What that costs in knowledge is said at [`descriptors::Detail`].
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod cgroup;
 pub mod descriptors;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod parse;
 pub mod pattern;
 pub mod poll;
 pub mod process;
+pub mod radar;
 pub mod root;
 pub mod sample;
 pub mod sockets;
@@ -33,6 +35,7 @@ pub use net::SocketBook;
 pub use pattern::pattern;
 pub use poll::{Follow, PollSource};
 pub use process::{Child, Thread};
+pub use radar::Radar;
 pub use root::{PidDir, ProcRoot};
 pub use sample::{Sampler, UnjoinedThreads};
 pub use threads::{CallFacts, ThreadReader, ThreadReading};

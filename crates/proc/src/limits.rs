@@ -25,7 +25,7 @@ pub enum Reach {
 }
 
 /// CAP_SYS_ADMIN and CAP_SYS_RESOURCE: either lifts RLIMIT_NPROC (kernel/fork.c, `copy_process`).
-const EXEMPT_FROM_NPROC: u64 = 1 << 21 | 1 << 24;
+pub(crate) const EXEMPT_FROM_NPROC: u64 = 1 << 21 | 1 << 24;
 
 impl ProcRoot {
     /// The limits of a process with all that counts against them; see [`Self::limits_within`].
@@ -116,9 +116,7 @@ impl ProcRoot {
 
     fn of_mappings(&self, dir: &PidDir) -> Option<Limit> {
         let value = self.number("sys/vm/max_map_count")?;
-        let mut used = 0;
-        let path = format!("{}maps", dir.living_place().ok()?);
-        dir.read_lines(&path, "read maps", &mut |_| used += 1).ok()?;
+        let used = count_mappings(dir).ok()?;
         Some(Limit { name: LimitName::MaxMapCount, value, used })
     }
 
@@ -156,10 +154,23 @@ impl ProcRoot {
             .collect()
     }
 
+    /// Mappings of a process.
+    pub(crate) fn count_mappings(&self, pid: Pid) -> Result<u64, ProcError> {
+        count_mappings(&self.pid_dir(pid)?)
+    }
+
     /// A file below /proc that holds one number.
-    fn number(&self, path: &str) -> Option<u64> {
+    pub(crate) fn number(&self, path: &str) -> Option<u64> {
         parse_single(&self.read(path).ok()?).ok()
     }
+}
+
+/// The lines of maps.
+fn count_mappings(dir: &PidDir) -> Result<u64, ProcError> {
+    let mut count = 0;
+    let path = format!("{}maps", dir.living_place()?);
+    dir.read_lines(&path, "read maps", &mut |_| count += 1)?;
+    Ok(count)
 }
 
 /// The soft value of a resource limit of the process.

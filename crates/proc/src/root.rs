@@ -3,13 +3,15 @@
 //! A [`PidDir`] holds the process's directory open, so that a number that is reused half-way through a walk gives
 //! "gone" and never a mixture of two processes.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use fdscope_model::{FdNumber, FileStatus, Name, Pid};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RawDir, Stat, StatxFlags, openat, readlinkat_raw, statat,
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, Stat, StatxFlags, openat, readlinkat_raw, statat,
 };
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
@@ -94,6 +96,11 @@ impl ProcRoot {
             && raw.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::PERM))
     }
 
+    /// True if this /proc does not list the processes of other users (`hidepid`), told by the first of all processes.
+    pub(crate) fn hides_others(&self) -> bool {
+        self.is_hidden(Pid(1)) && statat(&self.proc, "1", AtFlags::empty()).is_err()
+    }
+
     /// Every number that names a process now, in no order. Processes born meanwhile may be missing.
     ///
     /// # Errors
@@ -142,6 +149,26 @@ impl ProcRoot {
     }
 }
 
+impl ProcRoot {
+    /// The directories in a directory outside /proc (a cgroup), by name; none if it cannot be listed.
+    pub(crate) fn directories_outside(&self, path: &Path) -> Vec<OsString> {
+        let relative = path.strip_prefix("/").unwrap_or(path);
+        let Ok(dir) = openat(&self.host, relative, DIRECTORY, Mode::empty()) else {
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        let mut buffer = Vec::with_capacity(32 * 1024);
+        let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let name = entry.file_name().to_bytes();
+            if entry.file_type() == FileType::Directory && name != b"." && name != b".." {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        names
+    }
+}
+
 /// The directory of one process, held open.
 #[derive(Debug)]
 pub struct PidDir {
@@ -168,6 +195,21 @@ impl PidDir {
     pub fn read(&self, path: &str, operation: &'static str) -> Result<Vec<u8>, ProcError> {
         read_whole(self.dir.as_fd(), path)
             .map_err(|cause| ProcError::of(self.pid, operation, cause))
+    }
+
+    /// The first read of a file of the process, into `buffer`: all of it, for files that the kernel writes in one go and
+    /// that fit.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read_once(
+        &self,
+        path: &str,
+        operation: &'static str,
+        buffer: &mut [u8],
+    ) -> Result<usize, ProcError> {
+        let read = || rustix::io::read(open_file(self.dir.as_fd(), path)?, buffer);
+        read().map_err(|cause| ProcError::of(self.pid, operation, cause))
     }
 
     /// Hands each line of a file to `sink`; keeps one line at a time.

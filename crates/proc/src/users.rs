@@ -1,10 +1,12 @@
 //! What all processes of a user hold together, for limits that are counted per user.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fdscope_model::kind::classify;
-use fdscope_model::{FdNumber, HandleKind, Pid};
+use fdscope_model::survey::{Counted, Vitals};
+use fdscope_model::{FdNumber, HandleKind, Monotonic, Pid};
+use fdscope_sys::clock::monotonic_now;
 
 use crate::descriptors::Detail;
 use crate::error::ProcError;
@@ -51,13 +53,8 @@ impl ProcRoot {
     }
 
     /// What the processes of an effective user hold of it. Processes that may not be read do not count.
-    ///
-    /// A descriptor that a child has by fork is one instance held twice: a child's does not count if its parent has
-    /// one of the same number and fdinfo.
     pub(crate) fn use_of_user(&self, uid: u32) -> UserUse {
-        let mut sum = UserUse::default();
-        let mut links = MOST_LINKS;
-        let mut seen: HashSet<(Pid, Print)> = HashSet::new();
+        let mut counter = UseCounter::default();
         // Ascending numbers: parents mostly before children.
         for pid in self.pids().unwrap_or_default() {
             let Ok(dir) = self.pid_dir(pid) else { continue };
@@ -66,16 +63,59 @@ impl ProcRoot {
             }
             let Ok(stat) = dir.process_stat() else { continue };
             // A process that cannot be read is not counted, as said above.
-            let _ = add_process(self, pid, &mut sum, &mut links, &mut |print| {
-                let own = !seen.contains(&(stat.parent, print));
-                seen.insert((pid, print));
-                own
-            });
-            if links == 0 {
+            let _ = counter.add(self, pid, stat.parent, uid);
+            if counter.links == 0 {
                 break;
             }
         }
-        sum
+        counter.sums.remove(&uid).unwrap_or_default()
+    }
+
+    /// What the processes (in ascending order) hold of it, by effective user; at least so much, if some may not be read
+    /// or the moment `end` comes first.
+    pub(crate) fn use_by_user(
+        &self,
+        processes: &[&Vitals],
+        end: Option<Monotonic>,
+    ) -> (HashMap<u32, UserUse>, Counted) {
+        let mut counter = UseCounter::default();
+        let mut counted = Counted::Whole;
+        for vitals in processes {
+            if counter.links == 0 || end.is_some_and(|end| monotonic_now() >= end) {
+                counted = Counted::AtLeast;
+                break;
+            }
+            match counter.add(self, vitals.id.pid, vitals.parent, vitals.uid) {
+                Err(error) if error.is_not_permitted() => counted = Counted::AtLeast,
+                _ => {}
+            }
+        }
+        (counter.sums, counted)
+    }
+}
+
+/// Adds up by user. A descriptor that a child has by fork is one instance held twice: a child's does not count if its
+/// parent has one of the same number and fdinfo.
+struct UseCounter {
+    sums: HashMap<u32, UserUse>,
+    seen: HashSet<(Pid, Print)>,
+    links: usize,
+}
+
+impl Default for UseCounter {
+    fn default() -> Self {
+        UseCounter { sums: HashMap::new(), seen: HashSet::new(), links: MOST_LINKS }
+    }
+}
+
+impl UseCounter {
+    fn add(&mut self, root: &ProcRoot, pid: Pid, parent: Pid, uid: u32) -> Result<(), ProcError> {
+        let UseCounter { sums, seen, links } = self;
+        add_process(root, pid, sums.entry(uid).or_default(), links, &mut |print| {
+            let own = !seen.contains(&(parent, print));
+            seen.insert((pid, print));
+            own
+        })
     }
 }
 

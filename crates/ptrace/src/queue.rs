@@ -202,7 +202,7 @@ impl Batch {
             Kept::None => Trace::None,
             Kept::Skipped => Trace::Skipped,
             Kept::At { regs, compat, start, end } => {
-                Trace::Copied { regs, bytes: &self.stacks[start..end], compat }
+                Trace::Copied { regs, bytes: &self.stacks[start..end], compat, code_since: None }
             }
         };
         match &mut event.body {

@@ -24,6 +24,7 @@ mod next;
 pub mod page;
 mod phrase;
 pub mod piece;
+pub mod radar;
 pub mod sheet;
 mod site;
 pub mod style;

@@ -40,7 +40,7 @@ fn measure(mode: &str, child: &mut Child) {
     let (regs, bytes) = capture(&mut output);
     let mut stacks = Stacks::new(StackOptions::default());
     let begun = Instant::now();
-    let trace = Trace::Copied { regs, bytes: &bytes, compat: false };
+    let trace = Trace::Copied { regs, bytes: &bytes, compat: false, code_since: None };
     let first = stacks.intern(pid, &trace);
     let first_us = begun.elapsed().as_micros();
     let begun = Instant::now();

@@ -87,6 +87,20 @@ impl Space {
         (!mapped.is_empty()).then(|| Space { pid, mapped, places: FastMap::default() })
     }
 
+    /// Keeps what `older` found out about addresses if the same files are mapped at the same places. False if not.
+    pub fn take_over(&mut self, older: &Space) -> bool {
+        let files = |space: &Space| -> Vec<Mapping> {
+            let mapped = space.mapped.iter().map(|mapped| &mapped.mapping);
+            mapped.filter(|mapping| mapping.inode != 0).cloned().collect()
+        };
+        if files(self) != files(older) {
+            return false;
+        }
+        let known = older.places.iter().filter(|(_, place)| !place.rule.is_not_code());
+        self.places.extend(known.map(|(address, place)| (*address, *place)));
+        true
+    }
+
     /// True if `address` is in executable memory.
     pub fn is_code(&self, address: u64) -> bool {
         self.index_of(address).is_some()

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use fdscope_model::interpreter::MOST_INTERPRETER_FRAMES;
 use fdscope_model::{
-    CodeAddr, Frame, InterpreterFrame, InterpreterLayout, Monotonic, Pid, Registers, Stack,
+    CodeAddr, Frame, InterpreterFrame, InterpreterLayout, Memo, Monotonic, Pid, Registers, Stack,
     StackId, Symbolized, Symbolizer, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
@@ -16,9 +16,11 @@ use crate::arch::Arch;
 use crate::budget::Budget;
 use crate::debug_file::hexadecimal;
 use crate::hash::FastMap;
+use crate::memos::Memos;
 use crate::module::{Code, Modules};
 use crate::options::StackOptions;
 use crate::python::{Python, splice};
+use crate::reads::Reads;
 use crate::rule::Memory;
 use crate::site;
 use crate::space::Space;
@@ -32,6 +34,11 @@ const MOST_ENDED: usize = 64;
 const MAPS_SHARE: u64 = 20;
 /// … and this much in advance, in nanoseconds.
 const MAPS_ADVANCE_NS: u64 = 20_000_000;
+/// Mappings that were read in vain, because only memory without a file came or went, are read again after this, then
+/// after twice as long, and so on.
+const FIRST_PATIENCE_NS: u64 = 1_000_000;
+/// So often is that wait doubled at most.
+const MOST_DOUBLINGS: u32 = 10;
 
 /// Unwinds and interns the stacks of the watched processes, and names their frames.
 #[derive(Debug)]
@@ -44,6 +51,8 @@ pub struct Stacks {
     python: Python,
     counters: Counters,
     context: UnwindContext<usize>,
+    reads: Reads,
+    memos: Memos,
     scratch: Stack,
     nowhere: Stack,
 }
@@ -54,8 +63,21 @@ struct Process {
     space: Rc<RefCell<Space>>,
     budget: Budget,
     since: Monotonic,
+    /// When the mappings were read.
+    maps_at: Monotonic,
     maps_ns: u64,
+    /// How often in a row they were read in vain, and until when they are not for the reason that code came or went.
+    vain: u32,
+    patient_until: Monotonic,
     ended: bool,
+}
+
+impl Process {
+    fn new(space: Rc<RefCell<Space>>, budget: Budget, maps_at: Monotonic) -> Self {
+        let (vain, patient_until) = (0, Monotonic(0));
+        let since = monotonic_now();
+        Process { space, budget, since, maps_at, maps_ns: 0, vain, patient_until, ended: false }
+    }
 }
 
 /// How unwinding went, for the report's honesty.
@@ -63,6 +85,8 @@ struct Process {
 pub struct Counters {
     /// Copied stacks unwound.
     pub unwound: u64,
+    /// Stacks that the source knew again by a memo.
+    pub known: u64,
     /// Of those, the ones that did not reach the thread's first frame, or only by guessing.
     pub truncated: u64,
     /// Of the truncated, the ones for which too few bytes were copied.
@@ -91,6 +115,8 @@ impl Stacks {
             python: Python::default(),
             counters: Counters::default(),
             context: UnwindContext::new(),
+            reads: Reads::default(),
+            memos: Memos::default(),
             scratch: Stack::default(),
             nowhere: Stack { frames: Vec::new(), truncated: true },
         }
@@ -103,15 +129,29 @@ impl Stacks {
     pub fn intern(&mut self, pid: Pid, trace: &Trace<'_>) -> Trace<'static> {
         match *trace {
             Trace::None => return Trace::None,
-            Trace::Known(id) => return Trace::Known(id),
+            Trace::Known(id) => {
+                self.counters.known += 1;
+                return Trace::Known(id);
+            }
             Trace::Skipped => {
                 self.counters.skipped += 1;
                 return Trace::Skipped;
             }
             Trace::Addresses(addresses) => self.normalize(pid, addresses),
-            Trace::Copied { regs, bytes, compat } => self.unwind(pid, regs, bytes, compat),
-            Trace::Layered { regs, bytes, compat, frames } => {
+            Trace::Copied { regs, bytes, compat, code_since } => {
+                self.refresh(pid, code_since);
                 self.unwind(pid, regs, bytes, compat);
+                self.remember(pid, regs, code_since);
+            }
+            Trace::Layered { regs, bytes, compat, code_since, frames } => {
+                self.refresh(pid, code_since);
+                self.unwind(pid, regs, bytes, compat);
+                self.remember(pid, regs, code_since);
+                self.layer(pid, frames);
+            }
+            Trace::LayeredKnown { native, frames } => {
+                self.counters.known += 1;
+                self.scratch.clone_from(self.table.get(native).unwrap_or(&self.nowhere));
                 self.layer(pid, frames);
             }
         }
@@ -129,13 +169,7 @@ impl Stacks {
         self.prepare(parent);
         self.python.fork(parent, child);
         let Some(parent) = self.processes.get(&parent) else { return };
-        let process = Process {
-            space: Rc::clone(&parent.space),
-            budget: parent.budget,
-            since: monotonic_now(),
-            maps_ns: 0,
-            ended: false,
-        };
+        let process = Process::new(Rc::clone(&parent.space), parent.budget, parent.maps_at);
         self.modules.forget(child);
         self.processes.insert(child, process);
     }
@@ -185,6 +219,11 @@ impl Stacks {
         self.counters
     }
 
+    /// How the source can know stacks again that were unwound since the last call.
+    pub fn take_memos(&mut self) -> Vec<Memo> {
+        self.memos.take()
+    }
+
     /// Looks for an interpreter whose frames can be walked; a source that can is to be told how.
     ///
     /// `None` if there is none, or not yet: a process maps its libraries some time after exec.
@@ -204,16 +243,8 @@ impl Stacks {
         if self.processes.contains_key(&pid) {
             return;
         }
-        let since = monotonic_now();
-        let space = Space::empty(pid);
-        let process = Process {
-            space: Rc::new(RefCell::new(space)),
-            budget: Budget::default(),
-            since,
-            maps_ns: 0,
-            ended: false,
-        };
-        self.processes.insert(pid, process);
+        let space = Rc::new(RefCell::new(Space::empty(pid)));
+        self.processes.insert(pid, Process::new(space, Budget::default(), Monotonic(0)));
         self.read_maps(pid);
     }
 
@@ -230,10 +261,44 @@ impl Stacks {
         let space = Space::read(&self.modules.options().proc_root, pid);
         process.maps_ns += monotonic_now().since_ns(begun);
         self.counters.maps_read += 1;
-        let Some(space) = space else { return false };
+        let Some(mut space) = space else { return false };
+        if space.take_over(&process.space.borrow()) {
+            let wait_ns = FIRST_PATIENCE_NS << process.vain;
+            process.patient_until = Monotonic(begun.0 + wait_ns);
+            process.vain = (process.vain + 1).min(MOST_DOUBLINGS);
+        } else {
+            process.vain = 0;
+        }
+        process.maps_at = begun;
         // Children that forked before keep the old space: theirs has not changed.
         process.space = Rc::new(RefCell::new(space));
         true
+    }
+
+    /// Reads the mappings again if code came or went since that was done last.
+    fn refresh(&mut self, pid: Pid, code_since: Option<Monotonic>) {
+        let Some(code_since) = code_since else { return };
+        self.prepare(pid);
+        let Some(process) = self.processes.get(&pid) else { return };
+        if process.maps_at <= code_since && process.patient_until <= monotonic_now() {
+            self.read_maps(pid);
+        }
+    }
+
+    /// Has the source know the stack again that was just unwound, if all of it lies in files, whose code stays as it is,
+    /// and if the mappings are not older than the stack.
+    fn remember(&mut self, pid: Pid, regs: Registers, code_since: Option<Monotonic>) {
+        let (Some(code_since), Some(words)) = (code_since, self.reads.words()) else { return };
+        let current = self.processes.get(&pid).is_some_and(|process| process.maps_at > code_since);
+        let in_files = |addr: &CodeAddr| self.modules.image(addr.module).is_some();
+        if !current || self.scratch.truncated || !self.scratch.frames.iter().all(in_files) {
+            return;
+        }
+        let mut native = self.scratch.clone();
+        let stack = self.table.intern(&mut native).filter(|_| !native.truncated);
+        if let Some(stack) = stack {
+            self.memos.tell(pid, code_since, regs, words, stack);
+        }
     }
 
     fn normalize(&mut self, pid: Pid, addresses: &[u64]) {
@@ -289,6 +354,7 @@ impl Stacks {
             modules: &mut self.modules,
             context: &mut self.context,
             outcome: nothing,
+            reads: &mut self.reads,
         };
         unwinder.run(regs, &mut self.scratch.frames)
     }

@@ -15,6 +15,7 @@ use gimli::UnwindContext;
 use crate::arch::{Arch, Leaf};
 use crate::callee::Fit;
 use crate::module::Modules;
+use crate::reads::Reads;
 use crate::rule::{Broken, Caller, Memory, Rule};
 use crate::space::{Place, Space};
 
@@ -66,11 +67,14 @@ pub struct Unwinder<'a> {
     pub context: &'a mut UnwindContext<usize>,
     /// What was noticed so far.
     pub outcome: Outcome,
+    /// What was read so far.
+    pub reads: &'a mut Reads,
 }
 
 impl Unwinder<'_> {
     /// Appends the frames from `regs` outwards, innermost first.
     pub fn run(&mut self, mut regs: Registers, frames: &mut Vec<CodeAddr>) -> Outcome {
+        self.reads.begin(regs);
         let mut place = self.place(regs.ip.wrapping_sub(1));
         self.outcome.unknown_code = place.rule.is_not_code();
         // True until unwind information has led from one frame to the next.
@@ -108,6 +112,7 @@ impl Unwinder<'_> {
         let Rule::Dwarf(row) = place.rule else { return Err(Broken::Nonsense) };
         let cfi = self.modules.image(place.addr.module).map(|image| &image.cfi);
         let caller = row.caller(self.arch, regs, self.memory, cfi)?;
+        self.reads.left_by(&row, regs, self.memory);
         let Caller::Frame(next) = caller else { return Ok(None) };
         let address = if row.signal { next.ip } else { next.ip - 1 };
         let there = self.place(address);
@@ -127,16 +132,18 @@ impl Unwinder<'_> {
         innermost: bool,
         uncharted: bool,
     ) -> Result<Option<Registers>, Broken> {
-        if innermost && let Some(caller) = self.by_leaf(place, regs) {
-            return Ok(Some(caller));
-        }
-        if let Some(caller) = self.by_signal(place, regs) {
+        let mut found = if innermost { self.by_leaf(place, regs) } else { None };
+        found = found.or_else(|| self.by_signal(place, regs));
+        if let Some(caller) = found {
+            self.reads.give_up();
             return Ok(Some(caller));
         }
         // The first frame of a thread is entered with frame pointer 0: clone3 in glibc, _start, Go's goexit.
         if !innermost && regs.fp == 0 && matches!(place.rule, Rule::Unknown) {
+            self.reads.frame_pointer(false, self.memory);
             return Ok(None);
         }
+        self.reads.give_up();
         if place.keeps_fp {
             return self.by_frame_pointer(place, regs);
         }

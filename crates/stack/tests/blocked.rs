@@ -66,7 +66,7 @@ fn stack_of(child: &Child, compat: bool) -> Symbolized {
     let copied = memory.read_at(&mut bytes, sp).unwrap();
     let regs = Registers { ip, sp, fp: u64::MAX, lr: 0 };
     let mut stacks = Stacks::new(StackOptions::default());
-    let trace = Trace::Copied { regs, bytes: &bytes[..copied], compat };
+    let trace = Trace::Copied { regs, bytes: &bytes[..copied], compat, code_since: None };
     let id = common::id(stacks.intern(Pid(child.id()), &trace));
     stacks.symbolize(id)
 }

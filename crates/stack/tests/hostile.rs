@@ -114,7 +114,7 @@ fn apply(harm: &Harm, bytes: &mut Vec<u8>) {
 
 fn check(stacks: &mut Stacks, regs: Registers, words: &[u64], compat: bool) {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let trace = Trace::Copied { regs, bytes: &bytes, compat };
+    let trace = Trace::Copied { regs, bytes: &bytes, compat, code_since: None };
     let id = common::id(stacks.intern(PID, &trace));
     assert!(stacks.stack(id).frames.len() <= MOST_FRAMES);
     let again = common::id(stacks.intern(PID, &trace));

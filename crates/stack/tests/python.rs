@@ -59,7 +59,8 @@ fn check(interpreter: &str) {
     let mut frames = Vec::new();
     Walker { layout }.walk(tid, child.id(), pointer, &mut frames);
     let regs = Registers::default();
-    let trace = Trace::Layered { regs, bytes: &[], compat: false, frames: &frames };
+    let trace =
+        Trace::Layered { regs, bytes: &[], compat: false, code_since: None, frames: &frames };
     let Trace::Known(id) = stacks.intern(pid, &trace) else { panic!("not interned") };
     assert_eq!(stacks.intern(pid, &trace), Trace::Known(id), "the same stack is the same");
     let symbolized = stacks.symbolize(id);

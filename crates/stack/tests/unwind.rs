@@ -72,7 +72,7 @@ fn a_short_copy_is_truncated_and_more_is_wanted() {
     let mut stacks = Stacks::new(StackOptions::default());
     let wanted = stacks.wanted_bytes(fixture.pid());
     let short = &copied.bytes[..512];
-    let trace = Trace::Copied { regs: copied.regs, bytes: short, compat: false };
+    let trace = Trace::Copied { regs: copied.regs, bytes: short, compat: false, code_since: None };
     let id = common::id(stacks.intern(fixture.pid(), &trace));
     assert!(stacks.stack(id).truncated);
     assert_eq!(stacks.counters().off_copy, 1);

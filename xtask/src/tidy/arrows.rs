@@ -13,11 +13,12 @@ const MAY: &[(&str, &[&str])] = &[
     ("syscall", &["model"]),
     ("analyze", &["model"]),
     ("render", &["model"]),
+    ("lsof", &["model"]),
     ("bpf", &["model", "sys", "proc", "syscall"]),
     ("ptrace", &["model", "sys", "proc", "stack", "syscall"]),
     (
         "fdscope",
-        &["model", "sys", "proc", "stack", "syscall", "analyze", "render", "bpf", "ptrace"],
+        &["model", "sys", "proc", "stack", "syscall", "analyze", "render", "lsof", "bpf", "ptrace"],
     ),
 ];
 

@@ -1,31 +1,40 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
-mod threads;
 mod ls;
+mod ps;
+mod threads;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
-pub use threads::Threads;
 pub use ls::Ls;
+pub use ps::{Glance, Ps};
+pub use threads::Threads;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
 /// the limit.
 #[derive(Parser, Debug)]
 #[command(name = "fdscope", version, max_term_width = 100, propagate_version = true)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(
-    after_help = "Start with `fdscope demo`. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings at or above \
+    after_help = "Without a command, `fdscope` shows every process by how near it is to a limit (as `fdscope ps`), and \
+                        `fdscope PID|NAME` one process on one screen. A process that is named as a command is reached by \
+                        its PID.\n\nStart with `fdscope demo`. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings at or above \
                         --fail-on, 4 target gone before anything was seen, 77 not permitted."
 )]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+    /// What to look at without a command.
+    #[command(flatten)]
+    pub glance: Glance,
 }
 
 /// The commands.
@@ -33,15 +42,24 @@ pub struct Arguments {
 pub enum Command {
     /// Watch a process and name what leaks, from which line, and when the limit breaks
     Leak(Leak),
-    /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
-    Threads(Threads),
     /// Show open handles, one a line: of processes, of files, of ports; filter, count, group
     Ls(Box<Ls>),
+    /// Every process by how near it is to a limit: descriptors, threads, growth, time left
+    Ps(Ps),
+    /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
+    Threads(Threads),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches
     #[command(hide = true)]
     DemoTarget(DemoTarget),
+    /// List open files with lsof's own options and output; also when called by the name lsof
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Lsof {
+        /// lsof's arguments; `fdscope lsof -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Say what this kernel and user permit, what each gap costs, and the cure
     Doctor,
     /// Print the completion script of a shell

@@ -5,5 +5,7 @@ pub mod demo_target;
 pub mod doctor;
 pub mod leak;
 pub mod ls;
+pub mod lsof;
 pub mod manual;
+pub mod ps;
 pub mod threads;

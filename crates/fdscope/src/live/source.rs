@@ -8,7 +8,7 @@ use fdscope_bpf::load::KernelTypes;
 use fdscope_bpf::{BpfSource, Stacks, Support, TableReader};
 use fdscope_model::{
     Acquire, AcquireCause, Association, Blind, Body, Event, EventSource, Handle, HandleKey,
-    InterpreterLayout, Pid, Progress, Sight, Snapshot, SnapshotSource, TableId, Tid, Trace,
+    InterpreterLayout, Memo, Pid, Progress, Sight, Snapshot, SnapshotSource, TableId, Tid, Trace,
 };
 use fdscope_proc::{DescriptorSource, Detail, PollSource, ProcRoot};
 use fdscope_ptrace::{Follow, PtraceSource};
@@ -229,6 +229,14 @@ impl Live {
     pub fn set_stack_bytes(&mut self, pid: Pid, bytes: usize) -> Result<()> {
         if let Live::Bpf(source, _) = self {
             source.set_stack_bytes(pid, u32::try_from(bytes).unwrap_or(u32::MAX / 2))?;
+        }
+        Ok(())
+    }
+
+    /// Has stacks known again from now on, where the source can.
+    pub fn learn(&mut self, memos: &[Memo]) -> Result<()> {
+        if let Live::Bpf(source, _) = self {
+            memos.iter().try_for_each(|memo| source.learn(memo))?;
         }
         Ok(())
     }

@@ -165,7 +165,7 @@ impl Watch {
         let Watch { live, ledger, stacks, wants_reconcile, names, samplers, proc, .. } = self;
         let interpreters = &mut self.interpreters;
         let timeout = interpreters.look(live, stacks, timeout)?;
-        live.poll(timeout, &mut |event| {
+        let progress = live.poll(timeout, &mut |event| {
             follow_process(event, stacks, samplers, proc);
             interpreters.follow(event);
             if let Body::Acquire(acquire) = &event.body
@@ -188,7 +188,9 @@ impl Watch {
             {
                 ledger.know(process);
             }
-        })
+        })?;
+        live.learn(&stacks.take_memos())?;
+        Ok(progress)
     }
 
     fn keep_house(&mut self, now: Monotonic) -> Result<()> {

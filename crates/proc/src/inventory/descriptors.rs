@@ -26,10 +26,6 @@ const ALWAYS_BOTH: &[HandleKind] = &[
     HandleKind::Epoll,
 ];
 
-/// Kinds that their link tells, and that have a status worth asking for.
-const WITH_STATUS: &[HandleKind] =
-    &[HandleKind::Memfd, HandleKind::Terminal, HandleKind::DmaBuf, HandleKind::MessageQueue];
-
 /// What was tried, and the kernel's answer.
 type Failed = (&'static str, Errno);
 
@@ -133,7 +129,7 @@ impl Look<'_> {
         }
         let kind = entry.handle.kind;
         if typed
-            || wanted.status && WITH_STATUS.contains(&kind)
+            || wanted.status && !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
             || wanted.facts && kind == HandleKind::Memfd
         {
             self.add_status(entry)?;

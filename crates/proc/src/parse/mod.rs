@@ -14,6 +14,7 @@ mod mountinfo;
 mod net;
 mod net_lines;
 mod number;
+mod passwd;
 mod stat;
 mod status;
 mod system;
@@ -35,6 +36,7 @@ pub use net_lines::{
     parse_packet_line, parse_unix_line,
 };
 pub use number::{decimal, hex, octal};
+pub use passwd::parse_passwd;
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
 pub use system::{FileNr, parse_file_nr, parse_loadavg_tasks, parse_single};
@@ -91,6 +93,7 @@ mod tests {
         "lock:\t1: OFDLCK ADVISORY  READ -1 fe:01:5678 10 19\ntfd: 5 events: 19 data: 5",
         "521\t0\t2466177\n",
         "0.1 0.2 0.3 1/456 789\n",
+        "root:x:0:0:root:/root:/bin/sh\n",
         "232 0x4 0x7ffc 0x1 0xffffffff 0x0 0x0 0x7f00 0x40\n",
         "83511404 251973416 44\n",
         "[<0>] ep_poll+0x2f7/0x3b0\n",
@@ -118,6 +121,7 @@ mod tests {
         let _ = script_of(bytes, &arguments);
         parse_maps(bytes, |map| assert!(map.size() < u64::MAX));
         parse_mountinfo(bytes, drop);
+        parse_passwd(bytes, |_, name| assert!(!name.is_empty()));
         for line in lines(bytes) {
             for table in Table::ALL {
                 if let Some(endpoint) = parse_endpoint(table, line) {

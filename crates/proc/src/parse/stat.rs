@@ -12,6 +12,14 @@ pub struct State(
     pub u8,
 );
 
+impl Stat {
+    /// True for a kernel thread.
+    pub fn is_kernel_thread(&self) -> bool {
+        const PF_KTHREAD: u32 = 0x20_0000;
+        self.flags & PF_KTHREAD != 0
+    }
+}
+
 impl State {
     /// True for a task that has exited and was not waited for.
     pub fn is_zombie(self) -> bool {
@@ -32,6 +40,8 @@ pub struct Stat {
     pub parent: Pid,
     /// Field 5: the process group.
     pub group: Pid,
+    /// Field 9: the kernel's flags of the task, `PF_*` (include/linux/sched.h).
+    pub flags: u32,
     /// Fields 14 and 15: clock ticks on a processor, in user and in kernel mode.
     pub cpu_ticks: u64,
     /// Field 20: threads of the process.
@@ -65,6 +75,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
         state,
         parent: Pid(decimal32(field(4)).ok_or(missing("parent"))?),
         group: Pid(decimal32(field(5)).unwrap_or(0)),
+        flags: decimal32(field(9)).unwrap_or(0),
         cpu_ticks: decimal(field(14)).unwrap_or(0).saturating_add(decimal(field(15)).unwrap_or(0)),
         threads: decimal(field(20)).ok_or(missing("thread count"))?,
         start_ticks: decimal(field(22)).ok_or(missing("start time"))?,
@@ -87,6 +98,7 @@ mod tests {
         assert_eq!(stat.cpu_ticks, 5 + 6);
         assert_eq!((stat.state, stat.start_stack), (State(b'S'), 140_000));
         assert_eq!(stat.group, Pid(8));
+        assert!(stat.flags == 4_194_560 && !stat.is_kernel_thread());
     }
 
     #[test]

@@ -176,7 +176,7 @@ fn keep(event: &Event<'_>) -> Seen {
         _ => Trace::None,
     };
     let stack = match trace {
-        Trace::Copied { regs, bytes, compat } => Some((regs.ip, bytes.len(), compat)),
+        Trace::Copied { regs, bytes, compat, .. } => Some((regs.ip, bytes.len(), compat)),
         _ => None,
     };
     Seen { pid: event.pid.0, tid: event.tid.0, line: line(&event.body), body: forget(event), stack }

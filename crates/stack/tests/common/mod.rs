@@ -123,7 +123,7 @@ impl Drop for Fixture {
 
 impl Copied {
     pub fn trace(&self) -> Trace<'_> {
-        Trace::Copied { regs: self.regs, bytes: &self.bytes, compat: false }
+        Trace::Copied { regs: self.regs, bytes: &self.bytes, compat: false, code_since: None }
     }
 
     /// Unwinds and interns it.

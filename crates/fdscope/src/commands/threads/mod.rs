@@ -16,7 +16,7 @@ use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 
 use crate::Done;
 use crate::args::Threads;
-use crate::commands::leak::{catch_signals, typed_command};
+use crate::commands::leak::catch_signals;
 use crate::ending::{Ending, Failure};
 use crate::{machine, target, terminal};
 use seat::Seat;
@@ -106,7 +106,8 @@ fn wait(interval: Option<Duration>, interrupted: &AtomicBool) {
 fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.json {
-        let text = json::threads(reports, &typed_command(), &machine::describe(), wall_now_ns());
+        let text =
+            json::threads(reports, &machine::typed_command(), &machine::describe(), wall_now_ns());
         out.write_all(text.as_bytes())?;
         return Ok(out.flush()?);
     }

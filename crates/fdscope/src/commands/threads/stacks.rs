@@ -99,7 +99,8 @@ impl StackReader {
         compat: bool,
         taken: Taken,
     ) -> Option<ThreadStack> {
-        let trace = self.stacks.intern(self.pid, &Trace::Copied { regs, bytes, compat });
+        let trace =
+            self.stacks.intern(self.pid, &Trace::Copied { regs, bytes, compat, code_since: None });
         let Trace::Known(id) = trace else { return None };
         let truncated = self.stacks.stack(id).truncated;
         let stacks = &mut self.stacks;
