@@ -37,6 +37,7 @@ fn main() {
         Some(Command::Leak(leak)) => commands::leak::run(leak),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Ls(ls)) => commands::ls::run(&ls),
+        Some(Command::Link(link)) => commands::link::run(&link),
         Some(Command::Threads(threads)) => commands::threads::run(&threads),
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),

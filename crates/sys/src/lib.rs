@@ -5,8 +5,8 @@
 pub mod bpf;
 pub mod bpf_name;
 pub mod clock;
-pub mod limits;
 pub mod kcmp;
+pub mod limits;
 pub mod linger;
 pub mod names;
 pub mod net;

@@ -1,6 +1,7 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
+mod link;
 mod ls;
 mod ps;
 mod threads;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
+pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use ps::{Glance, Ps};
 pub use threads::Threads;
@@ -48,6 +50,8 @@ pub enum Command {
     Ps(Ps),
     /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
     Threads(Threads),
+    /// Show network interfaces with addresses, MTU, counters, driver and owner; set an MTU, up or down
+    Link(Link),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

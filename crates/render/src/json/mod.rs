@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::charset::Charset;
 
+pub mod links;
 pub mod radar;
 pub mod threads;
 mod verdict;
