@@ -27,6 +27,7 @@ mod judge;
 mod ledger;
 mod lifetime;
 mod lineage;
+mod links;
 mod misuse;
 mod name;
 mod place;
@@ -46,6 +47,7 @@ mod watched;
 
 pub use judge::{Judgement, Names};
 pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle};
+pub use links::link_notes;
 pub use reconcile::Reconciled;
 pub use summary::{Growing, Summary};
 pub use threads::{

@@ -38,6 +38,7 @@ fn main() {
         Some(Command::Proc(proc)) => commands::proc::run(&proc),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Ls(ls)) => commands::ls::run(&ls),
+        Some(Command::Link(link)) => commands::link::run(&link),
         Some(Command::Threads(threads)) => commands::threads::run(&threads),
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),

@@ -13,6 +13,7 @@ pub mod interpreter;
 pub mod inventory;
 pub mod kind;
 pub mod limit;
+pub mod link;
 pub mod memo;
 pub mod name;
 pub mod port;

@@ -1,6 +1,7 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
 mod leak;
+mod link;
 mod ls;
 mod proc;
 mod ps;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
+pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
@@ -56,6 +58,8 @@ pub enum Command {
     Sockets(Sockets),
     /// What /proc says of a process, with names and units
     Proc(Proc),
+    /// Show network interfaces with addresses, MTU, counters, driver and owner; set an MTU, up or down
+    Link(Link),
     /// Run a small leaking program and find its leak
     Demo(Demo),
     /// The program that `demo` watches

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod demo_target;
 pub mod doctor;
 pub mod leak;
+pub mod link;
 pub mod ls;
 pub mod lsof;
 pub mod manual;

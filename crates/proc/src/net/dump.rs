@@ -6,13 +6,13 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{recv, sendto, socket_with};
 
 use super::message::{Message, Messages, dump_request};
 
 /// More than the kernel puts into one datagram of a dump (32 KiB; net/netlink/af_netlink.c, netlink_dump).
-const DATAGRAM: usize = 64 * 1024;
+pub(crate) const DATAGRAM: usize = 64 * 1024;
 
 /// The kernel answers within the call; this is for a kernel that does not.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -63,7 +63,11 @@ impl Diag {
 
 /// A netlink socket for sock_diag in the network namespace of the calling thread.
 pub(crate) fn open_socket() -> Result<OwnedFd, Errno> {
-    let protocol = Some(SOCK_DIAG);
+    open_netlink(Some(SOCK_DIAG))
+}
+
+/// A netlink socket for a protocol in the network namespace of the calling thread.
+pub(crate) fn open_netlink(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
     let socket =
         socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol)?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;

@@ -4,7 +4,7 @@
 pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
-const DUMP: u16 = 0x1 | 0x300;
+pub(crate) const DUMP: u16 = 0x1 | 0x300;
 
 /// `NLM_F_DUMP_INTR`: what was dumped changed meanwhile, so that entries may be missing.
 const INTERRUPTED: u16 = 0x10;
@@ -26,10 +26,15 @@ pub(crate) enum Message<'a> {
 
 /// A dump request with this payload, whose length must be a multiple of four.
 pub(crate) fn dump_request(sequence: u32, payload: &[u8]) -> Vec<u8> {
+    request(SOCK_DIAG_BY_FAMILY, DUMP, sequence, payload)
+}
+
+/// A request of a type with `NLM_F_*` flags and this payload, whose length must be a multiple of four.
+pub(crate) fn request(class: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
     bytes.extend_from_slice(&((HEADER + payload.len()) as u32).to_ne_bytes());
-    bytes.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes.extend_from_slice(&DUMP.to_ne_bytes());
+    bytes.extend_from_slice(&class.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
     bytes.extend_from_slice(&sequence.to_ne_bytes());
     bytes.extend_from_slice(&0u32.to_ne_bytes());
     bytes.extend_from_slice(payload);
@@ -40,13 +45,20 @@ pub(crate) fn dump_request(sequence: u32, payload: &[u8]) -> Vec<u8> {
 pub(crate) struct Messages<'a> {
     rest: &'a [u8],
     sequence: u32,
+    /// The type of rows.
+    row: u16,
     /// True once a message said that what was dumped changed meanwhile.
     pub interrupted: bool,
 }
 
 impl<'a> Messages<'a> {
     pub fn new(datagram: &'a [u8], sequence: u32) -> Self {
-        Messages { rest: datagram, sequence, interrupted: false }
+        Self::of(datagram, sequence, SOCK_DIAG_BY_FAMILY)
+    }
+
+    /// The same for rows of another type.
+    pub fn of(datagram: &'a [u8], sequence: u32, row: u16) -> Self {
+        Messages { rest: datagram, sequence, row, interrupted: false }
     }
 }
 
@@ -76,7 +88,7 @@ impl<'a> Iterator for Messages<'a> {
                     let code = u32_at(payload, 0).map_or(0, u32::cast_signed);
                     return Some(Message::End(code.saturating_neg()));
                 }
-                SOCK_DIAG_BY_FAMILY => return Some(Message::Row(payload)),
+                class if class == self.row => return Some(Message::Row(payload)),
                 _ => {}
             }
         }

@@ -8,6 +8,8 @@ mod book;
 mod dump;
 mod ends;
 mod inet_diag;
+pub mod link_message;
+pub mod links;
 mod loan;
 mod message;
 mod others_diag;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::charset::Charset;
 
 pub mod card;
+pub mod links;
 pub mod radar;
 pub mod threads;
 pub mod section;

@@ -19,6 +19,7 @@ mod examples;
 mod fate;
 mod growth;
 mod headline;
+pub mod links;
 mod misuse;
 mod processes;
 mod sites;

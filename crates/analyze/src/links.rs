@@ -1,0 +1,123 @@
+//! Interfaces whose MTUs do not fit together, in sentences: a rule each, over the links of one namespace.
+
+use fdscope_model::link::{Link, flags};
+
+/// What is worth knowing, in order of links.
+pub fn link_notes(links: &[Link]) -> Vec<String> {
+    let notes = links.iter().flat_map(|link| {
+        [below(link, links), port(link, links), tunnel(link, links), orphan(link)]
+    });
+    notes.flatten().collect()
+}
+
+fn find(links: &[Link], index: u32) -> Option<&Link> {
+    links.iter().find(|link| link.index == index)
+}
+
+fn is_kind(link: &Link, kind: &[u8]) -> bool {
+    link.kind.as_ref().is_some_and(|own| own.bytes() == kind)
+}
+
+/// Sits on an interface that takes less, or leads to one.
+fn below(link: &Link, links: &[Link]) -> Option<String> {
+    let lower = link.lower.filter(|lower| !lower.elsewhere)?;
+    let lower = find(links, lower.index).filter(|lower| lower.mtu < link.mtu)?;
+    let (name, mtu, other, less) = (&link.name, link.mtu, &lower.name, lower.mtu);
+    Some(match is_kind(link, b"veth") {
+        true => format!(
+            "{name} sends packets of up to {mtu} bytes to {other}, which drops those above {less}"
+        ),
+        false => format!(
+            "{name} (MTU {mtu}) sits on {other} (MTU {less}): larger packets are fragmented or lost"
+        ),
+    })
+}
+
+/// Is a port of a bridge that takes more.
+fn port(link: &Link, links: &[Link]) -> Option<String> {
+    let master = find(links, link.master?).filter(|master| is_kind(master, b"bridge"))?;
+    (master.mtu > link.mtu).then(|| {
+        format!(
+            "bridge {} (MTU {}) silently drops packets above {} towards its port {}",
+            master.name, master.mtu, link.mtu, link.name
+        )
+    })
+}
+
+/// A tunnel of a program that takes less than the network beneath: right, but it needs path MTU discovery.
+fn tunnel(link: &Link, links: &[Link]) -> Option<String> {
+    if !is_kind(link, b"tun") || !link.is_up() {
+        return None;
+    }
+    let real =
+        |other: &&Link| other.kind.is_none() && other.is_up() && other.flags & flags::LOOPBACK == 0;
+    let device = links.iter().filter(real).max_by_key(|other| other.mtu)?;
+    let (name, mtu, other, theirs) = (&link.name, link.mtu, &device.name, device.mtu);
+    match mtu.cmp(&theirs) {
+        std::cmp::Ordering::Less => Some(format!(
+            "{name} (MTU {mtu}) takes less than {other} (MTU {theirs}): what is routed into it relies on path MTU \
+             discovery; if ICMP is filtered, large transfers hang"
+        )),
+        std::cmp::Ordering::Greater => Some(format!(
+            "{name} (MTU {mtu}) takes more than {other} (MTU {theirs}): tunnelled packets are fragmented"
+        )),
+        std::cmp::Ordering::Equal => Some(format!(
+            "{name} has the MTU of {other} ({mtu}): with the tunnel's own header, full packets are fragmented"
+        )),
+    }
+}
+
+/// A tun device without carrier: nobody holds its descriptor.
+fn orphan(link: &Link) -> Option<String> {
+    let orphan =
+        is_kind(link, b"tun") && link.flags & flags::LOWER_UP == 0 && link.owners.is_empty();
+    orphan.then(|| {
+        format!(
+            "{} is persistent: no process holds its descriptor, or none that may be seen",
+            link.name
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fdscope_model::link::Lower;
+
+    fn link(index: u32, name: &str, kind: &str, mtu: u32) -> Link {
+        let kind = (!kind.is_empty()).then(|| kind.into());
+        let flags = flags::UP | flags::LOWER_UP;
+        Link { index, name: name.into(), kind, mtu, flags, ..Link::default() }
+    }
+
+    fn check(links: &[Link], expected: &[&str]) {
+        let notes = link_notes(links);
+        assert_eq!(notes.len(), expected.len(), "{notes:?}");
+        for (note, part) in notes.iter().zip(expected) {
+            assert!(note.contains(part), "{note}");
+        }
+    }
+
+    #[test]
+    fn mismatches_are_told() {
+        let lower = |index, elsewhere| Some(Lower { index, elsewhere });
+        let pair = [
+            Link { lower: lower(2, false), ..link(1, "a", "veth", 1500) },
+            Link { lower: lower(1, false), ..link(2, "b", "veth", 1400) },
+        ];
+        check(&pair, &["a sends packets of up to 1500 bytes to b, which drops those above 1400"]);
+        check(
+            &[
+                Link { lower: lower(2, true), ..link(1, "a", "veth", 1500) },
+                link(2, "b", "veth", 9),
+            ],
+            &[],
+        );
+        let port = Link { master: Some(1), ..link(2, "p", "veth", 1400) };
+        check(&[link(1, "br0", "bridge", 1500), port], &["above 1400 towards its port p"]);
+        check(&[link(1, "eth0", "", 1500), link(2, "tun0", "tun", 1400)], &["path MTU discovery"]);
+        check(&[link(1, "eth0", "", 1500), link(2, "eth1", "", 9000)], &[]);
+        let idle = Link { flags: 0, ..link(2, "tap0", "tun", 1500) };
+        check(&[idle], &["persistent"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! `fdscope threads` against programs that make the situations for real.
+
+mod common;
+
+use common::{fdscope, is_root, run};
+use fdscope_fixtures::{Fixture, c};
+use serde_json::Value;
+
+fn json(arguments: &[&str]) -> Value {
+    let output = fdscope().arg("threads").args(arguments).arg("--json").output().expect("built");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    serde_json::from_slice(&output.stdout).expect("one object")
+}
+
+fn group<'a>(report: &'a Value, pattern: &str) -> &'a Value {
+    let groups = report["processes"][0]["groups"].as_array().expect("groups");
+    let found = groups.iter().find(|group| group["pattern"] == pattern);
+    found.unwrap_or_else(|| panic!("no group {pattern}: {groups:?}"))
+}
+
+/// Steps the fixture and waits until all its threads wait in `call`.
+fn settled(pid: &str, pattern: &str, call: &str, count: u64) -> Value {
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    loop {
+        let report = json(&[pid]);
+        let first = &group(&report, pattern)["calls"][0];
+        if first["word"] == call && first["count"] == count {
+            return report;
+        }
+        assert!(std::time::Instant::now() < deadline, "{report}");
+    }
+}
+
+#[test]
+fn loopers_are_told_with_their_eventfd_and_epoll() {
+    let mut fixture = Fixture::start(&c("threads"), &["mode=looper", "size=30"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    let report = settled(&pid, "Looper-*", "epoll_wait", 30);
+    let loopers = group(&report, "Looper-*");
+    for key in ["count", "loopers", "epolls", "eventfds"] {
+        assert_eq!(loopers[key], 30, "{key}");
+    }
+    let text = run(&["threads", &pid]);
+    let text = String::from_utf8_lossy(&text.stdout);
+    assert!(text.contains("30 loopers `Looper-*`: 30 threads + 30 eventfd + 30 epoll"), "{text}");
+}
+
+#[test]
+fn unjoined_threads_are_counted_with_what_they_keep_mapped() {
+    let mut fixture = Fixture::start(&c("threads"), &["mode=unjoined", "size=60"]);
+    fixture.ask("step 1");
+    let report = json(&[&fixture.pid().to_string()]);
+    let process = &report["processes"][0];
+    assert_eq!(process["threads"].as_array().map(Vec::len), Some(1));
+    let unjoined = process["unjoined"].as_array().expect("a list");
+    let count: u64 = unjoined.iter().filter_map(|row| row["count"].as_u64()).sum();
+    let mapped: u64 = unjoined.iter().filter_map(|row| row["mapped_bytes"].as_u64()).sum();
+    // Without libc's blocks (another processor), those that libc may keep for new threads are left out.
+    let least = if cfg!(target_arch = "x86_64") { 60 } else { 20 };
+    assert!((least..=60).contains(&count) && mapped >= count * (16 << 10), "{unjoined:?}");
+    assert!(process["limits"].as_array().expect("limits").iter().any(|limit| {
+        limit["name"] == "vm.max_map_count" && limit["used"].as_u64() > Some(count)
+    }));
+}
+
+#[test]
+fn stacks_part_groups_by_the_function_that_threads_began_in() {
+    let mut fixture = Fixture::start(&c("threads"), &["mode=leak", "size=5"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    settled(&pid, "worker-*", "pause", 5);
+    let report = json(&[&pid, "--stack"]);
+    let workers = group(&report, "worker-*");
+    assert_eq!(workers["began_in"], "wait_for_ever", "{workers}");
+    assert_eq!(workers["stacks"][0]["count"], 5);
+    // And they live on, undisturbed.
+    fixture.ask("step 1");
+    settled(&pid, "worker-*", "pause", 10);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    assert!(status.contains("TracerPid:\t0\n"));
+}
+
+#[test]
+fn a_watch_ends_with_its_target() {
+    let mut fixture = Fixture::start(&c("threads"), &["mode=pool"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    let mut command = fdscope();
+    command.args(["threads", &pid, "--watch", "--interval", "100ms", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("built");
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("piped")));
+    let first: Value =
+        serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON");
+    assert!(first["processes"][0]["interval_ns"].as_u64() > Some(0));
+    assert_eq!(group(&first, "pool-*")["change"]["started"], 0);
+    drop(fixture);
+    assert!(lines.all(|line| line.is_ok()));
+    assert_eq!(child.wait().expect("a child of ours").code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_and_missing_targets_have_their_codes() {
+    let check = |arguments: &[&str], code| {
+        assert_eq!(run(arguments).status.code(), Some(code), "{arguments:?}");
+    };
+    check(&["threads"], 2);
+    check(&["threads", "1", "--no-stop"], 2);
+    check(&["threads", "4194305"], 4);
+    check(&["threads", "no such program"], 4);
+}
+
+#[test]
+fn without_privilege_the_gap_is_counted() {
+    if !is_root("root, to become nobody") {
+        return;
+    }
+    let mut fixture = Fixture::start(&c("threads"), &["mode=pool", "size=3"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    let copy = tempfile::Builder::new().prefix("fdscope").tempdir().expect("a folder");
+    let program = copy.path().join("fdscope");
+    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
+    let mut command = std::process::Command::new(&program);
+    std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+    let output = command.args(["threads", &pid, "--stack", "--json"]).output().expect("runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    let process = &report["processes"][0];
+    assert_eq!(group(&report, "pool-*")["count"], 3);
+    let gaps = process["cannot_see"].as_array().expect("a list");
+    assert!(
+        gaps.iter().any(|gap| gap["what"].as_str().is_some_and(|what| what.contains("4 threads"))),
+        "{gaps:?}"
+    );
+    assert!(gaps.len() >= 3, "{gaps:?}");
+}
