@@ -5,6 +5,11 @@
 
 #define MOST_THREADS 512      /* looked at when a thread's state is sought */
 #define LOOK_AGAIN_NS 20000   /* times the threads looked at in vain: what the search may cost stays below 1 % */
+/*
+ * So many times a thread is looked for whatever that costs: a young one makes calls (the C library reads how many
+ * processors there are) just before it is entered into a state that its creator has made.
+ */
+#define FREE_LOOKS 8
 
 static __always_inline struct walk *walk_scratch(void)
 {
@@ -61,6 +66,14 @@ static __always_inline __u64 search_thread(struct interpreter *in, __u64 identit
 	return 0;
 }
 
+/* The newest thread of the first interpreter: another one is a reason to look again. */
+static __always_inline __u64 newest_thread(struct interpreter *in)
+{
+	__u64 interpreter = read_word(in->heads);
+
+	return interpreter ? read_word(interpreter + in->first_thread) : 0;
+}
+
 /* The current thread's state: where it was last time, if that still says so. */
 static __always_inline __u64 find_thread(struct interpreter *in, __u32 tid)
 {
@@ -71,8 +84,12 @@ static __always_inline __u64 find_thread(struct interpreter *in, __u32 tid)
 
 	if (known && known->state && read_word(known->state + in->thread_id) == known->identity)
 		return known->state;
-	if (known && !known->state && now < known->until)
-		return 0;
+	found.newest = newest_thread(in);
+	if (known && !known->state) {
+		if (known->misses >= FREE_LOOKS && known->newest == found.newest && now < known->until)
+			return 0;
+		found.misses = known->misses + 1;
+	}
 	found.identity = identity_of(task, in->identity);
 	if (!found.identity)
 		return 0;

@@ -115,6 +115,8 @@ struct known_thread {
 	__u64 state;          /* 0: it has none */
 	__u64 identity;
 	__u64 until;          /* of a thread without state: when to look again */
+	__u64 newest;         /* of a thread without state: the newest of all when it was looked for */
+	__u64 misses;         /* how often in a row it was looked for in vain */
 };
 
 struct {
