@@ -35,25 +35,18 @@ fn main() {
     let done = match arguments.command {
         None => commands::ps::glance(&arguments.glance),
         Some(Command::Leak(leak)) => commands::leak::run(leak),
-        Some(Command::Proc(proc)) => commands::proc::run(&proc),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Ls(ls)) => commands::ls::run(&ls),
-        Some(Command::Link(link)) => commands::link::run(&link),
+        Some(Command::Sockets(sockets)) => commands::sockets::run(&sockets),
         Some(Command::Threads(threads)) => commands::threads::run(&threads),
+        Some(Command::Proc(proc)) => commands::proc::run(&proc),
+        Some(Command::Link(link)) => commands::link::run(&link),
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
         Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
         Some(Command::Doctor) => commands::doctor::run(),
         Some(Command::Completions { shell }) => commands::manual::completions(shell),
         Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
-        Command::Leak(leak) => commands::leak::run(leak),
-        Command::Ls(ls) => commands::ls::run(&ls),
-        Command::Sockets(sockets) => commands::sockets::run(&sockets),
-        Command::Demo(demo) => commands::demo::run(&demo),
-        Command::DemoTarget(target) => commands::demo_target::run(&target),
-        Command::Doctor => commands::doctor::run(),
-        Command::Completions { shell } => commands::manual::completions(shell),
-        Command::Man { folder } => commands::manual::man(folder.as_deref()),
     };
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }

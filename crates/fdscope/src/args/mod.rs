@@ -5,8 +5,8 @@ mod link;
 mod ls;
 mod proc;
 mod ps;
-mod threads;
 mod sockets;
+mod threads;
 mod values;
 
 use std::ffi::OsString;
@@ -19,8 +19,8 @@ pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
-pub use threads::Threads;
 pub use sockets::Sockets;
+pub use threads::Threads;
 pub use values::Color;
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until

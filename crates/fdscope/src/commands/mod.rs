@@ -11,5 +11,5 @@ pub mod lsof;
 pub mod manual;
 pub mod proc;
 pub mod ps;
-pub mod threads;
 pub mod sockets;
+pub mod threads;

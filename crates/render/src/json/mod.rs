@@ -13,8 +13,8 @@ use crate::charset::Charset;
 pub mod card;
 pub mod links;
 pub mod radar;
-pub mod threads;
 pub mod section;
+pub mod threads;
 mod verdict;
 
 use verdict::{FrameForm, VerdictForm};
