@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = map.size();
     });
     parse::parse_mountinfo(bytes, drop);
+    let _ = fdscope_proc::net::parse_every_way(bytes);
     for table in parse::Table::ALL {
         for line in bytes.split(|&byte| byte == b'\n') {
             let _ = parse::parse_endpoint(table, line).map(|endpoint| endpoint.name());

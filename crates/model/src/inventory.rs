@@ -265,7 +265,7 @@ pub struct InotifyWatch {
 }
 
 /// A mark of a fanotify group.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FanotifyMark {
     /// On an inode.
     Inode {

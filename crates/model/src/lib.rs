@@ -34,6 +34,8 @@ pub use name::Name;
 pub use port::{EventSource, Progress, SnapshotSource, Symbolized, Symbolizer};
 pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
-pub use socket::{Socket, SocketState};
+pub use socket::{
+    Address, Family, Socket, SocketClass, SocketDetail, SocketMemory, SocketState, SocketTimer,
+};
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
 pub use verdict::{Level, Verdict};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::id::InodeId;
 use crate::inventory::End;
 use crate::name::Name;
 
@@ -42,6 +43,8 @@ pub struct Socket {
     pub last_received_ns: Option<u64>,
     /// Descriptors in flight towards it over SCM_RIGHTS (UNIX).
     pub in_flight: Option<u64>,
+    /// What only some sockets have, and what is told only when asked for.
+    pub detail: Option<Box<SocketDetail>>,
     /// Who holds the other end, of UNIX sockets and of Internet connections within the machine.
     pub ends: Vec<End>,
 }
@@ -67,9 +70,68 @@ impl Socket {
             last_sent_ns: None,
             last_received_ns: None,
             in_flight: None,
+            detail: None,
             ends: Vec::new(),
         }
     }
+}
+
+/// What only some sockets have, and what is told only when asked for.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SocketDetail {
+    /// The interface that it is bound to, by index.
+    pub interface: Option<u32>,
+    /// The directions that were shut down: 1 for receiving, 2 for sending, 3 for both.
+    pub shutdown: Option<u8>,
+    /// The cgroup (v2) that made it: the inode of its directory.
+    pub cgroup: Option<u64>,
+    /// `SO_MARK`; told to CAP_NET_ADMIN only.
+    pub mark: Option<u32>,
+    /// The file that a UNIX socket is bound to; its device in the kernel's internal encoding.
+    pub bound: Option<InodeId>,
+    /// The inodes of the clients whose connections a listening UNIX socket has not accepted; 0 for one that is gone.
+    pub waiting: Vec<u64>,
+    /// The netlink protocol (`NETLINK_*`) or the IP protocol of a raw socket.
+    pub subprotocol: Option<u32>,
+    /// Bytes of memory.
+    pub memory: Option<SocketMemory>,
+    /// Segments sent again since the connection began.
+    pub retransmits: Option<u32>,
+    /// Since data was last sent, ns.
+    pub last_sent_ns: Option<u64>,
+    /// Since data was last received, ns.
+    pub last_received_ns: Option<u64>,
+    /// Since an acknowledgement was last received, ns.
+    pub last_acknowledged_ns: Option<u64>,
+    /// Smoothed round-trip time, ns.
+    pub round_trip_ns: Option<u64>,
+    /// Bytes that the peer acknowledged.
+    pub acknowledged: Option<u64>,
+    /// Bytes received.
+    pub received: Option<u64>,
+}
+
+/// Memory of a socket in bytes (`SK_MEMINFO_*`, include/uapi/linux/sock_diag.h).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SocketMemory {
+    /// Taken by what was received.
+    pub receive: u32,
+    /// `SO_RCVBUF`.
+    pub receive_limit: u32,
+    /// Taken by what is on its way out.
+    pub send: u32,
+    /// `SO_SNDBUF`.
+    pub send_limit: u32,
+    /// Reserved ahead.
+    pub forward: u32,
+    /// Queued to be sent, or sent and not acknowledged.
+    pub queued: u32,
+    /// Options and filters.
+    pub options: u32,
+    /// Received while the owner was busy with the socket.
+    pub backlog: u32,
+    /// Packets dropped.
+    pub drops: u32,
 }
 
 /// An address family.

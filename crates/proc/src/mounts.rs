@@ -4,12 +4,13 @@
 //! only on file systems that heed the flag. Those known to do so are in a table; on every other one, and on mounts
 //! that are not in any mountinfo read here, the file is left alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
-use fdscope_model::DeviceId;
+use fdscope_model::{DeviceId, Pid};
 
 use crate::parse::{Mount, parse_mount};
-use crate::root::PidDir;
+use crate::root::{PidDir, ProcRoot};
 
 /// File systems whose getattr answers from memory when told not to sync: local ones, which keep the inode of an open
 /// file in memory; FUSE (fs/fuse/dir.c, `fuse_update_get_attr`), NFS (fs/nfs/inode.c, `nfs_getattr`) and Ceph
@@ -61,6 +62,7 @@ const ANSWER_FROM_MEMORY: &[&[u8]] = &[
     b"nsfs",
     b"fuse",
     b"fuseblk",
+    b"virtiofs",
     b"nfs",
     b"nfs4",
     b"ceph",
@@ -77,15 +79,80 @@ pub(crate) struct MountFacts {
     pub is_mqueue: bool,
 }
 
-/// The mounts that one process sees, and those that fdscope sees.
+/// Kernel-internal file systems, which nobody mounts: their inodes are nowhere but in memory.
+const INTERNAL: &[&[u8]] = &[
+    b"sockfs",
+    b"pipefs",
+    b"anon_inodefs",
+    b"bdev",
+    b"cpuset",
+    b"autofs",
+    b"pidfs",
+    b"secretmem",
+    b"guestmemfd",
+    b"dax",
+    b"drm",
+    b"dmabuf",
+    b"iomem",
+    b"devmem",
+    b"aio",
+    b"resctrl",
+    b"rpc_pipefs",
+    b"nfsd",
+    b"smackfs",
+    b"xenfs",
+    b"functionfs",
+    b"ipathfs",
+    b"zsmalloc",
+    b"balloon-kvm",
+];
+
+/// Mounts by their ids, which are unique on a machine while it is not remounted: for one look at some processes, and
+/// not for longer. Shared by the threads of a walk, so that each mount namespace is read once.
 #[derive(Debug, Default)]
-pub(crate) struct MountTable {
+pub(crate) struct MountBook(Mutex<Mounts>);
+
+#[derive(Debug, Default)]
+struct Mounts {
     facts: HashMap<u32, MountFacts>,
+    /// Mount namespaces that are in `facts`, by the text of their links; by number where that may not be read.
+    read: HashSet<Box<[u8]>>,
+    /// What was looked for in vain, with the process that has it.
+    absent: HashSet<(u32, Pid)>,
 }
 
-impl MountTable {
+impl MountBook {
+    /// What is known of a mount that a process has a file of: from its own mounts, else from those of fdscope, for
+    /// files from outside the process's mount namespace are often from there.
+    pub fn get(&self, id: u32, process: &PidDir, root: &ProcRoot) -> Option<MountFacts> {
+        let mut mounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&facts) = mounts.facts.get(&id) {
+            return Some(facts);
+        }
+        if mounts.absent.contains(&(id, process.pid())) {
+            return None;
+        }
+        mounts.read(process);
+        if root.is_own() && !mounts.facts.contains_key(&id) {
+            mounts.read(&root.pid_dir(Pid(std::process::id())).ok()?);
+        }
+        let found = mounts.facts.get(&id).copied();
+        if found.is_none() {
+            mounts.absent.insert((id, process.pid()));
+        }
+        found
+    }
+}
+
+impl Mounts {
     /// Reads the mounts of a process; what cannot be read is not known.
-    pub fn read(&mut self, dir: &PidDir) {
+    fn read(&mut self, dir: &PidDir) {
+        let namespace = dir.read_link("ns/mnt", "read link ns/mnt");
+        let namespace =
+            namespace.map_or(dir.pid().0.to_ne_bytes().into(), |name| name.bytes().into());
+        if !self.read.insert(namespace) {
+            return;
+        }
         // A process that is gone has no mounts, and none are missed.
         let _ = dir.read_lines("mountinfo", "read mountinfo", &mut |line| {
             if let Some(mount) = parse_mount(line) {
@@ -93,11 +160,16 @@ impl MountTable {
             }
         });
     }
+}
 
-    /// What is known of a mount.
-    pub fn get(&self, id: u32) -> Option<MountFacts> {
-        self.facts.get(&id).copied()
-    }
+/// True if this kernel has no file system, mounted or not, that could wait for anyone when told not to sync: then
+/// every file can be asked without learning its mount first.
+pub(crate) fn every_file_answers(root: &ProcRoot) -> bool {
+    let Ok(bytes) = root.read("filesystems") else { return false };
+    let known = |kind: &[u8]| ANSWER_FROM_MEMORY.contains(&kind) || INTERNAL.contains(&kind);
+    let mut kinds = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    root.is_live()
+        && kinds.all(|line| known(line.rsplit(|&b| b == b'\t').next().unwrap_or_default()))
 }
 
 fn facts_of(mount: &Mount) -> MountFacts {

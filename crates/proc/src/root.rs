@@ -6,13 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fdscope_model::{FdNumber, Name, Pid};
+use fdscope_model::{FdNumber, FileStatus, Name, Pid};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, Stat, openat, readlinkat_raw, statat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, RawDir, Stat, StatxFlags, openat, readlinkat_raw, statat,
+};
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
 
 use crate::error::ProcError;
+use crate::status::{ask_file, status_of};
 
 /// More than any line or link of the kernel needs: paths are at most 4 KiB, in maps up to four times that.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024;
@@ -113,6 +116,16 @@ impl ProcRoot {
             .map_err(|cause| ProcError::System { path: format!("/proc/{path}"), cause })
     }
 
+    /// Hands each line of a file below /proc to `sink`; keeps one line at a time.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_lines(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), ProcError> {
+        let error = |cause| ProcError::System { path: format!("/proc/{path}"), cause };
+        let file = open_file(self.proc.as_fd(), path).map_err(error)?;
+        each_line(file.as_fd(), End::Nothing, &mut Vec::new(), sink).map_err(error)
+    }
+
     /// A path that leads below this /proc wherever it is mounted, for the few calls that take no directory.
     pub(crate) fn path_of(&self, below: &str) -> String {
         format!("/proc/self/fd/{}/{below}", self.proc.as_raw_fd())
@@ -193,6 +206,11 @@ impl PidDir {
             .map_err(|cause| ProcError::of(self.pid, operation, cause))
     }
 
+    /// An entry of the process's directory, opened: a file that procfs serves, or a link to a namespace.
+    pub(crate) fn open_file(&self, path: &str) -> Result<OwnedFd, Errno> {
+        open_file(self.dir.as_fd(), path)
+    }
+
     /// The numbers that name entries of a directory below the process's, in the kernel's order.
     ///
     /// # Errors
@@ -211,13 +229,34 @@ impl PidDir {
     /// # Errors
     /// If the process is gone, or a zombie that holds nothing.
     pub fn living_place(&self) -> Result<String, ProcError> {
-        let stat = self.process_stat()?;
+        self.living_place_of(&self.process_stat()?)
+    }
+
+    /// The same for a process whose stat was just read.
+    pub(crate) fn living_place_of(&self, stat: &crate::parse::Stat) -> Result<String, ProcError> {
         if !stat.state.is_zombie() {
             return Ok(String::new());
         }
         let mut others = self.list("task", "list threads")?.into_iter();
         let living = others.find(|tid| *tid != self.pid.0 && stat.threads > 1);
         living.map(|tid| format!("task/{tid}/")).ok_or(ProcError::Gone { pid: self.pid })
+    }
+
+    /// The effective user, who owns the directory whether or not the process lets itself be looked at (fs/proc/base.c,
+    /// `task_dump_owner`). Of a captured tree, whoever captured it.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn uid(&self) -> Result<u32, ProcError> {
+        let stat = rustix::fs::fstat(&self.dir)
+            .map_err(|cause| ProcError::of(self.pid, "learn the user", cause))?;
+        Ok(stat.st_uid)
+    }
+
+    /// What the file behind a link of the process (`cwd`) tells from memory; only where the file system is known to
+    /// answer so.
+    pub(crate) fn ask(&self, path: &str) -> Option<FileStatus> {
+        ask_file(&self.dir, path, StatxFlags::BASIC_STATS).ok().map(status_of)
     }
 
     /// stat(2) of an entry of the process's directory itself, which procfs answers from memory.

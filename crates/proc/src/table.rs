@@ -3,24 +3,26 @@
 //! Links and fdinfo are the kernel's own memory. The type of a file with a path stands in neither: see `ask`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use fdscope_model::kind::classify;
 use fdscope_model::{
     Association, DeviceId, Fault, FdNumber, Handle, HandleKind, InodeId, Name, Pid, ProcessId,
 };
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
+use rustix::fs::{AtFlags, Statx, StatxFlags, statat};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
 use crate::descriptors::Detail;
 use crate::error::ProcError;
-use crate::mounts::{MountFacts, MountTable};
+use crate::mounts::{MountBook, MountFacts};
 use crate::parse::{FdInfo, Link, parse_link};
 use crate::root::{End, PidDir, ProcRoot, each_line, open_file, read_fd_link};
+use crate::status::ask_file;
 
 /// `O_PATH`; the same on every processor that fdscope knows.
-const O_PATH: u32 = 0o10_000_000;
+pub(crate) const O_PATH: u32 = 0o10_000_000;
 
 /// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
 const MQUEUE_SIZE: u64 = 80;
@@ -50,14 +52,13 @@ impl InternalDevices {
 #[derive(Debug)]
 pub(crate) struct OpenTable {
     owner: ProcessId,
+    root: ProcRoot,
     process: PidDir,
     /// `fd`, and the path of it below the process's directory.
     links: OwnedFd,
     path: String,
     infos: Option<OwnedFd>,
-    mounts: Option<MountTable>,
-    own: Option<PidDir>,
-    own_mounts: Option<MountTable>,
+    mounts: Arc<MountBook>,
     buffer: Vec<u8>,
     lines: Vec<u8>,
 }
@@ -67,25 +68,40 @@ impl OpenTable {
         let process = root.pid_dir(pid)?;
         let start_ticks = process.process_stat()?.start_ticks;
         let place = process.living_place()?;
+        let owner = ProcessId { pid, start_ticks };
+        Self::of(root, process, owner, &place, detail, Arc::default())
+    }
+
+    /// The table of a process whose directory is open and whose place (see [`PidDir::living_place`]) is known.
+    pub fn of(
+        root: &ProcRoot,
+        process: PidDir,
+        owner: ProcessId,
+        place: &str,
+        detail: Detail,
+        mounts: Arc<MountBook>,
+    ) -> Result<Self, ProcError> {
         let path = format!("{place}fd");
         let links = process.open_dir(&path, "list descriptors")?;
         // Absent permission shows as a fault of each row.
         let infos = process.open_dir(&format!("{place}fdinfo"), "open fdinfo");
         let infos = (detail >= Detail::Kind).then_some(infos.ok()).flatten();
-        let owner = ProcessId { pid, start_ticks };
-        let own = root.pid_dir(Pid(std::process::id())).ok().filter(|_| root.is_own());
         Ok(OpenTable {
             owner,
+            root: root.clone(),
             process,
             links,
             path,
             infos,
-            mounts: None,
-            own,
-            own_mounts: None,
+            mounts,
             buffer: vec![0; 4096],
             lines: Vec::new(),
         })
+    }
+
+    /// The directory of the process.
+    pub fn process(&self) -> &PidDir {
+        &self.process
     }
 
     /// The numbers in use, ascending.
@@ -155,7 +171,7 @@ impl OpenTable {
         }
         let device = if !name.starts_with(b"/") {
             // Internal mounts are in no mountinfo. Text and device go together.
-            internal.get(device_key(name), || self.ask(fd).map(device_of))
+            self.internal_device(fd, name, internal)
         } else {
             facts.map(|facts| facts.device)
         };
@@ -190,18 +206,28 @@ impl OpenTable {
     }
 
     /// The inode that a link's text gives, with the device of its internal file system.
-    fn inode_by_link(
+    pub fn inode_by_link(
         &self,
         fd: FdNumber,
         text: &[u8],
         internal: &mut InternalDevices,
     ) -> Option<InodeId> {
         let inode = parse_link(text).inode()?;
-        let device = internal.get(device_key(text), || self.ask(fd).map(device_of))?;
-        Some(InodeId { device, inode })
+        Some(InodeId { device: self.internal_device(fd, text, internal)?, inode })
     }
 
-    fn info(&mut self, fd: FdNumber) -> Result<FdInfo, Errno> {
+    /// The device of an internal file, which its link's text decides.
+    pub fn internal_device(
+        &self,
+        fd: FdNumber,
+        text: &[u8],
+        internal: &mut InternalDevices,
+    ) -> Option<DeviceId> {
+        internal.get(device_key(text), || self.ask(fd).map(device_of))
+    }
+
+    /// What fdinfo says of a descriptor, in counts.
+    pub fn info(&mut self, fd: FdNumber) -> Result<FdInfo, Errno> {
         let mut info = FdInfo::default();
         self.info_lines(fd, &mut |line| info.fold(line))?;
         Ok(info)
@@ -218,33 +244,23 @@ impl OpenTable {
     /// from asking a server. Only for files on those (see `mounts`) and on internal mounts.
     fn ask(&self, fd: FdNumber) -> Option<Statx> {
         let mask = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::INO;
-        statx(
-            &self.links,
-            DecInt::new(fd.0),
-            AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT,
-            mask,
-        )
-        .ok()
+        ask_file(&self.links, DecInt::new(fd.0), mask).ok()
     }
 
-    fn mount(&mut self, id: u32) -> Option<MountFacts> {
-        let process = &self.process;
-        let mounts = self.mounts.get_or_insert_with(|| {
-            let mut mounts = MountTable::default();
-            mounts.read(process);
-            mounts
-        });
-        if let Some(facts) = mounts.get(id) {
-            return Some(facts);
-        }
-        // Files from outside the process's mount namespace are often from fdscope's own.
-        let own = self.own.as_ref()?;
-        let mounts = self.own_mounts.get_or_insert_with(|| {
-            let mut mounts = MountTable::default();
-            mounts.read(own);
-            mounts
-        });
-        mounts.get(id)
+    /// All that the inode in memory tells, for files of which [`Self::ask`] would be allowed.
+    pub fn ask_all(&self, fd: FdNumber) -> Result<Statx, Errno> {
+        ask_file(&self.links, DecInt::new(fd.0), StatxFlags::BASIC_STATS)
+    }
+
+    /// The permissions of the link itself, which tell whether the descriptor may be read and written.
+    pub fn link_mode(&self, fd: FdNumber) -> Result<u32, Errno> {
+        let stat = statat(&self.links, DecInt::new(fd.0), AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(stat.st_mode)
+    }
+
+    /// What is known of a mount that the process has a file of.
+    pub fn mount(&self, id: u32) -> Option<MountFacts> {
+        self.mounts.get(id, &self.process, &self.root)
     }
 
     fn blank(&self, fd: FdNumber) -> Handle {
@@ -262,7 +278,8 @@ impl OpenTable {
         }
     }
 
-    fn fault(&self, fd: FdNumber, operation: &'static str, cause: Errno) -> Fault {
+    /// What could not be read of a descriptor.
+    pub fn fault(&self, fd: FdNumber, operation: &'static str, cause: Errno) -> Fault {
         let cause = match cause {
             Errno::ACCESS | Errno::PERM => "permission denied".to_owned(),
             cause => cause.to_string(),
@@ -272,7 +289,7 @@ impl OpenTable {
 }
 
 /// True for a link whose text does not tell the kind: a path, other than those that the model knows by name.
-fn needs_type(link: &[u8]) -> bool {
+pub(crate) fn needs_type(link: &[u8]) -> bool {
     matches!(parse_link(link), Link::Path { .. } | Link::Other(_))
         && !link.is_empty()
         && classify(0, link) == HandleKind::OtherDescriptor
@@ -295,11 +312,11 @@ fn device_key(link: &[u8]) -> &[u8] {
     }
 }
 
-fn device_of(found: Statx) -> DeviceId {
+pub(crate) fn device_of(found: Statx) -> DeviceId {
     DeviceId::new(found.stx_dev_major, found.stx_dev_minor)
 }
 
 /// An internal mount shows no type of file system; a message queue is known by its constant size without blocks.
-fn looks_like_mqueue(found: Statx) -> bool {
+pub(crate) fn looks_like_mqueue(found: Statx) -> bool {
     found.stx_size == MQUEUE_SIZE && found.stx_blocks == 0
 }

@@ -3,9 +3,12 @@
 //! One file per family of calls. Each unsafe block is one operation, with the sentence that says why it is sound.
 
 pub mod bpf;
+pub mod bpf_name;
 pub mod clock;
+pub mod kcmp;
 pub mod limits;
 pub mod linger;
+pub mod net;
 pub mod ptrace;
 pub mod spawn;
 pub mod vm;

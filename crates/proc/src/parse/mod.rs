@@ -8,9 +8,11 @@ mod cmdline;
 mod fdinfo;
 mod limits;
 mod link;
+mod locks;
 mod maps;
 mod mountinfo;
 mod net;
+mod net_lines;
 mod number;
 mod stat;
 mod status;
@@ -23,9 +25,14 @@ pub use cmdline::{parse_cmdline, script_of};
 pub use fdinfo::{FdInfo, FdInfoLine, parse_fdinfo, parse_fdinfo_line};
 pub use limits::{RLimit, Resource, UNLIMITED, parse_limits};
 pub use link::{Link, parse_link};
+pub use locks::{HeldLock, parse_lock};
 pub use maps::{Map, Protection, parse_map, parse_maps};
 pub use mountinfo::{Mount, parse_mount, parse_mountinfo, unescape_octal};
 pub use net::{Endpoint, Ends, Table, TcpState, parse_endpoint};
+pub use net_lines::{
+    InetLine, NetlinkLine, PacketLine, TcpFields, UnixLine, parse_inet_line, parse_netlink_line,
+    parse_packet_line, parse_unix_line,
+};
 pub use number::{decimal, hex, octal};
 pub use stat::{Stat, State, parse_stat};
 pub use status::{Status, parse_status};
@@ -75,6 +82,9 @@ mod tests {
         "24 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n",
         " 0: 0100007F:1F90 0200007F:C350 08 00000000:00000000 00:00000000 00000000 0 0 77 1 0 20",
         "ffff: 00000002 00000000 00010000 0001 01 4242 /run/x.sock",
+        "1: -> POSIX  ADVISORY  WRITE 1234 fe:01:5678 0 EOF",
+        "fanotify ino:4f969 sdev:800013 mflags:0 mask:3b ignored_mask:0\nit_value: (1, 5)\n",
+        "lock:\t1: OFDLCK ADVISORY  READ -1 fe:01:5678 10 19\ntfd: 5 events: 19 data: 5",
         "521\t0\t2466177\n",
         "0.1 0.2 0.3 1/456 789\n",
     ];
@@ -86,6 +96,7 @@ mod tests {
         let _ = parse_fdinfo(bytes);
         let _ = parse_cgroup(bytes);
         let _ = parse_link(bytes);
+        let _ = parse_lock(bytes);
         let _ = parse_timers(bytes);
         let _ = parse_file_nr(bytes);
         let _ = parse_loadavg_tasks(bytes);

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fdscope_model::Name;
 
-use super::number::{decimal, hex};
-use super::words;
+use super::net_lines::{parse_inet_line, parse_netlink_line, parse_packet_line, parse_unix_line};
+use super::number::hex;
 
 /// A file of /proc/PID/net that lists sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,10 @@ pub enum Table {
     Udp,
     /// UDP over IPv6.
     Udp6,
+    /// UDP-Lite over IPv4.
+    UdpLite,
+    /// UDP-Lite over IPv6.
+    UdpLite6,
     /// Raw IPv4.
     Raw,
     /// Raw IPv6.
@@ -39,7 +43,7 @@ pub enum Table {
 
 impl Table {
     /// Every table, the commonest first.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 13] = [
         Table::Tcp,
         Table::Tcp6,
         Table::Unix,
@@ -51,6 +55,8 @@ impl Table {
         Table::Icmp,
         Table::Icmp6,
         Table::Packet,
+        Table::UdpLite,
+        Table::UdpLite6,
     ];
 
     /// The file's name below /proc/PID/net.
@@ -60,6 +66,8 @@ impl Table {
             Table::Tcp6 => "tcp6",
             Table::Udp => "udp",
             Table::Udp6 => "udp6",
+            Table::UdpLite => "udplite",
+            Table::UdpLite6 => "udplite6",
             Table::Raw => "raw",
             Table::Raw6 => "raw6",
             Table::Icmp => "icmp",
@@ -213,33 +221,36 @@ fn netlink_word(protocol: u32) -> String {
 /// Parses one line of `table`; `None` for its heading and for lines that are not understood.
 pub fn parse_endpoint(table: Table, line: &[u8]) -> Option<Endpoint> {
     let (inode, ends) = match table {
-        Table::Unix => parse_unix(line)?,
+        Table::Unix => {
+            let line = parse_unix_line(line)?;
+            let kind = match line.class {
+                1 => "stream",
+                2 => "dgram",
+                5 => "seqpacket",
+                _ => "socket",
+            };
+            let (listening, path) = (line.is_listening(), line.path.into());
+            (line.inode, Ends::Unix { kind, listening, path })
+        }
         Table::Netlink => {
-            let fields: Vec<&[u8]> = words(line).take(10).collect();
-            let protocol = super::number::decimal32(fields.get(1)?)?;
-            (decimal(fields.get(9)?)?, Ends::Netlink(protocol))
+            let line = parse_netlink_line(line)?;
+            (line.inode, Ends::Netlink(line.protocol))
         }
         Table::Packet => {
-            let fields: Vec<&[u8]> = words(line).take(9).collect();
-            let protocol = u32::try_from(hex(fields.get(3)?)?).ok()?;
-            (decimal(fields.get(8)?)?, Ends::Packet(protocol))
+            let line = parse_packet_line(line)?;
+            (line.inode, Ends::Packet(u32::from(line.ethertype)))
         }
-        _ => parse_inet(line)?,
+        _ => {
+            let line = parse_inet_line(line, false)?;
+            let state = TcpState(line.state);
+            (line.inode, Ends::Inet { local: line.local, remote: line.remote, state })
+        }
     };
     Some(Endpoint { inode, table, ends })
 }
 
-fn parse_inet(line: &[u8]) -> Option<(u64, Ends)> {
-    let mut fields = words(line).skip(1);
-    let local = parse_address(fields.next()?)?;
-    let remote = parse_address(fields.next()?)?;
-    let state = TcpState(u8::try_from(hex(fields.next()?)?).ok()?);
-    let inode = decimal(fields.nth(5)?)?;
-    Some((inode, Ends::Inet { local, remote, state }))
-}
-
 /// An address as the kernel prints it: words of 32 bits in the machine's byte order, a colon, the port.
-fn parse_address(field: &[u8]) -> Option<SocketAddr> {
+pub(super) fn parse_address(field: &[u8]) -> Option<SocketAddr> {
     let colon = field.iter().position(|&b| b == b':')?;
     let port = u16::try_from(hex(&field[colon + 1..])?).ok()?;
     let mut bytes = [0u8; 16];
@@ -254,39 +265,6 @@ fn parse_address(field: &[u8]) -> Option<SocketAddr> {
         _ => return None,
     };
     Some(SocketAddr::new(ip, port))
-}
-
-/// `__SO_ACCEPTCON` (include/uapi/linux/net.h).
-const ACCEPTS: u64 = 1 << 16;
-
-/// `Num RefCount Protocol Flags Type St Inode Path`; a path may begin with blanks, so words end before it.
-fn parse_unix(line: &[u8]) -> Option<(u64, Ends)> {
-    let (fields, path) = split_after(line, 7);
-    let mut fields = words(fields);
-    let flags = hex(fields.nth(3)?)?;
-    let kind = match hex(fields.next()?)? {
-        1 => "stream",
-        2 => "dgram",
-        5 => "seqpacket",
-        _ => "socket",
-    };
-    let inode = decimal(fields.nth(1)?)?;
-    Some((inode, Ends::Unix { kind, listening: flags & ACCEPTS != 0, path: path.into() }))
-}
-
-/// Parts a line after its first `count` words and the one blank behind them.
-fn split_after(line: &[u8], count: usize) -> (&[u8], &[u8]) {
-    let mut seen = 0;
-    let mut inside = false;
-    for (at, &byte) in line.iter().enumerate() {
-        let blank = byte == b' ';
-        seen += usize::from(inside && blank);
-        if seen == count {
-            return (&line[..at], &line[at + 1..]);
-        }
-        inside = !blank;
-    }
-    (line, b"")
 }
 
 #[cfg(test)]

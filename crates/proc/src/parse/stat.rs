@@ -30,6 +30,8 @@ pub struct Stat {
     pub state: State,
     /// Field 4: the parent's number; 0 if it is in another PID namespace or there is none.
     pub parent: Pid,
+    /// Field 5: the process group.
+    pub group: Pid,
     /// Field 20: threads of the process.
     pub threads: u64,
     /// Field 22: start time in clock ticks since boot.
@@ -60,6 +62,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
         comm: comm.into(),
         state,
         parent: Pid(decimal32(field(4)).ok_or(missing("parent"))?),
+        group: Pid(decimal32(field(5)).unwrap_or(0)),
         threads: decimal(field(20)).ok_or(missing("thread count"))?,
         start_ticks: decimal(field(22)).ok_or(missing("start time"))?,
         virtual_bytes: decimal(field(23)).unwrap_or(0),
@@ -71,7 +74,7 @@ pub fn parse_stat(bytes: &[u8]) -> Result<Stat, ParseError> {
 mod tests {
     use super::*;
 
-    const TAIL: &str = " S 7 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 4242 1000 3 4 5 6 140000 9";
+    const TAIL: &str = " S 7 8 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 4242 1000 3 4 5 6 140000 9";
 
     fn check(comm: &str) {
         let stat = parse_stat(format!("12 ({comm}){TAIL}\n").as_bytes()).expect("parses");
@@ -79,6 +82,7 @@ mod tests {
         assert_eq!((stat.pid, stat.parent, stat.threads), (Pid(12), Pid(7), 3));
         assert_eq!((stat.start_ticks, stat.virtual_bytes), (4242, 1000));
         assert_eq!((stat.state, stat.start_stack), (State(b'S'), 140_000));
+        assert_eq!(stat.group, Pid(8));
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Registrations {
                 held.highest = held.highest.max(wd);
                 held.above += u64::from(wd > before);
             }
-            FdInfoLine::EpollTarget { .. } | FdInfoLine::FanotifyMark => held.count += 1,
+            FdInfoLine::EpollTarget { .. } | FdInfoLine::FanotifyMark(_) => held.count += 1,
             _ => {}
         })?;
         Ok(held)

@@ -1,0 +1,307 @@
+//! Rows of descriptors: the link of each, and what else is wanted of its kind.
+
+use fdscope_model::kind::classify;
+use fdscope_model::{
+    Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId,
+};
+use rustix::io::Errno;
+
+use super::facts::{Told, has_own_lines};
+use super::names::Rows;
+use super::process::{Reader, Trust, access_of_flags, access_of_link, blank, fault, is_closed};
+use crate::descriptors::Detail;
+use crate::error::ProcError;
+use crate::mounts::MountFacts;
+use crate::parse::{Link, parse_link};
+use crate::root::PidDir;
+use crate::status::status_of;
+use crate::table::{O_PATH, OpenTable, looks_like_mqueue, needs_type};
+
+/// Kinds that can only be had for reading and writing: eventfd(2), epoll(7) … take no access mode.
+const ALWAYS_BOTH: &[HandleKind] = &[
+    HandleKind::Socket,
+    HandleKind::EventFd,
+    HandleKind::TimerFd,
+    HandleKind::SignalFd,
+    HandleKind::Epoll,
+];
+
+/// Kinds that their link tells, and that have a status worth asking for.
+const WITH_STATUS: &[HandleKind] =
+    &[HandleKind::Memfd, HandleKind::Terminal, HandleKind::DmaBuf, HandleKind::MessageQueue];
+
+/// What was tried, and the kernel's answer.
+type Failed = (&'static str, Errno);
+
+impl Reader {
+    /// Adds a row for each descriptor, and then for what is held through descriptors. A table that may not be read is
+    /// a fault of the inventory.
+    pub(super) fn add_descriptors(
+        &mut self,
+        dir: PidDir,
+        place: &str,
+        inventory: &mut Inventory,
+    ) -> Result<(), ProcError> {
+        let owner = inventory.process.id;
+        let mounts = self.mounts.clone();
+        let opened = OpenTable::of(&self.root, dir, owner, place, Detail::Full, mounts);
+        let listed = opened.and_then(|table| table.numbers().map(|numbers| (table, numbers)));
+        let (mut table, numbers) = match listed {
+            Ok(listed) => listed,
+            Err(error) if error.is_gone() => return Err(error),
+            Err(error) => {
+                inventory.faults.push(fault(owner.pid, "list descriptors", &error));
+                return Ok(());
+            }
+        };
+        let begin = inventory.entries.len();
+        inventory.entries.reserve(numbers.len());
+        let mut behind = Vec::new();
+        for fd in numbers {
+            let entry = Look { reader: self, table: &mut table, owner, fd, told: None };
+            inventory.entries.extend(entry.read(&mut behind));
+        }
+        let descriptors = begin..inventory.entries.len();
+        if self.wanted.facts {
+            let mut rows = Rows { entries: &mut inventory.entries, descriptors };
+            self.name_numbers(&mut table, &mut rows);
+        }
+        inventory.entries.append(&mut behind);
+        Ok(())
+    }
+}
+
+/// A descriptor that is being looked at.
+struct Look<'a> {
+    reader: &'a mut Reader,
+    table: &'a mut OpenTable,
+    owner: ProcessId,
+    fd: FdNumber,
+    /// Its fdinfo, once it was needed.
+    told: Option<Told>,
+}
+
+impl Look<'_> {
+    /// The row; `None` if the descriptor is closed by now. Rows of what is held through it go to `behind`.
+    fn read(mut self, behind: &mut Vec<Entry>) -> Option<Entry> {
+        let mut entry = blank(self.owner, Association::Fd(self.fd));
+        let read = match self.table.link(self.fd) {
+            Ok(text) => {
+                entry.handle.kind = classify(0, text);
+                entry.handle.name = Name::from(text);
+                self.complete(&mut entry)
+            }
+            Err(cause) => Err(("read link", cause)),
+        };
+        match read {
+            Ok(()) => {}
+            Err((_, cause)) if is_closed(cause) => return None,
+            Err((operation, cause)) => {
+                entry.handle.fault = Some(self.table.fault(self.fd, operation, cause));
+            }
+        }
+        let name = entry.handle.name.bytes();
+        let is_untold = entry.handle.mode.is_none() && needs_type(name);
+        if entry.handle.kind == HandleKind::OtherDescriptor && is_untold {
+            entry.handle.kind = HandleKind::UnknownDescriptor;
+        }
+        self.apply_told(&mut entry, behind);
+        if entry.handle.inode.is_none() {
+            entry.handle.inode = self.table.inode_by_link(
+                self.fd,
+                entry.handle.name.bytes(),
+                &mut self.reader.internal,
+            );
+        }
+        Some(entry)
+    }
+
+    /// Adds the columns that are wanted to a row that has its name.
+    fn complete(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        let wanted = self.reader.wanted;
+        let has_path = needs_type(entry.handle.name.bytes());
+        let may_be_locked = wanted.locks && self.reader.locked.may_hold(None);
+        let typed = has_path && (wanted.kinds || wanted.status || may_be_locked);
+        if wanted.fdinfo
+            || typed && self.reader.trust == Trust::KnownMounts
+            || self.wants_own(entry)
+        {
+            self.told(entry)?;
+        }
+        if wanted.access || typed {
+            self.add_access(entry)?;
+        }
+        let kind = entry.handle.kind;
+        if typed
+            || wanted.status && WITH_STATUS.contains(&kind)
+            || wanted.facts && kind == HandleKind::Memfd
+        {
+            self.add_status(entry)?;
+        }
+        if may_be_locked && self.reader.locked.may_hold(entry.handle.inode.map(|id| id.inode)) {
+            self.told(entry)?;
+        }
+        Ok(())
+    }
+
+    /// True if fdinfo has something of this kind alone that is wanted.
+    fn wants_own(&self, entry: &Entry) -> bool {
+        let (wanted, kind) = (self.reader.wanted, entry.handle.kind);
+        wanted.facts && has_own_lines(kind, entry.handle.name.bytes())
+            || wanted.ring_slots && kind == HandleKind::IoUring
+            || wanted.in_flight && kind == HandleKind::Socket
+    }
+
+    /// The descriptor's fdinfo, read when it is first needed.
+    fn told(&mut self, entry: &Entry) -> Result<&Told, Failed> {
+        if self.told.is_none() {
+            let mut told = Told::of(entry.handle.kind, entry.handle.name.bytes());
+            let read = self.table.info_lines(self.fd, &mut |line| told.take(line));
+            read.map_err(|cause| ("read fdinfo", cause))?;
+            self.told = Some(told);
+        }
+        Ok(self.told.as_ref().expect("set above"))
+    }
+
+    fn mount(&mut self, entry: &Entry) -> Result<Option<MountFacts>, Failed> {
+        let id = self.told(entry)?.info.mount_id;
+        Ok(id.and_then(|id| self.table.mount(id)))
+    }
+
+    fn add_access(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        let access = match self.told.as_ref().and_then(|told| told.info.flags) {
+            Some(flags) => access_of_flags(flags),
+            None if ALWAYS_BOTH.contains(&entry.handle.kind) => Access::Both,
+            None => {
+                let mode = self.table.link_mode(self.fd);
+                access_of_link(mode.map_err(|cause| ("read the link's mode", cause))?)
+            }
+        };
+        entry.access = Some(access);
+        // O_PATH, or open(2)'s access mode 3: only fdinfo tells which.
+        if access == Access::Neither
+            && needs_type(entry.handle.name.bytes())
+            && self.told(entry)?.info.flags.is_some_and(|flags| flags & O_PATH != 0)
+        {
+            // fsmount(2) and open_tree(2) give the root of a mount that is attached nowhere.
+            let is_detached = entry.handle.name.bytes() == b"/" && self.mount(entry)?.is_none();
+            entry.handle.kind = if is_detached { HandleKind::Mount } else { HandleKind::Path };
+        }
+        Ok(())
+    }
+
+    /// Asks the file for its status, where nobody has to be waited for.
+    fn add_status(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        if self.reader.trust == Trust::KnownMounts {
+            let answers = match self.mount(entry)? {
+                Some(facts) => facts.answers,
+                None => is_internal(entry.handle.name.bytes()),
+            };
+            if !answers {
+                return Ok(());
+            }
+        }
+        // A file that cannot be asked has no status: a stale handle, a revoked device.
+        let Ok(found) = self.table.ask_all(self.fd) else { return Ok(()) };
+        let status = status_of(found);
+        entry.handle.mode = Some(status.mode);
+        entry.handle.inode = Some(status.inode);
+        entry.status = self.reader.wanted.status.then_some(status);
+        if matches!(entry.handle.kind, HandleKind::Path | HandleKind::Mount) {
+            return Ok(());
+        }
+        entry.handle.kind = classify(status.mode, entry.handle.name.bytes());
+        if entry.handle.kind == HandleKind::File
+            && looks_like_mqueue(found)
+            && self.mount(entry)?.is_none_or(|facts| facts.is_mqueue)
+        {
+            entry.handle.kind = HandleKind::MessageQueue;
+        }
+        Ok(())
+    }
+
+    /// Moves what fdinfo told into the row, and rows of what it names to `behind`.
+    fn apply_told(&mut self, entry: &mut Entry, behind: &mut Vec<Entry>) {
+        let wanted = self.reader.wanted;
+        if let Some(told) = self.told.take() {
+            entry.handle.flags = told.info.flags;
+            entry.handle.offset = told.info.offset;
+            entry.mount = told.info.mount_id;
+            if entry.handle.inode.is_none() {
+                entry.handle.inode = self.inode_of(entry, &told);
+            }
+            if wanted.locks {
+                entry.locks = told.locks;
+            }
+            self.add_behind(&told.facts, told.info.in_flight, behind);
+            if wanted.facts {
+                entry.facts = told.facts;
+            }
+        }
+        match parse_link(entry.handle.name.bytes()) {
+            Link::Numbered(class, inode)
+                if wanted.facts && entry.handle.kind == HandleKind::Namespace =>
+            {
+                entry.facts = Facts::Namespace { class: class.into(), inode };
+            }
+            Link::Socket(inode) if wanted.sockets => {
+                entry.facts = Facts::Socket(Box::new(fdscope_model::Socket::unknown(inode)));
+            }
+            _ if !wanted.facts => {}
+            Link::Pipe(_) => entry.facts = Facts::Pipe { ends: Vec::new() },
+            _ => self.add_plain_facts(entry),
+        }
+    }
+
+    /// Facts of kinds of which fdinfo says nothing.
+    fn add_plain_facts(&self, entry: &mut Entry) {
+        match (entry.handle.kind, &entry.facts) {
+            (HandleKind::Fifo, _) => entry.facts = Facts::Pipe { ends: Vec::new() },
+            (HandleKind::Terminal, Facts::Nothing) => {
+                entry.facts = Facts::Terminal { index: None, ends: Vec::new() };
+            }
+            (HandleKind::Memfd, _) => entry.facts = Facts::Memfd { seals: None },
+            _ => {}
+        }
+    }
+
+    /// The inode that fdinfo gives (since 5.14), with the device of its mount or of its internal file system.
+    fn inode_of(&mut self, entry: &Entry, told: &Told) -> Option<fdscope_model::InodeId> {
+        let inode = told.info.inode?;
+        let name = entry.handle.name.bytes();
+        let device = match told.info.mount_id.filter(|_| name.starts_with(b"/")) {
+            Some(id) => self.table.mount(id)?.device,
+            None => self.table.internal_device(self.fd, name, &mut self.reader.internal)?,
+        };
+        Some(fdscope_model::InodeId { device, inode })
+    }
+
+    /// Rows of files in a ring's table, and of descriptors that wait in a socket to be received.
+    fn add_behind(&self, facts: &Facts, in_flight: u64, behind: &mut Vec<Entry>) {
+        let wanted = self.reader.wanted;
+        if let (Facts::IoUring { files, .. }, true) = (facts, wanted.ring_slots) {
+            for (slot, name) in files {
+                let mut entry = blank(self.owner, Association::RingSlot(self.fd, *slot));
+                entry.handle.kind = match classify(0, name.bytes()) {
+                    HandleKind::OtherDescriptor => HandleKind::UnknownDescriptor,
+                    kind => kind,
+                };
+                entry.handle.name = name.clone();
+                behind.push(entry);
+            }
+        }
+        if wanted.in_flight {
+            for _ in 0..in_flight {
+                behind.push(blank(self.owner, Association::InFlight(self.fd)));
+            }
+        }
+    }
+}
+
+/// Memory files, message queues, SysV segments: a path of one component, on a mount that nobody sees.
+fn is_internal(link: &[u8]) -> bool {
+    match link.strip_prefix(b"/") {
+        Some(rest) => !rest.is_empty() && !rest.contains(&b'/'),
+        None => true,
+    }
+}

@@ -1,0 +1,65 @@
+//! The few socket calls that rustix lacks: options read as bytes, and the ioctls of sockets.
+//!
+//! Netlink sockets themselves are rustix's (`rustix::net::netlink`).
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// `SIOCGSKNS` (include/uapi/linux/sockios.h).
+const SIOCGSKNS: libc::Ioctl = 0x894c;
+
+/// A descriptor of the network namespace that a socket belongs to (since 4.9).
+///
+/// # Errors
+/// `EPERM` without CAP_NET_ADMIN over that namespace, `ENOTTY` if the descriptor is no socket.
+pub fn socket_namespace(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: SIOCGSKNS takes no argument and writes no memory (net/socket.c, sock_ioctl).
+    let fd = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just returned this descriptor to us, and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Bytes that were sent through a socket and are not acknowledged or taken yet: `SIOCOUTQ`.
+///
+/// # Errors
+/// `ENOTTY`, `EINVAL` for sockets that do not count them.
+pub fn unsent_bytes(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ writes one int at the address given, which is that of a local.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(count.max(0) as u32)
+}
+
+/// The bytes of a socket's option, as many as there are and fit into `value`.
+///
+/// # Errors
+/// Those of getsockopt(2).
+pub fn option<'a>(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    value: &'a mut [u8],
+) -> io::Result<&'a [u8]> {
+    let mut length = libc::socklen_t::try_from(value.len()).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the kernel writes at most `length` bytes at `value`, which is borrowed exclusively and at least that
+    // long, and the length to a local.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(&value[..value.len().min(length as usize)])
+}
