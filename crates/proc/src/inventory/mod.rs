@@ -12,7 +12,7 @@ mod places;
 mod process;
 mod wanted;
 
-use fdscope_model::{Inventory, Pid};
+use fdscope_model::{Entry, Inventories, Inventory, Pid};
 
 use crate::error::ProcError;
 use crate::root::ProcRoot;
@@ -26,6 +26,20 @@ pub struct InventorySource {
 }
 
 impl InventorySource {
+    /// What is read.
+    pub fn wanted(&self) -> &Wanted {
+        &self.reader.wanted
+    }
+
+    /// The inventory of a process whose descriptors are known by other means, by number. What a row lacks of what is
+    /// wanted, and only a file under /proc tells, is read; such a row is left out if its descriptor is closed by now.
+    ///
+    /// # Errors
+    /// If the process is gone, or hidden.
+    pub fn read_around(&mut self, pid: Pid, known: Vec<Entry>) -> Result<Inventory, ProcError> {
+        self.reader.read(pid, Some(known))
+    }
+
     /// A source that reads what is wanted, and no more.
     pub fn new(root: ProcRoot, wanted: Wanted) -> Self {
         InventorySource { reader: Reader::new(root, wanted) }
@@ -36,7 +50,7 @@ impl InventorySource {
     /// # Errors
     /// If the process is gone, or hidden.
     pub fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
-        self.reader.read(pid)
+        self.reader.read(pid, None)
     }
 
     /// Hands the inventory of each process to `sink`, in the order of `pids`, each as soon as those before it are.
@@ -48,5 +62,17 @@ impl InventorySource {
         for &pid in pids {
             sink(pid, self.read(pid));
         }
+    }
+}
+
+impl Inventories for InventorySource {
+    type Error = ProcError;
+
+    fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
+        InventorySource::read(self, pid)
+    }
+
+    fn read_each(&mut self, pids: &[Pid], sink: &mut dyn FnMut(Pid, Result<Inventory, ProcError>)) {
+        InventorySource::read_each(self, pids, sink);
     }
 }
