@@ -8,6 +8,7 @@
 pub mod attach;
 pub mod decode;
 pub mod error;
+pub mod inventory;
 pub mod load;
 pub mod object;
 pub mod operation;
@@ -16,9 +17,11 @@ pub mod snapshot;
 pub mod source;
 pub mod support;
 pub mod tracefs;
+pub mod trim;
 pub mod wire;
 
 pub use error::BpfError;
+pub use inventory::BpfInventories;
 pub use snapshot::TableReader;
 pub use source::{BpfSource, Options, Stacks};
 pub use support::Support;

@@ -63,9 +63,7 @@ pub fn object_name(object: &str, id: u32) -> io::Result<Vec<u8>> {
 fn read(by_id: libc::c_long, id: u32) -> io::Result<Info> {
     let attr = ById { id, next_id: 0, open_flags: 0 };
     // SAFETY: bpf(2) reads size_of::<ById>() bytes of attr, which lives until this returns.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_bpf, by_id, &raw const attr, size_of::<ById>())
-    };
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, by_id, &raw const attr, size_of::<ById>()) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
