@@ -1,8 +1,8 @@
 //! The kernel's types cut down to those that a program names.
 //!
 //! /sys/kernel/btf/vmlinux has some 150,000 types in 5 MB (Documentation/bpf/btf.rst). To parse them all and to search
-//! them for each relocation takes the loader 130 ms and 35 MB; programs name a few dozen. Those, and what they hold by
-//! value, are copied into a small BTF of their own, which takes 5 ms.
+//! them for each relocation takes the loader 130 ms and 38 MB; programs name a few dozen. Those, and what they hold by
+//! value, are copied into a small BTF of their own: 52 ms and 26 MB, most of it the loader's own parse at `new`.
 
 use std::collections::HashMap;
 
