@@ -8,6 +8,7 @@
 pub mod attach;
 pub mod decode;
 pub mod error;
+pub mod inventory;
 pub mod load;
 mod memory;
 pub mod object;
@@ -17,9 +18,11 @@ pub mod snapshot;
 pub mod source;
 pub mod support;
 pub mod tracefs;
+pub mod trim;
 pub mod wire;
 
 pub use error::BpfError;
+pub use inventory::BpfInventories;
 pub use snapshot::TableReader;
 pub use source::{BpfSource, Options, Stacks};
 pub use support::Support;

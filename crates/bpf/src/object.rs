@@ -26,3 +26,8 @@ pub fn handles() -> &'static [u8] {
 pub fn files() -> &'static [u8] {
     object!("files")
 }
+
+/// The iterator that reads tables for people.
+pub fn inventory() -> &'static [u8] {
+    object!("inventory")
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
+use fdscope_bpf::inventory::wire::{HeldRow, HeldSocket};
+use fdscope_bpf::load::InventoryIterator;
 use fdscope_bpf::wire::{
     Action, Interpreter, IoctlRule, MemoKey, MemoWords, Origin, Record, Scope, Slot, WalkedFrame,
 };
@@ -51,7 +53,11 @@ fn structures(btf: &[u8]) -> Structures {
 }
 
 fn of_object() -> Structures {
-    let file = object::File::parse(fdscope_bpf::object::handles()).expect("the object is ELF");
+    of(fdscope_bpf::object::handles())
+}
+
+fn of(object: &[u8]) -> Structures {
+    let file = object::File::parse(object).expect("the object is ELF");
     let section = file.section_by_name(".BTF").expect("the object has BTF");
     structures(section.data().expect("uncompressed"))
 }
@@ -104,4 +110,43 @@ fn what_the_loader_writes_is_read_as_written() {
     mirror!(found, "ioctl_rule", IoctlRule, { "stored": stored, "offset": offset });
     assert_eq!(found["interpreter"].0 as usize, size_of::<Interpreter>());
     assert_eq!(found["interpreter_frame"].0 as usize, size_of::<WalkedFrame>());
+}
+
+#[test]
+fn rows_of_the_inventory_are_read_as_they_are_written() {
+    let found = of(fdscope_bpf::object::inventory());
+    mirror!(found, "held_row", HeldRow, {
+        "table": table, "file": file, "inode": inode, "offset": offset, "size": size, "blocks": blocks,
+        "bytes": bytes, "pid": pid, "tid": tid, "fd": fd, "device": device, "magic": magic,
+        "flags": flags, "access": access, "links": links, "uid": uid, "node": node, "mount": mount,
+        "mode": mode, "parts": parts, "text_bytes": text_bytes, "text_error": text_error,
+    });
+    mirror!(found, "held_socket", HeldSocket, {
+        "cookie": cookie, "peer_inode": peer_inode, "receive_queue": receive_queue,
+        "send_queue": send_queue, "namespace": namespace, "interface": interface,
+        "numbers": numbers, "family": family, "type": class, "protocol": protocol,
+        "local_port": local_port, "peer_port": peer_port, "peer_bytes": peer_bytes,
+        "state": state, "has_peer": has_peer, "shutdown": shutdown, "local": local, "peer": peer,
+    });
+}
+
+/// Those that nothing is read of, or only as a part of another.
+const PARTS: &[&str] = &[
+    "atomic",
+    "refcount",
+    "possible_net",
+    "kuid",
+    "thread_info",
+    "thread_struct",
+    "signal_struct",
+];
+
+#[test]
+fn the_kernels_structures_that_the_inventory_names_are_asked_for() {
+    let ours = ["", "held_row", "held_socket", "room"];
+    for name in of(fdscope_bpf::object::inventory()).keys() {
+        let name = name.split("___").next().unwrap_or_default();
+        let is_known = InventoryIterator::STRUCTURES.contains(&name);
+        assert!(is_known || ours.contains(&name) || PARTS.contains(&name), "{name}");
+    }
 }

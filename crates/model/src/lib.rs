@@ -38,7 +38,7 @@ pub use kind::HandleKind;
 pub use limit::{Limit, LimitName};
 pub use memo::{Memo, MemoWord, WordAt};
 pub use name::Name;
-pub use port::{EventSource, Progress, SnapshotSource, Symbolized, Symbolizer};
+pub use port::{EventSource, Inventories, Progress, SnapshotSource, Symbolized, Symbolizer};
 pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
 pub use socket::{

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::id::{Pid, StackId};
+use crate::inventory::Inventory;
 use crate::process::Snapshot;
 use crate::sight::Sight;
 use crate::stack::Frame;
@@ -52,6 +53,30 @@ pub trait SnapshotSource {
     /// # Errors
     /// If the process is gone or not permitted; single unreadable descriptors are faults in the snapshot.
     fn snapshot(&mut self, pid: Pid) -> Result<Snapshot, Self::Error>;
+}
+
+/// Reads what processes hold, row by row: the BPF task_file iterator, or the walk through /proc. Both give the same rows.
+pub trait Inventories {
+    /// Why a process cannot be read.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// What a process holds now. Never waits for a file system. What may not be read is a fault of its row, or of the
+    /// inventory.
+    ///
+    /// # Errors
+    /// If the process is gone, or hidden.
+    fn read(&mut self, pid: Pid) -> Result<Inventory, Self::Error>;
+
+    /// Hands the inventory of each process to `sink`, in the order of `pids`, never holding all at once.
+    fn read_each(
+        &mut self,
+        pids: &[Pid],
+        sink: &mut dyn FnMut(Pid, Result<Inventory, Self::Error>),
+    ) {
+        for &pid in pids {
+            sink(pid, self.read(pid));
+        }
+    }
 }
 
 /// A stack for people.

@@ -26,6 +26,9 @@ const ALWAYS_BOTH: &[HandleKind] = &[
     HandleKind::Epoll,
 ];
 
+/// Kinds whose status says nothing that the link does not.
+const WITHOUT_STATUS: &[HandleKind] = &[HandleKind::Socket, HandleKind::Pipe];
+
 /// Numbers tried in vain before the table is listed; more of a table with many descriptors.
 const LEAST_MISSED: usize = 16;
 
@@ -61,13 +64,47 @@ impl Reader {
             }
             inventory.faults.push(fault(owner.pid, "list descriptors", &error));
         }
+        self.end_descriptors(&mut table, begin, behind, inventory);
+        Ok(())
+    }
+
+    /// The same with rows that are known, of which only what they lack is read.
+    pub(super) fn add_known(
+        &mut self,
+        dir: PidDir,
+        place: &str,
+        known: Vec<Entry>,
+        inventory: &mut Inventory,
+    ) -> Result<(), ProcError> {
+        let owner = inventory.process.id;
+        let mounts = self.mounts.clone();
+        let mut table = OpenTable::of(&self.root, dir, owner, place, Detail::Full, mounts)?;
+        let begin = inventory.entries.len();
+        inventory.entries.reserve(known.len());
+        let mut behind = Vec::new();
+        for mut entry in known {
+            let Association::Fd(fd) = entry.handle.via else { continue };
+            entry.handle.owner = owner;
+            let look = Look { reader: self, table: &mut table, owner, fd, told: None };
+            inventory.entries.extend(look.finish(entry, &mut behind));
+        }
+        self.end_descriptors(&mut table, begin, behind, inventory);
+        Ok(())
+    }
+
+    fn end_descriptors(
+        &self,
+        table: &mut OpenTable,
+        begin: usize,
+        mut behind: Vec<Entry>,
+        inventory: &mut Inventory,
+    ) {
         let descriptors = begin..inventory.entries.len();
         if self.wanted.facts {
             let mut rows = Rows { entries: &mut inventory.entries, descriptors };
-            self.name_numbers(&mut table, &mut rows);
+            self.name_numbers(table, &mut rows);
         }
         inventory.entries.append(&mut behind);
-        Ok(())
     }
 
     /// Reads every descriptor, by number.
@@ -148,6 +185,39 @@ impl Look<'_> {
         Some(entry)
     }
 
+    /// A row that is known; read anew if something is wanted that only /proc tells.
+    fn finish(mut self, mut entry: Entry, behind: &mut Vec<Entry>) -> Option<Entry> {
+        let wanted = self.reader.wanted;
+        let name = entry.handle.name.bytes();
+        let has_status = needs_type(name) || !WITHOUT_STATUS.contains(&entry.handle.kind);
+        let is_detached = entry.handle.kind == HandleKind::Path && name == b"/";
+        let is_locked = wanted.locks
+            && self.reader.locked.may_hold(None)
+            && self.reader.locked.may_hold(entry.handle.inode.map(|id| id.inode));
+        if entry.handle.fault.is_some()
+            || is_detached
+            || is_locked
+            || wanted.status && has_status && entry.status.is_none()
+            || self.wants_own(&entry)
+        {
+            let file = entry.handle.file;
+            let facts = std::mem::take(&mut entry.facts);
+            let mut read = self.read(behind)?;
+            read.handle.file = file;
+            if let Facts::Socket(_) = facts {
+                read.facts = facts;
+            }
+            return Some(read);
+        }
+        if !wanted.status || !has_status {
+            entry.status = None;
+        }
+        if !matches!(entry.facts, Facts::Socket(_)) {
+            self.apply_told(&mut entry, behind);
+        }
+        Some(entry)
+    }
+
     /// Adds the columns that are wanted to a row that has its name.
     fn complete(&mut self, entry: &mut Entry) -> Result<(), Failed> {
         let wanted = self.reader.wanted;
@@ -165,7 +235,7 @@ impl Look<'_> {
         }
         let kind = entry.handle.kind;
         if typed
-            || wanted.status && !matches!(kind, HandleKind::Socket | HandleKind::Pipe)
+            || wanted.status && !WITHOUT_STATUS.contains(&kind)
             || wanted.facts && kind == HandleKind::Memfd
         {
             self.add_status(entry)?;

@@ -18,7 +18,7 @@ mod places;
 mod process;
 mod wanted;
 
-use fdscope_model::{Association, Facts, Inventory, Pid};
+use fdscope_model::{Association, Entry, Facts, Inventories, Inventory, Pid};
 
 use crate::error::ProcError;
 use crate::net::SocketBook;
@@ -38,6 +38,22 @@ pub struct InventorySource {
 }
 
 impl InventorySource {
+    /// What is read.
+    pub fn wanted(&self) -> &Wanted {
+        &self.reader.wanted
+    }
+
+    /// The inventory of a process whose descriptors are known by other means, by number. What a row lacks of what is
+    /// wanted, and only a file under /proc tells, is read; such a row is left out if its descriptor is closed by now.
+    ///
+    /// # Errors
+    /// If the process is gone, or hidden.
+    pub fn read_around(&mut self, pid: Pid, known: Vec<Entry>) -> Result<Inventory, ProcError> {
+        let mut inventory = self.reader.read(pid, Some(known))?;
+        self.complete_ends(&mut inventory);
+        Ok(inventory)
+    }
+
     /// A source that reads what is wanted, and no more.
     pub fn new(root: ProcRoot, wanted: Wanted) -> Self {
         let book = wanted.sockets.then(|| SocketBook::new(root.clone()));
@@ -49,7 +65,7 @@ impl InventorySource {
     /// # Errors
     /// If the process is gone, or hidden.
     pub fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
-        let mut inventory = self.reader.read(pid)?;
+        let mut inventory = self.reader.read(pid, None)?;
         self.complete(&mut inventory);
         Ok(inventory)
     }
@@ -68,7 +84,7 @@ impl InventorySource {
         let again = self.reader.again();
         let make = || {
             let mut reader = again.again();
-            move |pid| reader.read(pid)
+            move |pid| reader.read(pid, None)
         };
         let weight = |read: &Result<Inventory, ProcError>| {
             read.as_ref().map_or(0, |inventory| inventory.entries.len())
@@ -91,6 +107,10 @@ impl InventorySource {
         if let Some(book) = &mut self.book {
             add_sockets(book, inventory);
         }
+        self.complete_ends(inventory);
+    }
+
+    fn complete_ends(&mut self, inventory: &mut Inventory) {
         if self.reader.wanted.ends {
             let ends = self.ends.get_or_insert_with(|| Index::read(&self.reader));
             ends.complete(inventory, self.book.as_ref());
@@ -116,4 +136,16 @@ fn add_sockets(book: &mut SocketBook, inventory: &mut Inventory) {
         socket.in_flight = in_flight.or(socket.in_flight);
     }
     inventory.faults.extend(book.take_faults());
+}
+
+impl Inventories for InventorySource {
+    type Error = ProcError;
+
+    fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
+        InventorySource::read(self, pid)
+    }
+
+    fn read_each(&mut self, pids: &[Pid], sink: &mut dyn FnMut(Pid, Result<Inventory, ProcError>)) {
+        InventorySource::read_each(self, pids, sink);
+    }
 }

@@ -72,7 +72,8 @@ impl Reader {
         }
     }
 
-    pub fn read(&mut self, pid: Pid) -> Result<Inventory, ProcError> {
+    /// `known` are the process's descriptors, for a caller that has them.
+    pub fn read(&mut self, pid: Pid, known: Option<Vec<Entry>>) -> Result<Inventory, ProcError> {
         let dir = self.root.pid_dir(pid)?;
         let stat = dir.process_stat()?;
         let process = self.read_process(&dir, &stat)?;
@@ -90,7 +91,10 @@ impl Reader {
             self.add_namespaces(&dir, &place, &mut inventory);
         }
         if self.wanted.descriptors {
-            self.add_descriptors(dir, &place, &mut inventory)?;
+            match known {
+                Some(known) => self.add_known(dir, &place, known, &mut inventory)?,
+                None => self.add_descriptors(dir, &place, &mut inventory)?,
+            }
         }
         Ok(inventory)
     }

@@ -1,0 +1,201 @@
+//! Inventories by the iterator equal those by the walk through /proc, row by row, kind by kind.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use fdscope_bpf::{BpfInventories, Support};
+use fdscope_fixtures::{Fixture, c};
+use fdscope_model::{Association, Entry, Facts, HandleKind, Inventories, Inventory, Pid, Socket};
+use fdscope_proc::net::SocketBook;
+use fdscope_proc::{InventorySource, ProcRoot, Wanted};
+
+fn root() -> ProcRoot {
+    ProcRoot::open().expect("/proc")
+}
+
+/// The source, or `None` with the reason printed where BPF is not permitted.
+fn iterator(wanted: Wanted) -> Option<BpfInventories> {
+    if let Support::Missing(why) = Support::probe() {
+        println!("skipped: needs BPF ({why})");
+        return None;
+    }
+    Some(BpfInventories::open(root(), wanted).expect("BPF is permitted"))
+}
+
+/// All that the walk tells, the iterator tells the same.
+fn compare(walked: &Inventory, iterated: &Inventory) {
+    assert_eq!(walked.process, iterated.process);
+    assert_eq!((walked.group, &walked.faults), (iterated.group, &iterated.faults));
+    let associations = |inventory: &Inventory| -> Vec<Association> {
+        inventory.entries.iter().map(|entry| entry.handle.via).collect()
+    };
+    assert_eq!(associations(walked), associations(iterated));
+    walked.entries.iter().zip(&iterated.entries).for_each(|(walked, found)| {
+        compare_rows(walked, found);
+    });
+}
+
+fn compare_rows(expected: &Entry, found: &Entry) {
+    let pair = format!("{expected:#?}\n{found:#?}");
+    let (want, have) = (&expected.handle, &found.handle);
+    assert_eq!((want.owner, want.kind), (have.owner, have.kind), "{pair}");
+    assert_eq!((&want.name, &want.fault), (&have.name, &have.fault), "{pair}");
+    assert!(want.inode.is_none() || want.inode == have.inode, "{pair}");
+    assert!(want.mode.is_none() || want.mode == have.mode, "{pair}");
+    assert!(want.flags.is_none() || want.flags == have.flags, "{pair}");
+    assert!(want.offset.is_none() || want.offset == have.offset, "{pair}");
+    assert!(expected.access.is_none() || expected.access == found.access, "{pair}");
+    assert!(expected.mount.is_none() || expected.mount == found.mount, "{pair}");
+    assert_eq!(expected.status, found.status, "{pair}");
+    assert_eq!(expected.locks, found.locks, "{pair}");
+    match (&expected.facts, &found.facts) {
+        (Facts::Socket(expected), Facts::Socket(found)) => {
+            assert_eq!(expected.inode, found.inode, "{pair}");
+        }
+        // Their clocks run.
+        (Facts::TimerFd { clock, .. }, Facts::TimerFd { clock: found, .. }) => {
+            assert_eq!(clock, found);
+        }
+        (expected, found) => assert_eq!(expected, found, "{pair}"),
+    }
+}
+
+/// Both inventories of a process that holds still.
+fn check(pid: u32, wanted: Wanted) -> Option<Inventory> {
+    let mut iterator = iterator(wanted)?;
+    let iterated = iterator.read(Pid(pid)).expect("inventory");
+    let walked = InventorySource::new(root(), wanted).read(Pid(pid)).expect("inventory");
+    compare(&walked, &iterated);
+    Some(iterated)
+}
+
+#[test]
+fn every_kind_has_the_rows_of_the_walk() {
+    let mut fixture = Fixture::start(&c("every_birth"), &[]);
+    fixture.ask("go");
+    let all = Wanted { ends: false, ..Wanted::everything() };
+    let Some(found) = check(fixture.pid(), all) else { return };
+    let kinds: BTreeMap<HandleKind, usize> =
+        found.entries.iter().fold(BTreeMap::new(), |mut kinds, entry| {
+            *kinds.entry(entry.handle.kind).or_default() += 1;
+            kinds
+        });
+    assert!(kinds.len() > 15, "{kinds:?}");
+    let files =
+        Wanted { kinds: true, access: true, status: true, fdinfo: true, ..Wanted::default() };
+    check(fixture.pid(), files);
+}
+
+#[test]
+fn every_fact_is_the_one_of_the_walk() {
+    let fixture = Fixture::start(&c("told"), &[]);
+    check(fixture.pid(), Wanted { ends: false, ..Wanted::everything() });
+}
+
+/// A folder that is gone when the test is done.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fdscope-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder of our own");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn hostile_names_come_as_they_are() {
+    let folder = Folder::new("names");
+    let mut kept = Vec::new();
+    for name in
+        [&b"new\nline"[..], b"esc\x1b[2J", b"\xff\xfe broken", b"x (deleted)", b"socket:[1]"]
+    {
+        let path = folder.0.join(std::ffi::OsStr::from_bytes(name));
+        let mut file = std::fs::File::create(path).expect("ours");
+        file.write_all(b"four").expect("ours");
+        kept.push(file);
+    }
+    std::fs::remove_file(folder.0.join("x (deleted)")).expect("ours");
+    let wanted = Wanted { kinds: true, access: true, fdinfo: true, ..Wanted::default() };
+    // This process's other tests open and close meanwhile: only what is named after the folder counts.
+    let Some(mut iterator) = iterator(wanted) else { return };
+    let pid = Pid(std::process::id());
+    let ours = |inventory: &Inventory| -> Vec<Entry> {
+        let prefix = folder.0.as_os_str().as_bytes();
+        let of = |entry: &&Entry| entry.handle.name.bytes().starts_with(prefix);
+        inventory.entries.iter().filter(of).cloned().collect()
+    };
+    let found = ours(&iterator.read(pid).expect("this process"));
+    let expected = ours(&InventorySource::new(root(), wanted).read(pid).expect("this process"));
+    assert_eq!((found.len(), expected.len()), (5, 5));
+    expected.iter().zip(&found).for_each(|(expected, found)| compare_rows(expected, found));
+    drop(kept);
+}
+
+/// The sockets that a process holds, by both sources.
+fn check_sockets(pid: u32) {
+    let Some(mut iterator) = iterator(Wanted { sockets: true, ..Wanted::default() }) else {
+        return;
+    };
+    let inventory = iterator.read(Pid(pid)).expect("inventory");
+    let mut book = SocketBook::new(root());
+    assert_eq!(book.learn(Pid(pid)), []);
+    let mut count = 0;
+    for entry in &inventory.entries {
+        let (Facts::Socket(found), Association::Fd(fd)) = (&entry.facts, entry.handle.via) else {
+            continue;
+        };
+        count += 1;
+        let is_listed = book.listed(found.inode).is_some();
+        let mut expected = book.socket(Pid(pid), fd, found.inode);
+        if !is_listed {
+            // Asked of the socket itself, which tells less.
+            (expected.state, expected.receive_queue) = (None, None);
+            expected.local = expected.local.or_else(|| found.local.clone());
+        }
+        compare_sockets(&expected, found);
+    }
+    assert!(count > 0, "there are sockets");
+}
+
+fn compare_sockets(expected: &Socket, found: &Socket) {
+    let pair = format!("{expected:#?}\n{found:#?}");
+    assert_eq!(expected.family, found.family, "{pair}");
+    assert_eq!(expected.class, found.class, "{pair}");
+    assert_eq!(expected.protocol, found.protocol, "{pair}");
+    assert!(expected.state.is_none() || expected.state == found.state, "{pair}");
+    assert_eq!(expected.local, found.local, "{pair}");
+    assert!(expected.peer.is_none() || expected.peer == found.peer, "{pair}");
+    assert!(expected.peer_inode.is_none() || expected.peer_inode == found.peer_inode, "{pair}");
+    assert!(expected.namespace.is_none() || expected.namespace == found.namespace, "{pair}");
+    assert!(expected.uid.is_none() || expected.uid == found.uid, "{pair}");
+    assert!(expected.cookie.is_none() || expected.cookie == found.cookie, "{pair}");
+    assert!(
+        expected.receive_queue.is_none() || expected.receive_queue == found.receive_queue,
+        "{pair}"
+    );
+    assert!(expected.send_queue.is_none() || expected.send_queue == found.send_queue, "{pair}");
+}
+
+#[test]
+fn sockets_tell_what_sock_diag_tells() {
+    let fixture = Fixture::start(&c("sockets"), &[]);
+    check_sockets(fixture.pid());
+}
+
+#[test]
+fn a_process_that_is_gone_is_an_error() {
+    let Some(mut iterator) = iterator(Wanted::default()) else { return };
+    let mut child = std::process::Command::new("true").spawn().expect("true runs");
+    let pid = Pid(child.id());
+    child.wait().expect("a child of ours");
+    assert!(iterator.read(pid).expect_err("it was waited for").is_gone());
+}
