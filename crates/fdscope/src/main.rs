@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod ending;
+mod inventories;
 mod live;
 mod machine;
 mod screen;

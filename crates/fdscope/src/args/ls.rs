@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values::Color;
+use crate::inventories::Reader;
 
 /// `fdscope ls`.
 #[derive(Args, Debug, Clone)]
@@ -76,6 +77,9 @@ pub struct Ls {
     /// Print a JSON object a line: the run, each handle, the end
     #[arg(long)]
     pub jsonl: bool,
+    /// Where rows of descriptors come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: Reader,
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,

@@ -13,7 +13,6 @@ use std::rc::Rc;
 
 use anyhow::Result;
 use fdscope_model::{Inventory, Pid};
-use fdscope_proc::inventory::InventorySource;
 use fdscope_proc::{ProcError, ProcRoot};
 use fdscope_render::column::Needs;
 use fdscope_render::handles::{HandleRow, Holder, needs};
@@ -21,6 +20,7 @@ use fdscope_render::handles::{HandleRow, Holder, needs};
 use crate::Done;
 use crate::args::Ls;
 use crate::ending::{Ending, Failure};
+use crate::inventories;
 use crate::users::Users;
 use faults::Faults;
 use output::Output;
@@ -47,7 +47,7 @@ pub fn run(ls: &Ls) -> Done {
         faults: Faults::default(),
         failed: None,
     };
-    let mut source = InventorySource::new(proc, wanted);
+    let mut source = inventories::open(proc, wanted, &selection.pids, ls.source)?;
     source.read_each(&selection.pids, &mut |pid, read| listing.take(pid, read));
     listing.finish(ls)
 }

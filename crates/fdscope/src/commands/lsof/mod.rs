@@ -15,11 +15,12 @@ use std::time::Duration;
 use anyhow::Context;
 use fdscope_lsof::{Charset, Endpoints, Listing, Needs, Options};
 use fdscope_model::{Inventory, Pid, Process, ProcessId, Tid};
-use fdscope_proc::inventory::{InventorySource, Wanted};
+use fdscope_proc::inventory::Wanted;
 use fdscope_proc::{ProcError, ProcRoot};
 
 use super::super::Done;
 use crate::ending::Ending;
+use crate::inventories::{self, Reader};
 use tables::Tables;
 use world::Machine;
 
@@ -105,7 +106,7 @@ impl Run<'_> {
     fn round(&mut self) -> anyhow::Result<()> {
         let needs = self.options.needs();
         let pids = self.pids()?;
-        let mut source = InventorySource::new(ProcRoot::open()?, wanted(needs));
+        let mut source = inventories::open(self.root.clone(), wanted(needs), &pids, Reader::Auto)?;
         let mut tables = Tables::new(needs);
         if self.options.endpoints() == Endpoints::Listed {
             for &pid in &pids {
