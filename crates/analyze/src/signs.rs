@@ -68,7 +68,9 @@ fn close_wait(group: &CardGroup) -> Option<String> {
 
 fn large(card: &Card, group: &CardGroup) -> Option<String> {
     let all: u64 = card.groups.iter().map(|group| group.count).sum();
-    let large = group.count >= LARGE.0 && group.count * LARGE.1 >= all;
+    // What could not be read is alike in that alone.
+    let is_known = group.kind != HandleKind::UnknownDescriptor;
+    let large = is_known && group.count >= LARGE.0 && group.count * LARGE.1 >= all;
     (large && group.state != Some(SocketState::CloseWait)).then(|| {
         let per_cent = group.count * 100 / all.max(1);
         format!(
