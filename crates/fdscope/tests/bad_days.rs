@@ -26,6 +26,30 @@ fn no_such_process() {
 }
 
 #[test]
+fn several_processes_of_one_name_are_all_watched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("of-one-name");
+    std::fs::copy(c("leaky"), &program).expect("copied");
+    let both = [Fixture::start(&program, &[]), Fixture::start(&program, &[])];
+    let arguments = ["leak", "of-one-name", "--source", "poll", "--json", "--duration", "1s"];
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("2 processes are named of-one-name: "), "{said}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let mut told: Vec<u64> = report["processes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|process| process["pid"].as_u64())
+        .collect();
+    told.sort_unstable();
+    let mut expected = both.each_ref().map(|fixture| u64::from(fixture.pid()));
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_hostile_name_is_escaped_in_the_sentence() {
     let output = run(&["leak", "\u{1b}[2Jx"]);
     assert_eq!(output.status.code(), Some(4));
