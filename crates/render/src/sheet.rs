@@ -1,6 +1,6 @@
 //! A table of very many rows: cells are kept once, as text in one buffer, and their widths decide the layout.
 //!
-//! The small tables of reports are [`table`](crate::table)'s: they have styles and shorten texts. Here no cell is ever
+//! The small tables of reports are [`table`]'s: they have styles and shorten texts. Here no cell is ever
 //! cut. The last column takes what room is left and runs over, since nothing stands behind it.
 
 use std::io::{self, Write};
