@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn command_width(&mut self, letter: &Letter<'_>) {
-        let own = self.own(letter).filter(|value| value[..1].iter().all(u8::is_ascii_digit));
+        let own = self.own(letter).filter(|value| value.first().is_none_or(u8::is_ascii_digit));
         let Some(value) = own.filter(|value| !value.is_empty()) else {
             if letter.own_value().is_some() {
                 self.scanner.give_back(0);

@@ -199,6 +199,12 @@ fn only_what_is_shown_or_selected_by_is_read() {
     assert!(needs("-E").ends && !needs("").ends);
 }
 
+#[test]
+fn an_empty_width_is_refused() {
+    let words = [b"+c".to_vec(), Vec::new()];
+    assert!(Options::read("lsof", &words, &Village).is_err());
+}
+
 proptest::proptest! {
     /// Whatever is typed is read or refused, and what is read can be run.
     #[test]
