@@ -303,6 +303,11 @@ proptest! {
     }
 
     #[test]
+    fn what_is_quoted_in_a_mistake_is_escaped(text in "['\"(=~a-z\0\x1b\u{9b} ]{0,6}") {
+        harmless(&text);
+    }
+
+    #[test]
     fn no_words_make_it_panic(words in vec(proptest::sample::select(WORDS), 0..30), gap in " ?") {
         harmless(&words.join(&gap));
     }

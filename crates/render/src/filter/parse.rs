@@ -82,7 +82,8 @@ impl<'a, R> Parser<'a, R> {
             Kind::End => return Err(self.wrong("a comparison is missing here")),
             Kind::Quoted => {
                 let wrong = self.wrong("a value needs a column before it");
-                return Err(wrong.help(format!("for example: name = {}", &self.text[token.at])));
+                let value = fdscope_model::name::escape(self.text[token.at].as_bytes());
+                return Err(wrong.help(format!("for example: name = {value}")));
             }
             _ => return Err(self.wrong("a column's name is missing before this")),
         }
