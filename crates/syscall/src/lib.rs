@@ -14,6 +14,7 @@ pub mod names;
 pub mod options;
 pub mod outcome;
 pub mod ring;
+pub mod traced;
 pub mod uses;
 
 pub use arch::Arch;

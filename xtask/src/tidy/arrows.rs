@@ -14,11 +14,17 @@ const MAY: &[(&str, &[&str])] = &[
     ("analyze", &["model"]),
     ("render", &["model"]),
     ("lsof", &["model"]),
+    ("strace", &["model", "syscall"]),
+    ("packet", &["model"]),
+    ("record", &["model"]),
     ("bpf", &["model", "sys", "proc", "syscall"]),
     ("ptrace", &["model", "sys", "proc", "stack", "syscall"]),
     (
         "fdscope",
-        &["model", "sys", "proc", "stack", "syscall", "analyze", "render", "lsof", "bpf", "ptrace"],
+        &[
+            "model", "sys", "proc", "stack", "syscall", "analyze", "render", "lsof", "strace",
+            "packet", "record", "bpf", "ptrace",
+        ],
     ),
 ];
 
