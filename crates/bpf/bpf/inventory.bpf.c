@@ -8,10 +8,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* Set by the loader. */
-const volatile __u32 pid_level = 0;       /* depth of fdscope's PID namespace; 0: the initial one */
-const volatile __u32 pid_namespace = 0;   /* its inode number */
-
 #define SOCKFS_MAGIC 0x534f434b
 #define PIPEFS_MAGIC 0x50495045
 #define O_CLOEXEC 02000000
@@ -72,21 +68,28 @@ struct {
 	__type(value, struct room);
 } rooms SEC(".maps");
 
-/* A process's number in fdscope's PID namespace; 0 if it has none there. */
+static __always_inline void read_number(struct upid *upid, struct pid *pid, __u32 level)
+{
+	bpf_probe_read_kernel(upid, sizeof(*upid), __builtin_preserve_access_index(&pid->numbers[0]) + (level & 31));
+}
+
+/* A process's number in the PID namespace of whoever reads, which is fdscope; 0 if it has none there. */
 static __always_inline __u32 number_of(struct task_struct *leader)
 {
-	struct pid *pid;
-	struct upid upid = {};
+	struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
+	struct pid *own = READ(reader, thread_pid), *pid = leader->thread_pid;
+	struct upid wanted = {}, found = {};
+	__u32 level = own ? READ(own, level) : 0, number = leader->pid;
 
-	if (!pid_level)
-		return leader->pid;
-	pid = leader->thread_pid;
-	if (!pid || READ(pid, level) < pid_level)
+	/* Else one load is shared by two kinds of pointers, which the verifier refuses. */
+	asm volatile("" : "+r"(number));
+	if (!level)
+		return number;
+	if (!pid || READ(pid, level) < level)
 		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
-	if (!upid.ns || READ(upid.ns, ns.inum) != pid_namespace)
-		return 0;
-	return upid.nr;
+	read_number(&wanted, own, level);
+	read_number(&found, pid, level);
+	return found.ns && found.ns == wanted.ns ? found.nr : 0;
 }
 
 static __always_inline __u32 closes_on_exec(struct files_struct *files, __u32 fd)

@@ -9,6 +9,7 @@ pub mod attach;
 pub mod decode;
 pub mod error;
 pub mod inventory;
+pub mod iterator;
 pub mod load;
 mod memory;
 pub mod object;

@@ -1,15 +1,13 @@
-//! The loader: the one file that names aya.
+//! The loader: with [`crate::iterator`] the only file that names aya.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf, StackTraceMap};
 use aya::programs::{Iter, RawTracePoint, TracePoint};
-use aya::{Btf, Ebpf, EbpfLoader, Endianness};
+use aya::{Btf, Ebpf, EbpfLoader};
 
 use crate::error::BpfError;
 use crate::object;
-use crate::support::PidNamespace;
-use crate::trim::{numbered, trimmed};
 use crate::wire::{Action, Interpreter, IoctlRule, MemoKey, MemoWords, Scope};
 
 /// The kernel's description of its own types, read once.
@@ -261,108 +259,19 @@ impl TableIterator {
     }
 }
 
-/// The iterator that reads tables with names and sockets' ends, loaded.
-pub struct InventoryIterator {
-    ebpf: Ebpf,
-}
-
-impl InventoryIterator {
-    const NAME: &str = "take_inventory";
-    const FUNCTION: &str = "bpf_iter_task_file";
-
-    /// The kernel's structures that `bpf/inventory.bpf.c` names.
-    pub const STRUCTURES: &[&str] = &[
-        "bpf_iter__task_file",
-        "bpf_iter_meta",
-        "fdtable",
-        "file",
-        "files_struct",
-        "in6_addr",
-        "inet_sock",
-        "inode",
-        "mount",
-        "net",
-        "netlink_sock",
-        "ns_common",
-        "packet_sock",
-        "path",
-        "pid",
-        "pid_namespace",
-        "sk_buff_head",
-        "sock",
-        "sock_common",
-        "sockaddr_un",
-        "sockaddr_vm",
-        "socket",
-        "socket_alloc",
-        "super_block",
-        "task_struct",
-        "tcp_sock",
-        "udp_sock",
-        "unix_address",
-        "unix_sock",
-        "upid",
-        "vfsmount",
-        "vsock_sock",
-    ];
-
-    /// Fits the iterator to this kernel and loads it.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
-    pub fn new(namespace: PidNamespace) -> Result<Self, BpfError> {
-        let unusable = |cause: &str| BpfError::NoBtf(cause.to_owned());
-        let (structures, number) = {
-            let whole = std::fs::read("/sys/kernel/btf/vmlinux")
-                .map_err(|error| BpfError::NoBtf(error.to_string()))?;
-            let found = trimmed(&whole, Self::STRUCTURES, Self::FUNCTION)
-                .ok_or_else(|| unusable("it is no BTF"))?;
-            let number =
-                found.function.ok_or_else(|| unusable("it has no iterator over descriptors"))?;
-            (parsed(&found.types)?, number)
-        };
-        let mut ebpf = EbpfLoader::new()
-            .btf(Some(&structures))
-            .override_global("pid_level", &namespace.level, true)
-            .override_global("pid_namespace", &namespace.inode, true)
-            .load(object::inventory())
-            .map_err(|error| refused("inventory", &error))?;
-        let program = ebpf.program_mut(Self::NAME).ok_or_else(|| missing(Self::NAME))?;
-        let program: &mut Iter = program.try_into().map_err(|error| refused(Self::NAME, &error))?;
-        // The loader finds the function's number by its name, and wants every number before it.
-        let numbers = parsed(&numbered(Self::FUNCTION, number))?;
-        program.load("task_file", &numbers).map_err(|error| refused(Self::NAME, &error))?;
-        Ok(InventoryIterator { ebpf })
-    }
-
-    /// The program's descriptor, to link it by.
-    ///
-    /// # Errors
-    /// Never after `new`.
-    pub fn program(&self) -> Result<BorrowedFd<'_>, BpfError> {
-        let program = self.ebpf.program(Self::NAME).ok_or_else(|| missing(Self::NAME))?;
-        let program: &Iter = program.try_into().map_err(|error| refused(Self::NAME, &error))?;
-        program.fd().map(AsFd::as_fd).map_err(|error| refused(Self::NAME, &error))
-    }
-}
-
-fn parsed(btf: &[u8]) -> Result<Btf, BpfError> {
-    Btf::parse(btf, Endianness::default()).map_err(|error| BpfError::NoBtf(chain(&error)))
-}
-
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, BpfError> {
     ebpf.take_map(name).ok_or_else(|| missing(name))
 }
 
-fn missing(name: &'static str) -> BpfError {
+pub(crate) fn missing(name: &'static str) -> BpfError {
     BpfError::Load { program: name, cause: "not in the object".to_owned() }
 }
 
-fn map<E: std::error::Error>(name: &'static str) -> impl Fn(E) -> BpfError {
+pub(crate) fn map<E: std::error::Error>(name: &'static str) -> impl Fn(E) -> BpfError {
     move |error| BpfError::Map { map: name, cause: chain(&error) }
 }
 
-fn refused(program: &'static str, error: &dyn std::error::Error) -> BpfError {
+pub(crate) fn refused(program: &'static str, error: &dyn std::error::Error) -> BpfError {
     let cause = chain(error);
     if cause.contains("(os error 1)") || cause.contains("(os error 13)") {
         return BpfError::NotPermitted(format!("loading {program}: {cause}"));
@@ -371,7 +280,7 @@ fn refused(program: &'static str, error: &dyn std::error::Error) -> BpfError {
 }
 
 /// An error with its sources on one line; the verifier's log is cut to its last words.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

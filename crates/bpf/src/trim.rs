@@ -118,6 +118,7 @@ pub struct Trimmed {
 pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
     let section = Section::parse(btf)?;
     let mut all = vec![0u32];
+    let wanted = Wanted::new(names);
     let mut roots = Vec::new();
     let mut found = None;
     let mut at = 0;
@@ -126,15 +127,11 @@ pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
         let number = u32::try_from(all.len()).ok()?;
         all.push(at as u32);
         at += this.bytes.len();
-        let is = |name: &str, wanted: &str| name.len() == wanted.len() && name == wanted;
-        let own = || section.name(word(this.bytes, 0)?).and_then(|name| as_text(name));
         match this.kind {
-            kind::STRUCT | kind::UNION
-                if own().is_some_and(|own| names.iter().any(|name| is(own, name))) =>
+            kind::STRUCT | kind::UNION if wanted.has(own(&this, &section)) => roots.push(number),
+            kind::FUNCTION
+                if found.is_none() && own(&this, &section) == Some(function.as_bytes()) =>
             {
-                roots.push(number);
-            }
-            kind::FUNCTION if found.is_none() && own().is_some_and(|own| is(own, function)) => {
                 found = Some(number);
             }
             _ => {}
@@ -145,8 +142,33 @@ pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
     Some(Trimmed { types: copy.written()?, function: found })
 }
 
-fn as_text(name: &[u8]) -> Option<&str> {
-    std::str::from_utf8(name.strip_suffix(b"\0")?).ok()
+/// A type's own name, without the closing NUL.
+fn own<'a>(this: &Type<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
+    section.name(word(this.bytes, 0)?)?.strip_suffix(b"\0")
+}
+
+/// Names to look out for. Nearly every name is none of them: most are told by length and first letter.
+struct Wanted<'a> {
+    names: &'a [&'a str],
+    likely: [bool; 1 << 10],
+}
+
+impl<'a> Wanted<'a> {
+    fn new(names: &'a [&'a str]) -> Self {
+        let mut likely = [false; 1 << 10];
+        names.iter().for_each(|name| likely[Self::slot(name.as_bytes())] = true);
+        Wanted { names, likely }
+    }
+
+    fn slot(name: &[u8]) -> usize {
+        usize::from(name.first().copied().unwrap_or(0) & 31) << 5 | name.len() & 31
+    }
+
+    fn has(&self, name: Option<&[u8]>) -> bool {
+        name.is_some_and(|name| {
+            self.likely[Self::slot(name)] && self.names.iter().any(|known| known.as_bytes() == name)
+        })
+    }
 }
 
 /// A BTF being made of some types of another.
@@ -224,22 +246,4 @@ fn put(bytes: &mut [u8], at: usize, value: u32) {
     if let Some(place) = bytes.get_mut(at..at + 4) {
         place.copy_from_slice(&value.to_ne_bytes());
     }
-}
-
-/// A BTF of which only the function's number and name are true: for a loader that looks one up by the other.
-pub fn numbered(function: &str, number: u32) -> Vec<u8> {
-    const FILLER: [u32; 4] = [0, kind::INT << 24, 4, 32];
-    let count = number.saturating_sub(1);
-    let types = count * 16 + 12;
-    let strings = function.len() as u32 + 2;
-    let header = [MAGIC | 1 << 16, HEADER_BYTES as u32, 0, types, types, strings];
-    let filler = (0..count).flat_map(|_| FILLER);
-    let last = [1, kind::FUNCTION << 24, 0];
-    let words = header.into_iter().chain(filler).chain(last);
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + (types + strings) as usize);
-    words.for_each(|word| bytes.extend_from_slice(&word.to_ne_bytes()));
-    bytes.push(0);
-    bytes.extend_from_slice(function.as_bytes());
-    bytes.push(0);
-    bytes
 }

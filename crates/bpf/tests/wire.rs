@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
 use fdscope_bpf::inventory::wire::{HeldRow, HeldSocket};
-use fdscope_bpf::load::InventoryIterator;
+use fdscope_bpf::iterator::InventoryIterator;
 use fdscope_bpf::wire::{
     Action, Interpreter, IoctlRule, MemoKey, MemoWords, Origin, Record, Scope, Slot, WalkedFrame,
 };

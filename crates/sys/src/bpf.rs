@@ -1,6 +1,7 @@
 //! The few bpf(2) and perf_event_open(2) calls that aya does not offer: whether there is any BPF here, iterators bound to
 //! one process, and programs on tracepoints named by id (aya wants tracefs mounted; fdscope leaves the host's mounts alone).
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -8,6 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use fdscope_model::Pid;
 
 const BPF_MAP_CREATE: libc::c_long = 0;
+const BPF_PROG_LOAD: libc::c_long = 5;
+const BPF_PROG_TYPE_TRACING: u32 = 26;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_ITER_CREATE: libc::c_long = 33;
 const BPF_TRACE_ITER: u32 = 28;
@@ -23,6 +26,34 @@ struct MapCreate {
     value_size: u32,
     max_entries: u32,
     map_flags: u32,
+}
+
+/// `union bpf_attr` of BPF_PROG_LOAD, as far as used.
+#[repr(C)]
+#[derive(Default)]
+struct ProgLoad {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+    line_info: u64,
+    line_info_cnt: u32,
+    attach_btf_id: u32,
+    attach_prog_fd: u32,
+    unused: u32,
 }
 
 /// `union bpf_attr` of BPF_LINK_CREATE, as far as used (include/uapi/linux/bpf.h).
@@ -64,6 +95,41 @@ pub fn try_ring_buffer() -> io::Result<()> {
     let max_entries = rustix::param::page_size() as u32;
     let attr = MapCreate { map_type: BPF_MAP_TYPE_RINGBUF, max_entries, ..MapCreate::default() };
     bpf(BPF_MAP_CREATE, &attr).map(drop)
+}
+
+/// Loads an iterator program: `instructions` of 8 bytes each (`struct bpf_insn`), `function` the number that the kernel's
+/// types give the iterator's function (`bpf_iter_task_file`).
+///
+/// # Errors
+/// `EPERM` without the privilege, `EACCES` or `EINVAL` for what the verifier refuses: its last words come with the error.
+pub fn load_iterator(instructions: &[u8], license: &CStr, function: u32) -> io::Result<OwnedFd> {
+    let load = |log: &mut [u8]| {
+        let attr = ProgLoad {
+            prog_type: BPF_PROG_TYPE_TRACING,
+            insn_cnt: (instructions.len() / 8) as u32,
+            insns: instructions.as_ptr() as u64,
+            license: license.as_ptr() as u64,
+            log_level: u32::from(!log.is_empty()),
+            log_size: log.len() as u32,
+            log_buf: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
+            expected_attach_type: BPF_TRACE_ITER,
+            attach_btf_id: function,
+            ..ProgLoad::default()
+        };
+        bpf(BPF_PROG_LOAD, &attr)
+    };
+    load(&mut []).or_else(|refused| {
+        // The log costs time, so it is asked for only where there is something to read in it.
+        let mut log = vec![0; 1 << 20];
+        load(&mut log).map_err(|_| {
+            let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+            let said = String::from_utf8_lossy(&log[end.saturating_sub(400)..end]).into_owned();
+            match said.is_empty() {
+                true => refused,
+                false => io::Error::new(refused.kind(), format!("{refused}: {}", said.trim())),
+            }
+        })
+    })
 }
 
 /// Binds an iterator program over tasks to the process `pid`, numbered in the caller's PID namespace; Linux 6.1.

@@ -6,6 +6,7 @@ pub mod bpf;
 pub mod bpf_name;
 pub mod clock;
 pub mod kcmp;
+pub mod kernel_types;
 pub mod limits;
 pub mod linger;
 pub mod names;

@@ -1,6 +1,6 @@
 //! Inventories by the task_file iterator: one pass in the kernel gives every descriptor with its link's text, what stat(2)
-//! and fdinfo say of it, and both ends of a socket. It costs a tenth of the walk through /proc for each, and as much as
-//! 5,000 rows of it once, for loading, so it is for processes with many.
+//! and fdinfo say of it, and both ends of a socket. It costs a fifteenth of the walk through /proc for each, and as much as
+//! 500 rows of it once, for loading, so it is for processes with many.
 //!
 //! Everything else comes from that walk, which is handed the rows: who the process is, rows that are no descriptors, and
 //! what only fdinfo tells of a kind.
@@ -18,13 +18,16 @@ use fdscope_proc::{InventorySource, ProcError, ProcRoot, Wanted};
 use fdscope_sys::bpf::{link_task_iterator, open_iterator};
 
 use crate::error::BpfError;
-use crate::load::InventoryIterator;
-use crate::support::{PidNamespace, Support};
+use crate::iterator::InventoryIterator;
+use crate::support::Support;
 use rows::Rows;
 
-/// From how many descriptors on, of all processes to be read together, the iterator is cheaper than the walk: of one
-/// process with 19,000 the walk took 298 ms of the processor's time, the iterator 83 ms, of which loading was 52 ms.
-pub const WORTH_DESCRIPTORS: u64 = 10_000;
+/// From how many descriptors on, of all processes to be read together, the iterator is clearly cheaper than the walk: of one
+/// process with 19,000 the walk took 298 ms of the processor's time, the iterator 33 ms, of which loading was 6 ms.
+pub const WORTH_DESCRIPTORS: u64 = 2_000;
+
+/// Rows for which room is made before they come.
+const MOST_AT_ONCE: usize = 1 << 20;
 
 /// Whether to read inventories by the iterator: `counts` are the descriptors of each process, as far as that can be told
 /// cheaply (`ProcRoot::count_descriptors`). No more of them are asked for than the answer needs.
@@ -38,6 +41,7 @@ pub fn is_worth_loading(mut counts: impl Iterator<Item = u64>) -> bool {
 
 /// Reads inventories by BPF.
 pub struct BpfInventories {
+    root: ProcRoot,
     walk: InventorySource,
     iterator: InventoryIterator,
     /// What reading returns, kept from one process to the next.
@@ -50,18 +54,18 @@ impl BpfInventories {
     /// # Errors
     /// If the kernel refuses it.
     pub fn open(root: ProcRoot, wanted: Wanted) -> Result<Self, BpfError> {
-        let iterator = InventoryIterator::new(PidNamespace::of_self())?;
-        let walk = InventorySource::new(root, wanted);
-        Ok(BpfInventories { walk, iterator, buffer: Vec::new() })
+        let iterator = InventoryIterator::new()?;
+        let walk = InventorySource::new(root.clone(), wanted);
+        Ok(BpfInventories { root, walk, iterator, buffer: Vec::new() })
     }
 
     /// The rows of a process's descriptors.
     fn descriptors(&mut self, pid: Pid) -> io::Result<Vec<Entry>> {
-        let program = self.iterator.program().map_err(io::Error::other)?;
-        let link = link_task_iterator(program, pid)?;
+        let link = link_task_iterator(self.iterator.program(), pid)?;
         let iterator = open_iterator(link.as_fd())?;
         let wants_sockets = self.walk.wanted().sockets;
-        let mut entries = Vec::new();
+        let count = self.root.count_descriptors(pid).unwrap_or(0);
+        let mut entries = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(MOST_AT_ONCE));
         let mut table = None;
         let mut rows = Rows::new(iterator, &mut self.buffer);
         rows.each(&mut |record| {

@@ -80,13 +80,18 @@ impl Reader {
         let mounts = self.mounts.clone();
         let mut table = OpenTable::of(&self.root, dir, owner, place, Detail::Full, mounts)?;
         let begin = inventory.entries.len();
-        inventory.entries.reserve(known.len());
         let mut behind = Vec::new();
-        for mut entry in known {
-            let Association::Fd(fd) = entry.handle.via else { continue };
+        let completed = known.into_iter().filter_map(|mut entry| {
+            let Association::Fd(fd) = entry.handle.via else { return None };
             entry.handle.owner = owner;
             let look = Look { reader: self, table: &mut table, owner, fd, told: None };
-            inventory.entries.extend(look.finish(entry, &mut behind));
+            look.finish(entry, &mut behind)
+        });
+        // Many rows are not copied where they need not be: collecting works in place.
+        if begin == 0 {
+            inventory.entries = completed.collect();
+        } else {
+            inventory.entries.extend(completed);
         }
         self.end_descriptors(&mut table, begin, behind, inventory);
         Ok(())
