@@ -229,7 +229,9 @@ const LINKS: &[(&[u8], HandleKind)] = &[
 ];
 
 fn classify_link(link: &[u8]) -> Option<HandleKind> {
-    LINKS.iter().find(|(prefix, _)| link.starts_with(prefix)).map(|&(_, kind)| kind)
+    // First letters tell most rows apart without a call of memcmp: a listing classifies 100,000 links.
+    let is = |prefix: &[u8]| prefix.first() == link.first() && link.starts_with(prefix);
+    LINKS.iter().find(|(prefix, _)| is(prefix)).map(|&(_, kind)| kind)
 }
 
 #[cfg(test)]
