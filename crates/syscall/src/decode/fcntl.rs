@@ -175,7 +175,12 @@ fn result(pen: &mut Pen, value: i64) {
     match pen.arg_u32(1) {
         DUPFD | DUPFD_CLOEXEC => pen.fd(value as i32),
         GETFD | GETFL | GETLEASE | GET_SEALS => pen.hex(value as u64),
-        GETSIG if value > 0 => pen.signed(value),
+        GETSIG if value > 0 => {
+            pen.signed(value);
+            pen.text(" (");
+            pen.signal(value as u64);
+            pen.text(")");
+        }
         _ => pen.signed(value),
     }
 }

@@ -89,13 +89,7 @@ const ATTRIBUTE_NAMES: Argument = output(
     What::Bytes(Length::Returned),
 );
 /// An attribute's value, with the length that the call returned.
-const VALUE_OUT: Argument = output(
-    |pen, r| match pen.arg(r + 1) {
-        0 => pen.address(pen.arg(r)),
-        _ => pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    },
-    What::Bytes(Length::Returned),
-);
+const VALUE_OUT: Argument = ATTRIBUTE_NAMES;
 const UTIMBUF: Argument = input(
     |pen, r| {
         let word = pen.pointer();
@@ -172,6 +166,10 @@ const FAN_INIT: Argument = plain(|pen, r| {
     }
 });
 const FAN_MASK: Argument = super::row::wide(|pen, r| pen.flags(&FAN_EVENTS, pen.arg_u64(r) as u64));
+const FAN_DIRFD: Argument = plain(|pen, r| match pen.arg_i32(r) {
+    -1 => pen.text("FAN_NOFD"),
+    fd => pen.dirfd(fd),
+});
 const EVENT_FLAGS: Argument = plain(|pen, r| pen.open_flags(pen.arg_u32(r).into()));
 
 xlat! {
@@ -300,13 +298,10 @@ impl Pen<'_> {
         self.text("]");
     }
 
-    /// Bytes as hexadecimal digits: `0x0102ff`.
+    /// Bytes in quotes, in hexadecimal whatever the style.
     fn hex_bytes(&mut self, address: u64, length: u64) {
         let Some(block) = self.fetch_or_address(address, length as usize) else { return };
-        self.text("0x");
-        for byte in block.bytes() {
-            super::numbers::padded_hex(self.out, (*byte).into(), 2);
-        }
+        super::quote(self.out, block.bytes(), super::Quote::HexAll);
     }
 }
 
@@ -396,5 +391,5 @@ rows! {
     inotify_add_watch [FD, PATH, flags(&INOTIFY)] Decimal;
     inotify_rm_watch [FD, INT] Decimal;
     fanotify_init [FAN_INIT, EVENT_FLAGS] Fd;
-    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, DIRFD, PATH] Decimal;
+    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, FAN_DIRFD, PATH] Decimal;
 }

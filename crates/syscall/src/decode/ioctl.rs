@@ -139,6 +139,10 @@ const REQUEST: Argument = plain(|pen, r| {
         return;
     }
     pen.text(", ");
+    if points == Points::InterfaceList {
+        let room = pen.memory.u32_at(pen.arg(r + 1)).unwrap_or(0);
+        pen.state.saved[1] = room.into();
+    }
     if points == Points::Interface {
         interface_before(pen, request, pen.arg(r + 1));
     } else if !is_output(points) {
@@ -225,7 +229,7 @@ fn interface_after(pen: &mut Pen, request: u32, address: u64) {
     if let Some(interface) = pen.fetch(address, 32).filter(|_| !pen.failed()) {
         match request {
             0x8910 => {
-                pen.text(" => ifr_name=");
+                pen.field("ifr_name");
                 pen.quoted_until_zero(interface.slice(0, NAME));
             }
             0x8915 | 0x8917 | 0x8919 | 0x891b => {
@@ -269,6 +273,10 @@ fn interfaces(pen: &mut Pen, address: u64) {
     let Some(list) = pen.fetch_or_address(address, 2 * word) else { return };
     pen.text("{ifc_len=");
     let length = list.i32(0).max(0);
+    if pen.state.saved[1] != length as u64 {
+        pen.signed(pen.state.saved[1] as i64);
+        pen.text(" => ");
+    }
     pen.signed(list.i32(0));
     if length > 0 {
         pen.text(" /* ");

@@ -365,7 +365,7 @@ impl<'a> Pen<'a> {
         size: usize,
         each: impl FnMut(&mut Pen, &Block),
     ) {
-        let most = if self.style.abbreviate { self.style.strings as u64 } else { u64::MAX };
+        let most = if self.style.abbreviate { self.style.strings as u64 } else { 1 << 20 };
         self.array_of(address, count, size, most, each);
     }
 

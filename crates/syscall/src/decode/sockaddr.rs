@@ -146,11 +146,12 @@ impl Pen<'_> {
                 self.field("svm_cid");
                 self.choice(&CONTEXT, block.u32(8));
                 self.field_x("svm_port", block.u32(4));
+                self.field_x("svm_flags", block.u8(12));
             }
             UNIX | 0 if length == 2 => {}
             _ => {
                 self.field("sa_data");
-                self.quoted(block.slice(2, length.saturating_sub(2).min(14)));
+                self.quoted(block.slice(2, length.saturating_sub(2)));
             }
         }
         self.text("}");
@@ -224,7 +225,8 @@ impl Pen<'_> {
         self.inet6_text(block.slice(8, 16));
         self.text(", &sin6_addr)");
         if length >= 28 {
-            self.field_u("sin6_scope_id", block.u32(24));
+            self.field("sin6_scope_id");
+            self.interface(block.u32(24));
         }
     }
 
@@ -246,8 +248,7 @@ impl Pen<'_> {
                 if n > 0 {
                     self.text(", ");
                 }
-                self.text("0x");
-                numbers::padded_hex(self.out, (*byte).into(), 2);
+                self.hex((*byte).into());
             }
             self.text("]");
         }
