@@ -207,7 +207,10 @@ impl Pen<'_> {
         }
         match modes.name(value & mask) {
             Some(name) => self.text(name),
-            None => self.hex(value & mask),
+            None => {
+                self.hex(value & mask);
+                self.remark_in_place(modes.unknown);
+            }
         }
         if value & !mask != 0 {
             self.text("|");

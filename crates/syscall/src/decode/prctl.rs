@@ -25,6 +25,8 @@ xlat! {
         PR_SET_MM_ENV_START 10, PR_SET_MM_ENV_END 11, PR_SET_MM_AUXV 12, PR_SET_MM_EXE_FILE 13, PR_SET_MM_MAP 14,
         PR_SET_MM_MAP_SIZE 15
     }
+    MCE "PR_MCE_KILL_???" { PR_MCE_KILL_LATE 0, PR_MCE_KILL_EARLY 1, PR_MCE_KILL_DEFAULT 2 }
+    TSC "PR_TSC_???" { PR_TSC_ENABLE 1, PR_TSC_SIGSEGV 2 }
     VMA "PR_SET_VMA_???" { PR_SET_VMA_ANON_NAME 0 }
 }
 
@@ -67,7 +69,7 @@ fn given(pen: &mut Pen, option: u32) {
         write(pen);
     };
     match option {
-        3 | 7 | 14 | 21 | 27 | 30 | 34 => {}
+        3 | 7 | 14 | 21 | 27 | 30 => {}
         SET_PDEATHSIG => value(pen, &|pen| pen.signal(second)),
         4 => value(pen, &|pen| pen.choice(&DUMPABLE, second)),
         8 | 29 | 36 => numbers(pen, 1..2, |pen, n| pen.unsigned(n)),
@@ -75,7 +77,11 @@ fn given(pen: &mut Pen, option: u32) {
         22 => seccomp(pen),
         23 | 24 => value(pen, &|pen| capability(pen, second)),
         28 => value(pen, &|pen| pen.flags(&SECURE_BITS, second)),
-        38 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
+        34 | 38 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
+        0x5961_6d61 => numbers(pen, 1..2, |pen, n| match i32::try_from(n) {
+            Ok(pid) => pen.pid(pid),
+            Err(_) => pen.text("PR_SET_PTRACER_ANY"),
+        }),
         39 | 42 => numbers(pen, 1..5, |pen, n| pen.hex(n)),
         41 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
         SET_MM => {
@@ -138,6 +144,7 @@ const FILLED: Argument = ended(|pen, _| {
             let word = pen.pointer();
             pen.pointed(address, word, |pen, block| pen.address(block.word(0)));
         }
+        25 => pen.pointed(address, 4, |pen, block| pen.choice(&TSC, block.u32(0))),
         _ => pen.pointed_int(address),
     }
 })
@@ -147,11 +154,12 @@ const FILLED: Argument = ended(|pen, _| {
 fn result(pen: &mut Pen, value: i64) {
     let remark = match pen.arg_u32(0) {
         3 => DUMPABLE.name(value as u64),
+        34 => MCE.name(value as u64),
         _ => None,
     };
     match (remark, pen.arg_u32(0)) {
         (Some(name), _) => {
-            pen.hex(value as u64);
+            pen.signed(value);
             pen.text(" (");
             pen.text(name);
             pen.text(")");

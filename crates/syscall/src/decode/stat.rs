@@ -291,6 +291,8 @@ fn statfs(pen: &mut Pen, r: u8) {
     pen.text("}");
 }
 
+const DEVICE: Argument = super::row::plain(|pen, r| pen.device(new_device(pen.arg_u32(r).into())));
+
 rows! {
     stat [PATH, STAT] Decimal;
     lstat [PATH, STAT] Decimal;
@@ -308,5 +310,5 @@ rows! {
     fstatfs [FD, STATFS] Decimal;
     statfs64 [PATH, SIZE, STATFS] Decimal;
     fstatfs64 [FD, SIZE, STATFS] Decimal;
-    ustat [UINT, ADDRESS] Decimal;
+    ustat [DEVICE, ADDRESS] Decimal;
 }
