@@ -159,12 +159,12 @@ fn remark(pen: &mut Pen, command: u32) {
         }
         GETFL => {
             pen.text("flags ");
-            pen.open_flags(value);
+            pen.by_name(|pen| pen.open_flags(value));
         }
-        GETLEASE => pen.choice(&LEASE, value),
+        GETLEASE => pen.by_name(|pen| pen.choice(&LEASE, value)),
         GET_SEALS if value != 0 => {
             pen.text("seals ");
-            pen.flags(&SEALS, value);
+            pen.by_name(|pen| pen.flags(&SEALS, value));
         }
         _ => {}
     }
@@ -178,7 +178,7 @@ fn result(pen: &mut Pen, value: i64) {
         GETSIG if value > 0 => {
             pen.signed(value);
             pen.text(" (");
-            pen.signal(value as u64);
+            pen.by_name(|pen| pen.signal(value as u64));
             pen.text(")");
         }
         _ => pen.signed(value),

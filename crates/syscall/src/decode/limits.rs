@@ -54,14 +54,23 @@ fn limits(pen: &mut Pen, r: u8) {
 
 fn limit(pen: &mut Pen, value: u64, wide: bool) {
     let infinity = if wide { u64::MAX } else { u32::MAX.into() };
+    let plain = value != infinity && (value <= 1024 || !value.is_multiple_of(1024));
+    match plain {
+        true => pen.unsigned(value),
+        false => {
+            pen.meaning(|pen| pen.unsigned(value), |pen| limit_words(pen, value, infinity, wide))
+        }
+    }
+}
+
+fn limit_words(pen: &mut Pen, value: u64, infinity: u64, wide: bool) {
     match value {
         _ if value == infinity && wide => pen.text("RLIM64_INFINITY"),
         _ if value == infinity => pen.text("RLIM_INFINITY"),
-        _ if value > 1024 && value.is_multiple_of(1024) => {
+        _ => {
             pen.unsigned(value / 1024);
             pen.text("*1024");
         }
-        _ => pen.unsigned(value),
     }
 }
 

@@ -20,12 +20,18 @@ const MAP_FLAGS: Argument = plain(|pen, r| {
     let value = u64::from(pen.arg_u32(r));
     let page = if value & MAP_HUGETLB != 0 { value >> 26 & 0x3f } else { 0 };
     let rest = value & !(page << 26);
-    pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest);
-    if page != 0 {
-        pen.text("|");
-        pen.unsigned(page);
-        pen.text("<<MAP_HUGE_SHIFT");
+    if page == 0 {
+        return pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest);
     }
+    pen.meaning(
+        |pen| pen.hex(value),
+        |pen| {
+            pen.by_name(|pen| pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest));
+            pen.text("|");
+            pen.unsigned(page);
+            pen.text("<<MAP_HUGE_SHIFT");
+        },
+    );
 });
 /// The descriptor of mmap: -1 for memory without file.
 const MAP_FD: Argument = FD;

@@ -292,7 +292,7 @@ impl<'a> Pen<'a> {
     /// An address: `NULL` or hexadecimal.
     pub fn address(&mut self, address: u64) {
         match address {
-            0 if self.style.xlat != Xlat::Raw => self.text("NULL"),
+            0 => self.text("NULL"),
             _ => self.hex(address),
         }
     }
@@ -335,10 +335,14 @@ impl<'a> Pen<'a> {
     }
 
     fn named(&mut self, name: Option<Vec<u8>>) {
-        if let Some(name) = name {
-            self.out.push(b'<');
-            self.out.extend_from_slice(&name);
-            self.out.push(b'>');
+        let Some(name) = name else { return };
+        // The kernel marks deleted files inside the name, strace behind it.
+        let left = name.strip_suffix(b" (deleted)");
+        self.out.push(b'<');
+        self.out.extend_from_slice(left.unwrap_or(&name));
+        self.out.push(b'>');
+        if left.is_some() {
+            self.text("(deleted)");
         }
     }
 

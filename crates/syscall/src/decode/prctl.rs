@@ -27,6 +27,12 @@ xlat! {
     }
     MCE "PR_MCE_KILL_???" { PR_MCE_KILL_LATE 0, PR_MCE_KILL_EARLY 1, PR_MCE_KILL_DEFAULT 2 }
     TSC "PR_TSC_???" { PR_TSC_ENABLE 1, PR_TSC_SIGSEGV 2 }
+    NO_CAPABILITY "CAP_???" {}
+    SPECULATION "PR_SPEC_???" { PR_SPEC_STORE_BYPASS 0, PR_SPEC_INDIRECT_BRANCH 1, PR_SPEC_L1D_FLUSH 2 }
+    SPECULATION_STATE "PR_SPEC_???" {
+        PR_SPEC_NOT_AFFECTED 0, PR_SPEC_PRCTL 1, PR_SPEC_ENABLE 2, PR_SPEC_DISABLE 4, PR_SPEC_FORCE_DISABLE 8,
+        PR_SPEC_DISABLE_NOEXEC 16
+    }
     VMA "PR_SET_VMA_???" { PR_SET_VMA_ANON_NAME 0 }
 }
 
@@ -76,6 +82,7 @@ fn given(pen: &mut Pen, option: u32) {
         SET_NAME => value(pen, &|pen| pen.string_up_to(second, 15)),
         22 => seccomp(pen),
         23 | 24 => value(pen, &|pen| capability(pen, second)),
+        52 => value(pen, &|pen| pen.choice(&SPECULATION, second)),
         28 => value(pen, &|pen| pen.flags(&SECURE_BITS, second)),
         34 | 38 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
         0x5961_6d61 => numbers(pen, 1..2, |pen, n| match i32::try_from(n) {
@@ -122,11 +129,8 @@ fn seccomp(pen: &mut Pen) {
 
 fn capability(pen: &mut Pen, number: u64) {
     match usize::try_from(number).ok().and_then(|n| super::creds::CAPABILITIES.get(n)) {
-        Some(name) => pen.text(name),
-        None => {
-            pen.hex(number);
-            pen.remark_in_place("CAP_???");
-        }
+        Some(name) => pen.meaning(|pen| pen.hex(number), |pen| pen.text(name)),
+        None => pen.choice(&NO_CAPABILITY, number),
     }
 }
 
@@ -162,6 +166,12 @@ fn result(pen: &mut Pen, value: i64) {
             pen.signed(value);
             pen.text(" (");
             pen.text(name);
+            pen.text(")");
+        }
+        (None, 52) => {
+            pen.hex(value as u64);
+            pen.text(" (");
+            pen.by_name(|pen| pen.flags(&SPECULATION_STATE, value as u64));
             pen.text(")");
         }
         (None, 27) if value != 0 => {

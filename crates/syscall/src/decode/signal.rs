@@ -117,7 +117,7 @@ impl Pen<'_> {
     /// A signal by name, its number where it has none.
     pub fn signal(&mut self, number: u64) {
         match SIGNAL.name(number) {
-            Some(_) => self.choice(&SIGNAL, number),
+            Some(name) => self.meaning(|pen| pen.unsigned(number), |pen| pen.text(name)),
             None => self.signed((number as i32).into()),
         }
     }
@@ -136,7 +136,10 @@ impl Pen<'_> {
             self.text(separator);
             separator = " ";
             match SIGNAL.name(number) {
-                Some(name) => self.text(name.strip_prefix("SIG").unwrap_or(name)),
+                Some(name) => {
+                    let name = name.strip_prefix("SIG").unwrap_or(name);
+                    self.meaning(|pen| pen.unsigned(number), |pen| pen.text(name));
+                }
                 None => self.unsigned(number),
             }
         }
@@ -157,12 +160,13 @@ impl Pen<'_> {
     /// What a signal calls.
     fn handler(&mut self, address: u64) {
         let error = if self.compat() { u32::MAX.into() } else { u64::MAX };
-        match address {
-            0 => self.text("SIG_DFL"),
-            1 => self.text("SIG_IGN"),
-            _ if address == error => self.text("SIG_ERR"),
-            _ => self.hex(address),
-        }
+        let name = match address {
+            0 => "SIG_DFL",
+            1 => "SIG_IGN",
+            _ if address == error => "SIG_ERR",
+            _ => return self.hex(address),
+        };
+        self.meaning(|pen| pen.hex(address), |pen| pen.text(name));
     }
 }
 

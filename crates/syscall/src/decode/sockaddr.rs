@@ -159,9 +159,15 @@ impl Pen<'_> {
 
     fn port(&mut self, name: &str, port: u64) {
         self.field(name);
-        self.text("htons(");
-        self.unsigned(port);
-        self.text(")");
+        let bytes = (port as u16).to_be_bytes();
+        self.meaning(
+            |pen| super::quote(pen.out, &bytes, super::Quote::HexAll),
+            |pen| {
+                pen.text("htons(");
+                pen.unsigned(port);
+                pen.text(")");
+            },
+        );
     }
 
     fn unix_path(&mut self, path: &[u8]) {
@@ -181,9 +187,14 @@ impl Pen<'_> {
 
     /// `inet_addr("127.0.0.1")`.
     pub fn inet_addr(&mut self, bytes: &[u8]) {
-        self.text("inet_addr(\"");
-        self.dotted(bytes);
-        self.text("\")");
+        self.meaning(
+            |pen| super::quote(pen.out, bytes, super::Quote::HexAll),
+            |pen| {
+                pen.text("inet_addr(\"");
+                pen.dotted(bytes);
+                pen.text("\")");
+            },
+        );
     }
 
     fn dotted(&mut self, bytes: &[u8]) {
@@ -226,7 +237,13 @@ impl Pen<'_> {
         self.text(", &sin6_addr)");
         if length >= 28 {
             self.field("sin6_scope_id");
-            self.interface(block.u32(24));
+            // Only addresses of a link say of which one.
+            let link = matches!(block.slice(8, 2), [0xfe, b] if b & 0xc0 == 0x80)
+                || matches!(block.slice(8, 2), [0xff, b] if b & 0xf == 2);
+            match link {
+                true => self.interface(block.u32(24)),
+                false => self.unsigned(block.u32(24)),
+            }
         }
     }
 

@@ -4,8 +4,12 @@ use super::pen::{Block, Pen};
 use super::row::{Argument, ended, plain};
 use super::tables::network::SOL;
 use super::tables::sockopt::*;
-use super::xlat::Table;
+use super::xlat::{Table, xlat};
 use crate::capture::{Length, What, When};
+
+xlat! {
+    ATTACH "SO_???" { SO_ATTACH_FILTER 26 }
+}
 
 const VALUE: What = What::Bytes(Length::Argument(4));
 
@@ -95,8 +99,11 @@ fn level_and_name(pen: &mut Pen, r: u8) {
     pen.choice(&SOL, level);
     pen.text(", ");
     match names(level) {
+        Some(_) if (level, name) == (1, 26) && pen.name == "setsockopt" => {
+            pen.choice(&ATTACH, name);
+        }
         Some(table) => pen.choice(table, name),
-        None => pen.hex(name),
+        None => pen.unsigned(name),
     }
     pen.text(", ");
 }

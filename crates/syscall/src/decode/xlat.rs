@@ -80,6 +80,51 @@ impl Pen<'_> {
         }
     }
 
+    /// Flags behind others: without a remark if none of them is known.
+    pub fn bare_flags(&mut self, table: &Table, value: u64) {
+        if self.style.xlat != Xlat::Abbrev {
+            return self.flags(table, value);
+        }
+        let rest = self.flag_names(table, value);
+        if rest != 0 {
+            if rest != value {
+                self.text("|");
+            }
+            self.hex(rest);
+        }
+    }
+
+    /// Writes something by name, whatever the style.
+    pub fn by_name(&mut self, write: impl FnOnce(&mut Pen)) {
+        let style = super::style::Style { xlat: Xlat::Abbrev, ..*self.style };
+        let mut pen = Pen {
+            call: self.call,
+            memory: self.memory,
+            style: &style,
+            names: self.names,
+            out: &mut *self.out,
+            ended: self.ended,
+            state: &mut *self.state,
+            name: self.name,
+            remark: Vec::new(),
+        };
+        write(&mut pen);
+    }
+
+    /// A number with what it means, in the three ways.
+    pub fn meaning(&mut self, number: impl FnOnce(&mut Pen), words: impl FnOnce(&mut Pen)) {
+        match self.style.xlat {
+            Xlat::Abbrev => words(self),
+            Xlat::Raw => number(self),
+            Xlat::Verbose => {
+                number(self);
+                self.text(" /* ");
+                words(self);
+                self.text(" */");
+            }
+        }
+    }
+
     /// Writes the names of the flags that a table knows, and gives the others.
     pub fn flag_names(&mut self, table: &Table, value: u64) -> u64 {
         let mut rest = value;
