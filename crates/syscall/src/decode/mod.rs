@@ -4,9 +4,11 @@
 //! names) and behind the result (times) is the line writer's. Start at [`enter`] and [`exit`].
 
 mod args;
+mod block;
 mod clock;
 mod creds;
 mod descriptor;
+mod exec;
 mod fcntl;
 mod file;
 mod futex;
@@ -17,6 +19,7 @@ mod memory;
 mod message;
 mod mount;
 mod network;
+mod notify;
 mod numbers;
 mod pen;
 mod poll;
@@ -36,6 +39,7 @@ mod tables;
 mod termios;
 mod time;
 mod uring;
+mod xattr;
 mod xlat;
 
 pub use quote::{escape, quote};

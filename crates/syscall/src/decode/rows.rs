@@ -11,6 +11,9 @@ use crate::traced::Call;
 /// The families. A name stands in one of them only.
 const FAMILIES: &[&[Row]] = &[
     super::file::ROWS,
+    super::xattr::ROWS,
+    super::notify::ROWS,
+    super::exec::ROWS,
     super::stat::ROWS,
     super::descriptor::ROWS,
     super::fcntl::ROWS,
