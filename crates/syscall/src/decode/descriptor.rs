@@ -49,7 +49,8 @@ const SENDFILE_BEFORE: Argument = input(
         pen.pointed(pen.arg(r), size, |pen, b| pen.unsigned(position(b, size)));
     },
     What::Bytes(Length::Const(8)),
-);
+)
+.also(0, When::Exit, What::Bytes(Length::Const(8)));
 const SENDFILE_AFTER: Argument = super::row::ended(|pen, r| {
     let size = pen.sendfile_bytes();
     let address = pen.arg(r - 1);

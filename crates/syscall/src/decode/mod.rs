@@ -134,6 +134,14 @@ pub fn signal(number: u32) -> Cow<'static, str> {
 
 /// What to copy for a call ([`crate::capture`]).
 pub fn captures(arch: Arch, number: u64) -> Vec<Capture> {
+    let hidden = rows::leads_to_arguments(arch, number).map(|argument| Capture {
+        argument,
+        when: crate::capture::When::Enter,
+        what: crate::capture::What::Bytes(crate::capture::Length::Const(24)),
+    });
+    if let Some(hidden) = hidden {
+        return vec![hidden];
+    }
     let row = rows::row(arch, number);
     row.map_or_else(Vec::new, |row| row.captures(arch.pointer_bytes()))
 }

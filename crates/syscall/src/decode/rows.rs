@@ -76,6 +76,15 @@ pub(crate) fn resolve(call: &Call, memory: &dyn Memory) -> (Call, Option<&'stati
     }
 }
 
+/// The argument of an i386 call that leads to the arguments proper.
+pub(crate) fn leads_to_arguments(arch: Arch, number: u64) -> Option<u8> {
+    match (arch, number) {
+        (Arch::I386, OLD_SELECT | OLD_MMAP) => Some(0),
+        (Arch::I386, SOCKETCALL) => Some(1),
+        _ => None,
+    }
+}
+
 const OLD_SELECT: u64 = 82;
 const OLD_MMAP: u64 = 90;
 const SOCKETCALL: u64 = 102;
