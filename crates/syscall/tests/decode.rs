@@ -192,6 +192,44 @@ fn styles_of_constants() {
 }
 
 #[test]
+fn names_stand_behind_numbers() {
+    struct Known;
+    impl decode::Names for Known {
+        fn descriptor(&self, fd: i32) -> Option<Vec<u8>> {
+            Some(if fd < 0 { b"/tmp".to_vec() } else { b"/tmp/x (deleted)".to_vec() })
+        }
+    }
+    let call = call("openat", &[CWD, AT, 0]);
+    let (memory, style, mut out) = ((AT, &b"x\0"[..]), Style::default(), Vec::new());
+    let state = decode::enter(&call, &memory, &style, &Known, &mut out);
+    let result = decode::exit(&call, Ended::Returned(3), state, &memory, &style, &Known, &mut out);
+    assert_eq!(out, b"AT_FDCWD</tmp>, \"x\", O_RDONLY");
+    assert_eq!(result.0, b"3</tmp/x>(deleted)");
+}
+
+#[test]
+fn what_is_known_at_the_entry_ends_with_a_comma() {
+    let call = call("read", &[3, AT, 10]);
+    let mut out = Vec::new();
+    decode::enter(&call, &(AT, &b""[..]), &Style::default(), &NoNames, &mut out);
+    assert_eq!(out, b"3, ");
+}
+
+#[test]
+fn signals_tell_who_sent_them() {
+    let mut bytes = [0; 128];
+    for (at, value) in [(0, 17), (8, 1), (16, 77), (20, 0), (24, 3)] {
+        bytes[at..at + 4].copy_from_slice(&i32::to_ne_bytes(value));
+    }
+    let mut out = Vec::new();
+    decode::siginfo(&bytes, &Style::default(), &NoNames, &mut out);
+    assert_eq!(
+        String::from_utf8_lossy(&out),
+        "{si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=77, si_uid=0, si_status=3, si_utime=0, si_stime=0}"
+    );
+}
+
+#[test]
 fn calls_behind_socketcall_are_named() {
     let bytes: Vec<u8> = [2u32, 1, 0].iter().flat_map(|n| n.to_ne_bytes()).collect();
     let call = Call { arch: Arch::I386, number: 102, arguments: [1, AT, 0, 0, 0, 0] };

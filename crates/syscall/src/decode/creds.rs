@@ -75,7 +75,7 @@ const GROUPS_IN: Argument =
 /// Groups that the kernel wrote.
 const GROUPS_OUT: Argument = output(
     |pen, r| match pen.arg_u32(r - 1) {
-        0 => pen.address(pen.arg(r)),
+        0 if pen.returned() != Some(0) => pen.address(pen.arg(r)),
         _ => groups(pen, r, pen.returned().unwrap_or(0).max(0) as u64),
     },
     What::Bytes(Length::ReturnedTimes(4)),

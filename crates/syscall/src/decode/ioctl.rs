@@ -17,6 +17,14 @@ xlat! {
         IFF_NOARP 128, IFF_PROMISC 256, IFF_ALLMULTI 512, IFF_MASTER 1024, IFF_SLAVE 2048, IFF_MULTICAST 4096,
         IFF_PORTSEL 8192, IFF_AUTOMEDIA 16384, IFF_DYNAMIC 32768, IFF_LOWER_UP 0x10000
     }
+    FILE_FLAGS "FS_???" {
+        FS_SECRM_FL 1, FS_UNRM_FL 2, FS_COMPR_FL 4, FS_SYNC_FL 8, FS_IMMUTABLE_FL 16, FS_APPEND_FL 32, FS_NODUMP_FL 64,
+        FS_NOATIME_FL 128, FS_DIRTY_FL 256, FS_COMPRBLK_FL 512, FS_NOCOMP_FL 1024, FS_ENCRYPT_FL 2048, FS_INDEX_FL 0x1000,
+        FS_IMAGIC_FL 0x2000, FS_JOURNAL_DATA_FL 0x4000, FS_NOTAIL_FL 0x8000, FS_DIRSYNC_FL 0x10000, FS_TOPDIR_FL 0x20000,
+        FS_HUGE_FILE_FL 0x40000, FS_EXTENT_FL 0x80000, FS_VERITY_FL 0x100000, FS_EA_INODE_FL 0x200000,
+        FS_EOFBLOCKS_FL 0x400000, FS_NOCOW_FL 0x800000, FS_DAX_FL 0x2000000, FS_INLINE_DATA_FL 0x10000000,
+        FS_PROJINHERIT_FL 0x20000000, FS_CASEFOLD_FL 0x40000000, FS_RESERVED_FL 0x80000000
+    }
     QUEUE "TC???FLUSH" { TCIFLUSH 0, TCOFLUSH 1, TCIOFLUSH 2 }
     FLOW "TC???" { TCOOFF 0, TCOON 1, TCIOFF 2, TCION 3 }
 }
@@ -44,6 +52,8 @@ pub(crate) enum Points {
     InterfaceList,
     /// A 64-bit or pointer-sized number.
     LongOut,
+    /// Flags of a file (chattr).
+    FileFlags(Way),
     QueueChoice,
     FlowChoice,
     /// An open file's descriptor: FICLONE.
@@ -106,6 +116,8 @@ fn points(request: u32) -> Points {
         0x1268 => IntOut,
         0x4004_9409 => FileDescriptor,
         0x5441 | 0xaa00 => Number,
+        0x8008_6601 => FileFlags(Way::Out),
+        0x4008_6602 => FileFlags(Way::In),
         _ if made_by(request) == Some(Place::Result) && request >> 30 == 0 => Number,
         _ => Address,
     }
@@ -127,6 +139,7 @@ fn is_output(points: Points) -> bool {
             | Termio(Way::Out)
             | Termios2(Way::Out)
             | WindowSize(Way::Out)
+            | FileFlags(Way::Out)
             | InterfaceList
     )
 }
@@ -192,6 +205,9 @@ fn value(pen: &mut Pen, points: Points, request: u32, r: u8) {
         Points::Termio(_) => termios::termio(pen, address),
         Points::WindowSize(_) => termios::window(pen, address),
         Points::InterfaceList => interfaces(pen, address),
+        Points::FileFlags(_) => {
+            pen.pointed(address, 4, |pen, block| pen.flags(&FILE_FLAGS, block.u32(0)));
+        }
         Points::QueueChoice => pen.choice(&QUEUE, address),
         Points::FlowChoice => pen.choice(&FLOW, address),
         Points::FileDescriptor => pen.signed(pen.arg_i32(r).into()),

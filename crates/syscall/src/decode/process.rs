@@ -163,7 +163,10 @@ fn clone3_written(pen: &mut Pen, r: u8) {
     let Some(args) = pen.fetch(pen.arg(r), 64) else { return };
     let value = args.u64(0);
     let pidfd = (value & PIDFD != 0).then(|| pen.memory.u32_at(args.u64(8))).flatten();
-    let parent = (value & PARENT_SETTID != 0).then(|| pen.memory.u32_at(args.u64(24))).flatten();
+    // What the kernel writes there is what it returns, should nobody have looked.
+    let parent = (value & PARENT_SETTID != 0)
+        .then(|| pen.memory.u32_at(args.u64(24)).or(pen.returned().map(|tid| tid as u32)))
+        .flatten();
     if pidfd.is_none() && parent.is_none() {
         return;
     }

@@ -244,8 +244,17 @@ fn statx(pen: &mut Pen, r: u8) {
     }
     pen.field_u("stx_blocks", x.u64(48));
     pen.field_f("stx_attributes_mask", &ATTRIBUTES, x.u64(56));
-    for (name, at) in [("stx_atime", 64), ("stx_btime", 80), ("stx_ctime", 96), ("stx_mtime", 112)]
-    {
+    // What the mask does not promise was not filled in.
+    let has = |bits: u64| x.u32(0) & bits != 0;
+    for (name, at, bits) in [
+        ("stx_atime", 64, u64::MAX),
+        ("stx_btime", 80, 0x800),
+        ("stx_ctime", 96, u64::MAX),
+        ("stx_mtime", 112, u64::MAX),
+    ] {
+        if !has(bits) {
+            continue;
+        }
         let (seconds, nanoseconds) = (x.u64(at) as i64, x.u32(at + 8) as i64);
         pen.field(name);
         pen.timespec((seconds, nanoseconds));
@@ -259,9 +268,13 @@ fn statx(pen: &mut Pen, r: u8) {
     ] {
         pen.field_u(name, x.u32(at));
     }
-    pen.field_x("stx_mnt_id", x.u64(144));
-    pen.field_u("stx_dio_mem_align", x.u32(152));
-    pen.field_u("stx_dio_offset_align", x.u32(156));
+    if has(0x5000) {
+        pen.field_x("stx_mnt_id", x.u64(144));
+    }
+    if has(0x2000) {
+        pen.field_u("stx_dio_mem_align", x.u32(152));
+        pen.field_u("stx_dio_offset_align", x.u32(156));
+    }
     pen.text("}");
 }
 

@@ -59,8 +59,8 @@ impl Default for Style {
 
 /// What numbers stand for in the traced process: descriptors, processes.
 pub trait Names {
-    /// What stands between `<` and `>` after a descriptor (`-y`, `-yy`), ready to print; [`AT_FDCWD`] for the working
-    /// directory.
+    /// What stands between `<` and `>` after a descriptor (`-y`, `-yy`), ready to print, as /proc has it; [`AT_FDCWD`]
+    /// for the working directory. A ` (deleted)` at its end is written behind the bracket, as strace does.
     fn descriptor(&self, fd: i32) -> Option<Vec<u8>>;
 
     /// What stands between `<` and `>` after a process's number (`-Y`), ready to print.
