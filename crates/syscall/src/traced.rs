@@ -57,6 +57,8 @@ pub enum Happening<'a> {
         ip: u64,
         /// Where in the program, if asked for.
         stack: Option<StackId>,
+        /// The processor time that the task spent in the kernel meanwhile, if the engine knows it.
+        system_ns: Option<u64>,
     },
     /// A signal is about to be delivered.
     Signal {
