@@ -184,13 +184,14 @@ impl CallSource for CallTracer {
         self.turn.waits(block);
         let mut found = self.wait(block);
         self.turn.waits(false);
-        for _ in 0..MOST_STOPS {
+        for left in (0..MOST_STOPS).rev() {
             match found {
                 Ok(Some((tid, status))) => self.serve(tid, status, sink),
                 Err(Errno::CHILD) => return Ok(Progress::Ended),
                 Ok(None) | Err(_) => break,
             }
-            if self.tracer.tasks.len() < 2 {
+            // What is waited for here must be served here.
+            if left == 0 || self.tracer.tasks.len() < 2 {
                 break;
             }
             found = self.wait(false);

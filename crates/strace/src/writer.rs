@@ -230,7 +230,8 @@ impl<'a> Writer<'a> {
         self.calls += 1;
         let second = {
             let names = host.names(told.pid, told.tid);
-            first.finish(ended, memory, &self.style(&call), names.as_ref())
+            let sought = Sought::new(self.options, names.as_ref());
+            first.finish(ended, memory, &self.style(&call), &sought)
         };
         if self.options.beyond.shape == Shape::Json {
             return self.json_call(told, &first, &second, host);
