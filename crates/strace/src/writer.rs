@@ -30,6 +30,8 @@ pub trait Host {
     fn comm(&self, tid: Tid) -> Vec<u8>;
     /// What numbers of a task stand for.
     fn names(&self, pid: Pid, tid: Tid) -> Box<dyn Names + '_>;
+    /// A call returned: what is known of descriptors may not hold any more.
+    fn returned(&mut self, pid: Pid, name: &str);
     /// The frames of a stack, a line each.
     fn frames(&mut self, pid: Pid, stack: StackId) -> Vec<Vec<u8>>;
 }
@@ -220,6 +222,9 @@ impl<'a> Writer<'a> {
             Some(kept) => Some(kept),
             None => self.entered(told, entered.unwrap_or(told.at), call, memory, host),
         };
+        if let Some(first) = &first {
+            host.returned(told.pid, &first.name);
+        }
         let Some(first) = first.filter(|first| first.shown) else { return };
         if self.options.count != Count::No && ended != Ended::Unknown {
             self.count(&first, told.at, ended, system_ns);

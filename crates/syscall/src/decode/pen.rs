@@ -330,11 +330,12 @@ impl<'a> Pen<'a> {
     }
 
     fn named(&mut self, name: Option<Vec<u8>>) {
-        if let Some(name) = name {
-            self.out.push(b'<');
-            self.out.extend_from_slice(&name);
-            self.out.push(b'>');
-        }
+        const DELETED: &[u8] = b" (deleted)";
+        let Some(name) = name else { return };
+        let kept = name.strip_suffix(DELETED).filter(|path| path.starts_with(b"/"));
+        self.out.push(b'<');
+        self.out.extend_from_slice(kept.unwrap_or(&name));
+        self.out.extend_from_slice(if kept.is_some() { b">(deleted)" } else { b">" });
     }
 
     /// `name=` of a field, with a comma if it is not the first.

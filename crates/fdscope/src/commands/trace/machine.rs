@@ -9,18 +9,22 @@ use fdscope_syscall::decode::{Names, NoNames};
 
 use super::log::Log;
 use super::names::{TaskNames, comm};
+use super::sockets::Sockets;
+use super::stacks::CallStacks;
 
 /// The machine, and the log on it.
 pub struct Machine<'a> {
     options: &'a Options,
     /// Where lines go.
     pub log: Log,
+    sockets: Sockets,
+    stacks: Option<CallStacks>,
 }
 
 impl<'a> Machine<'a> {
     /// The machine, with an open log.
-    pub fn new(options: &'a Options, log: Log) -> Self {
-        Machine { options, log }
+    pub fn new(options: &'a Options, log: Log, stacks: Option<CallStacks>) -> Self {
+        Machine { options, log, sockets: Sockets::default(), stacks }
     }
 }
 
@@ -55,10 +59,24 @@ impl Host for Machine<'_> {
             return Box::new(NoNames);
         }
         let words = fdscope_strace::options::FdWords { path: words.path || by_path, ..words };
-        Box::new(TaskNames { pid, tid, words, comms })
+        Box::new(TaskNames { pid, tid, words, comms, sockets: &self.sockets })
     }
 
-    fn frames(&mut self, _: Pid, _: StackId) -> Vec<Vec<u8>> {
-        Vec::new()
+    fn returned(&mut self, pid: Pid, name: &str) {
+        match name {
+            "bind" | "connect" | "listen" | "accept" | "accept4" | "socketpair" | "sendto"
+            | "sendmsg" | "sendmmsg" => self.sockets.changed(),
+            "execve" | "execveat" => {
+                if let Some(stacks) = &self.stacks {
+                    stacks.exec(pid);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn frames(&mut self, _: Pid, stack: StackId) -> Vec<Vec<u8>> {
+        let lines = self.options.stack_lines;
+        self.stacks.as_ref().map_or_else(Vec::new, |stacks| stacks.frames(stack, lines))
     }
 }

@@ -10,6 +10,8 @@ mod machine;
 mod names;
 mod program;
 mod run;
+mod sockets;
+mod stacks;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
-use fdscope_model::{Pid, Tid};
+use fdscope_model::{FdNumber, Pid, Tid};
+use fdscope_proc::ProcRoot;
 use fdscope_strace::options::FdWords;
 use fdscope_syscall::decode::{AT_FDCWD, Names, Quote, escape};
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+
+use super::sockets::Sockets;
 
 /// The names of one task's numbers.
-pub struct TaskNames {
+pub struct TaskNames<'a> {
     /// The process.
     pub pid: Pid,
     /// The task.
@@ -16,13 +20,49 @@ pub struct TaskNames {
     pub words: FdWords,
     /// Whether processes are named.
     pub comms: bool,
+    /// What is said of sockets.
+    pub sockets: &'a Sockets,
 }
 
-impl Names for TaskNames {
-    fn descriptor(&self, fd: i32) -> Option<Vec<u8>> {
-        if self.words == FdWords::default() {
-            return None;
+impl TaskNames<'_> {
+    /// What there is to be said besides the path; `None` for the path alone.
+    fn special(&self, path: &str, fd: i32, link: &[u8]) -> Option<Vec<u8>> {
+        let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
+        if let Some(inode) = inode.filter(|_| self.words.socket) {
+            let inode: u64 = std::str::from_utf8(inode).ok()?.parse().ok()?;
+            return self.sockets.words(self.pid, inode).or_else(|| {
+                let root = ProcRoot::open().ok()?;
+                let protocol = root.socket_protocol(Pid(self.tid.0), FdNumber(fd as u32))?;
+                Some([protocol.bytes(), format!(":[{inode}]").as_bytes()].concat())
+            });
         }
+        if link == b"anon_inode:[pidfd]" && self.words.pidfd {
+            let text = std::fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.tid)).ok()?;
+            let pid = text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim();
+            return Some(format!("pid:{pid}").into_bytes());
+        }
+        (self.words.dev && link.starts_with(b"/")).then(|| device(path, link))?
+    }
+}
+
+/// `/dev/null<char 1:3>`.
+fn device(path: &str, link: &[u8]) -> Option<Vec<u8>> {
+    let (flags, wanted) = (AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE);
+    let found = statx(CWD, path, flags, wanted).ok()?;
+    let class = match FileType::from_raw_mode(found.stx_mode.into()) {
+        FileType::CharacterDevice => "char",
+        FileType::BlockDevice => "block",
+        _ => return None,
+    };
+    let mut out = Vec::new();
+    escape(&mut out, link, Quote::Escapes, b"<>");
+    let (major, minor) = (found.stx_rdev_major, found.stx_rdev_minor);
+    out.extend_from_slice(format!("<{class} {major}:{minor}>").as_bytes());
+    Some(out)
+}
+
+impl Names for TaskNames<'_> {
+    fn descriptor(&self, fd: i32) -> Option<Vec<u8>> {
         let tid = self.tid;
         let path = match fd {
             AT_FDCWD => format!("/proc/{tid}/cwd"),
@@ -30,6 +70,9 @@ impl Names for TaskNames {
             _ => return None,
         };
         let link = rustix::fs::readlink(&path, Vec::new()).ok()?.into_bytes();
+        if let Some(words) = self.special(&path, fd, &link) {
+            return Some(words);
+        }
         let mut out = Vec::new();
         escape(&mut out, &link, Quote::Escapes, b"<>");
         Some(out)

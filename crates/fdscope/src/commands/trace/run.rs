@@ -14,6 +14,7 @@ use fdscope_syscall::traced::{CallSource, Traced};
 use super::ending::{self, Interrupted};
 use super::log::Log;
 use super::machine::Machine;
+use super::stacks::{CallStacks, MOST_BYTES};
 use super::{program, say};
 use crate::Done;
 use crate::ending::Ending;
@@ -31,20 +32,21 @@ pub fn run(options: &Options) -> Done {
         Ok(log) => log,
         Err(error) => return Ok(refuse(options, &cannot_open(options, &error))),
     };
+    let stacks = options.stacks.then(CallStacks::new);
     // Signals are listened to once the program's process is made, which would inherit what is done about them.
     let (source, attached) = if options.command.is_empty() {
-        match attach(options)? {
+        match attach(options, stacks.as_ref())? {
             Some(found) => found,
             None => return Ok(Ending::AsCommand(1)),
         }
     } else {
-        match launch(options) {
+        match launch(options, stacks.as_ref()) {
             Ok(source) => (source, Vec::new()),
             Err(words) => return Ok(refuse(options, &words)),
         }
     };
     let interrupted = Interrupted::listen(options)?;
-    let mut machine = Machine::new(options, log);
+    let mut machine = Machine::new(options, log, stacks);
     let mut writer = Writer::new(options);
     source.traced().into_iter().for_each(|(pid, tid)| writer.expect(pid, tid));
     if beyond.shape == Shape::Json {
@@ -83,27 +85,31 @@ fn cannot_open(options: &Options, error: &std::io::Error) -> Vec<u8> {
     [b"Can't ", verb.as_bytes(), b" '", name, b"': ", words.as_bytes()].concat()
 }
 
-fn call_options(options: &Options) -> CallOptions {
+fn call_options(options: &Options, stacks: Option<&CallStacks>) -> CallOptions {
     let trace = options.trace.clone();
     CallOptions {
         follow: options.follow,
         wanted: Box::new(move |call| trace.has(call.arch, call.number)),
-        unwind: None,
+        unwind: stacks.map(|stacks| (MOST_BYTES, stacks.unwind())),
         leave_at_exec: options.detach_on_exec,
         kill_at_end: options.kill_on_exit,
         times: options.count != Count::No && !options.wall,
     }
 }
 
-fn launch(options: &Options) -> Result<CallTracer, Vec<u8>> {
+fn launch(options: &Options, stacks: Option<&CallStacks>) -> Result<CallTracer, Vec<u8>> {
     let plan = program::plan(options)?;
-    CallTracer::launch(&plan, call_options(options)).map_err(|error| error.to_string().into_bytes())
+    CallTracer::launch(&plan, call_options(options, stacks))
+        .map_err(|error| error.to_string().into_bytes())
 }
 
 /// Attaches to all that can be attached to; what is to be said of each that was. `None` if none was.
-fn attach(options: &Options) -> Result<Option<(CallTracer, Vec<Vec<u8>>)>> {
+fn attach(
+    options: &Options,
+    stacks: Option<&CallStacks>,
+) -> Result<Option<(CallTracer, Vec<Vec<u8>>)>> {
     let pids: Vec<Pid> = options.pids.iter().copied().map(Pid).collect();
-    let (source, attached) = CallTracer::attach(&pids, call_options(options))?;
+    let (source, attached) = CallTracer::attach(&pids, call_options(options, stacks))?;
     let mut words = Vec::new();
     let mut any = false;
     for (pid, attached) in pids.iter().zip(attached) {
