@@ -4,6 +4,7 @@
 //! brought together: a program is started or processes are attached to, and the end is made as strace makes it.
 
 mod ending;
+mod engine;
 mod help;
 mod log;
 mod machine;

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fdscope_model::{Pid, Progress};
+use fdscope_ptrace::filter::filter;
 use fdscope_ptrace::{CallOptions, CallTracer, Error};
 use fdscope_strace::options::{Count, Shape, quiet};
 use fdscope_strace::set::NumberSet;
 use fdscope_strace::{Host, Options, Writer, json};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
-use fdscope_syscall::traced::{CallSource, Traced};
+use fdscope_syscall::traced::Traced;
 
 use super::ending::{self, Interrupted};
+use super::engine::Engine;
 use super::log::Log;
 use super::machine::Machine;
 use super::stacks::{CallStacks, MOST_BYTES};
@@ -50,7 +52,7 @@ pub fn run(options: &Options) -> Done {
     let mut writer = Writer::new(options);
     source.traced().into_iter().for_each(|(pid, tid)| writer.expect(pid, tid));
     if beyond.shape == Shape::Json {
-        let header = json::header("ptrace", wall_now_ns(), &options.command);
+        let header = json::header(source.word(), wall_now_ns(), &options.command);
         machine.put(fdscope_model::Tid(0), &header);
     }
     for words in attached {
@@ -97,17 +99,21 @@ fn call_options(options: &Options, stacks: Option<&CallStacks>) -> CallOptions {
     }
 }
 
-fn launch(options: &Options, stacks: Option<&CallStacks>) -> Result<CallTracer, Vec<u8>> {
-    let plan = program::plan(options)?;
-    CallTracer::launch(&plan, call_options(options, stacks))
-        .map_err(|error| error.to_string().into_bytes())
+fn launch(options: &Options, stacks: Option<&CallStacks>) -> Result<Engine, Vec<u8>> {
+    let mut plan = program::plan(options)?;
+    if options.seccomp && !options.trace.is_all() {
+        plan.filter = filter(&|arch, number| options.trace.has(arch, number));
+    }
+    let tracer = CallTracer::launch(&plan, call_options(options, stacks));
+    let tracer = tracer.map_err(|error| error.to_string().into_bytes())?;
+    Ok(Engine::Ptrace(Box::new(tracer)))
 }
 
 /// Attaches to all that can be attached to; what is to be said of each that was. `None` if none was.
 fn attach(
     options: &Options,
     stacks: Option<&CallStacks>,
-) -> Result<Option<(CallTracer, Vec<Vec<u8>>)>> {
+) -> Result<Option<(Engine, Vec<Vec<u8>>)>> {
     let pids: Vec<Pid> = options.pids.iter().copied().map(Pid).collect();
     let (source, attached) = CallTracer::attach(&pids, call_options(options, stacks))?;
     let mut words = Vec::new();
@@ -127,7 +133,7 @@ fn attach(
             Err(error) => say(options.program, &not_attached(*pid, &error)),
         }
     }
-    Ok(any.then_some((source, words)))
+    Ok(any.then(|| (Engine::Ptrace(Box::new(source)), words)))
 }
 
 fn not_attached(pid: Pid, error: &Error) -> Vec<u8> {
@@ -145,7 +151,7 @@ fn not_attached(pid: Pid, error: &Error) -> Vec<u8> {
 /// Tracing under way.
 struct Session<'a> {
     options: &'a Options,
-    source: CallTracer,
+    source: Engine,
     writer: Writer<'a>,
     machine: Machine<'a>,
     interrupted: Interrupted,
