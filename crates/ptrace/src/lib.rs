@@ -16,6 +16,7 @@
 //! them go without interrupting what they do.
 #![forbid(unsafe_code)]
 
+pub mod call_source;
 pub mod error;
 pub mod glance;
 pub mod options;
@@ -35,7 +36,10 @@ mod stack;
 mod tasks;
 mod told;
 mod tracer;
+mod witness;
 
+pub use call_source::{CallOptions, CallTracer};
 pub use error::Error;
 pub use options::{CloseStacks, Follow, Options};
 pub use source::{Ending, PtraceSource, TableOf};
+pub use witness::{Unwind, Wanted};

@@ -5,7 +5,11 @@
 #![forbid(unsafe_code)]
 
 pub mod arch;
+pub mod capture;
+pub mod class;
+pub mod decode;
 pub mod effect;
+pub mod errno;
 pub mod handles;
 pub mod ioctls;
 pub mod memory;
