@@ -66,6 +66,12 @@ impl Text {
         self.and(Style::Plain, " ".repeat(missing))
     }
 
+    /// The words alone, without styles.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.pieces.iter().map(|piece| piece.text.as_str()).collect()
+    }
+
     /// Columns it takes on one line.
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|piece| width(&piece.text)).sum()

@@ -14,10 +14,12 @@ use crate::units;
 /// Closers shown; the rest is counted.
 const CLOSERS: usize = 3;
 
+/// In place of the place where there is none because the source spared the target.
+const NOT_TAKEN: &str = "stack not taken  ";
+
 /// Where siblings go.
 pub fn closers(page: &mut Page, verdict: &Verdict) {
     let words = phrase(verdict.kind);
-    let all: u64 = verdict.closed_by.iter().map(|closer| closer.count).sum();
     let label = format!("{} by", words.gone);
     let label = if width(&label) + 3 > COLUMN { "gone by" } else { &label };
     if verdict.closed_by.is_empty() {
@@ -29,19 +31,36 @@ pub fn closers(page: &mut Page, verdict: &Verdict) {
         };
         return labelled(page, label, text);
     }
-    let places = places(&verdict.closed_by, page.form.charset);
-    for (index, (place, how, count)) in places.iter().take(CLOSERS).enumerate() {
-        let share = units::share(*count, all);
-        let gone = format!("{} by {how} ({share})", units::count(*count));
-        let text = place.clone().and(Style::Plain, gone);
+    for (index, text) in goings(&verdict.closed_by, page.form.charset).into_iter().enumerate() {
         labelled(page, if index == 0 { label } else { "" }, text);
+    }
+}
+
+/// A line a place, the commonest first. A storm of calls is spared most stacks: shares are then of those that were taken,
+/// and how many were not is said last.
+fn goings(closers: &[Closer], charset: Charset) -> Vec<Text> {
+    let all: u64 = closers.iter().map(|closer| closer.count).sum();
+    let is_bare = |place: &Text| *place == Text::plain(NOT_TAKEN);
+    let (bare, places): (Vec<_>, Vec<_>) =
+        places(closers, charset).into_iter().partition(|row| is_bare(&row.0));
+    let untaken: u64 = bare.iter().map(|(_, _, count)| count).sum();
+    let of = if untaken > 0 { " of the stacks taken" } else { "" };
+    let mut lines: Vec<Text> = Vec::new();
+    for (place, how, count) in places.iter().take(CLOSERS) {
+        let share = units::share(*count, all - untaken);
+        let gone = format!("{} by {how} ({share}{of})", units::count(*count));
+        lines.push(place.clone().and(Style::Plain, gone));
     }
     let rest: u64 = places.iter().skip(CLOSERS).map(|(_, _, count)| count).sum();
     if rest > 0 {
-        let places = places.len() - CLOSERS;
-        let places = units::count_of(places as u64, "other place", "other places");
-        labelled(page, "", Text::plain(format!("{} at {places}", units::count(rest))));
+        let others = places.len() - CLOSERS;
+        let others = units::count_of(others as u64, "other place", "other places");
+        lines.push(Text::plain(format!("{} at {others}", units::count(rest))));
     }
+    for (place, how, count) in bare {
+        lines.push(place.and(Style::Plain, format!("{} by {how}", units::count(count))));
+    }
+    lines
 }
 
 /// Where and how siblings go, and how many; closers that differ only in how they were reached are one.
@@ -64,7 +83,7 @@ fn place(closer: &Closer, charset: Charset) -> Text {
     const WITHOUT_STACK: [&str; 4] = ["exit", "execve", "found closed", "close not seen"];
     let Some(frame) = site::frame_at(&closer.frames, closer.at) else {
         let missing = !WITHOUT_STACK.contains(&closer.how.as_str());
-        return if missing { Text::plain("stack not taken  ") } else { Text::default() };
+        return if missing { Text::plain(NOT_TAKEN) } else { Text::default() };
     };
     let text = Text::default().and(Style::Strong, site::function(frame, charset));
     let text = match &frame.symbol.function {
@@ -144,6 +163,15 @@ mod tests {
         let counts: Vec<u64> =
             places(&closers, Charset::Utf8).into_iter().map(|(_, _, count)| count).collect();
         assert_eq!(counts, [7, 5, 2]);
+        let spared = Closer { frames: Vec::new(), ..closer("", "close", 86) };
+        let told = goings(&[&closers[..3], &[spared]].concat(), Charset::Utf8);
+        let told: Vec<String> = told.iter().map(Text::text).collect();
+        let expected = [
+            "reap  app+0x10  7 by close (58 % of the stacks taken)",
+            "quit  app+0x10  5 by close (42 % of the stacks taken)",
+            "stack not taken  86 by close",
+        ];
+        assert_eq!(told, expected);
         let without = |how: &str| Closer { frames: Vec::new(), ..closer("", how, 1) };
         let texts = ["close", "exit"].map(|how| place(&without(how), Charset::Utf8));
         assert_eq!(texts, [Text::plain("stack not taken  "), Text::default()]);

@@ -1,4 +1,4 @@
-//! What reading inventories costs: `inventory bpf|proc PID…` prints the rows read, the processor's time and the memory taken.
+//! What reading inventories costs: `task_file bpf|proc PID…` prints the rows read, the processor's time and the memory taken.
 
 use std::time::Duration;
 
