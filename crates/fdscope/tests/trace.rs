@@ -90,7 +90,7 @@ fn settled(line: &str) -> String {
         let end =
             number[skip..].find(|letter| !is_part(letter)).map_or(number.len(), |end| end + skip);
         let (digits, after) = number.split_at(end);
-        out += if digits.len() > 4 { "N" } else { digits };
+        out += if digits.len() > 3 { "N" } else { digits };
         rest = after;
     }
     out += rest;
@@ -238,9 +238,9 @@ fn a_thread_that_execs_takes_over_its_process() {
     assert!(output.status.success());
     let line = log.lines().find(|line| line.contains("+++ superseded by execve in pid "));
     let leader = line.and_then(|line| line.split_once(' ')).expect("a line of it").0;
-    let resumed = format!("{leader} <... execve resumed>)");
+    let resumed = format!("{leader:<5} <... execve resumed>)");
     assert!(log.contains(&resumed), "{log}");
-    assert!(log.ends_with(&format!("{leader} +++ exited with 0 +++\n")), "{log}");
+    assert!(log.ends_with(&format!("{leader:<5} +++ exited with 0 +++\n")), "{log}");
 }
 
 #[test]

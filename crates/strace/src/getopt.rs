@@ -33,13 +33,16 @@ pub enum Found<K> {
 }
 
 /// The options, in order, and the words behind them.
+pub type Words<K> = (Vec<Found<K>>, Vec<Vec<u8>>);
+
+/// Reads words.
 ///
 /// # Errors
 /// What the library complains of, without the program's name.
 pub fn read<K: Copy + PartialEq>(
     words: &[Vec<u8>],
     grammar: &Grammar<K>,
-) -> Result<(Vec<Found<K>>, Vec<Vec<u8>>), Vec<u8>> {
+) -> Result<Words<K>, Vec<u8>> {
     let mut found = Vec::new();
     let mut rest = words;
     while let [word, behind @ ..] = rest {

@@ -4,6 +4,7 @@
 //! fdscope, the output is whole up to then. A reader who is gone or a full disk ends tracing, not the target.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -154,12 +155,13 @@ fn file_of<'a>(
     append: bool,
     tid: Tid,
 ) -> io::Result<&'a mut File> {
-    if !files.contains_key(&tid) {
-        let name = [beginning, format!(".{tid}").as_bytes()].concat();
-        let file = create(Path::new(OsStr::from_bytes(&name)), append)?;
-        files.insert(tid, file);
+    match files.entry(tid) {
+        Entry::Occupied(known) => Ok(known.into_mut()),
+        Entry::Vacant(place) => {
+            let name = [beginning, format!(".{tid}").as_bytes()].concat();
+            Ok(place.insert(create(Path::new(OsStr::from_bytes(&name)), append)?))
+        }
     }
-    files.get_mut(&tid).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// `log` becomes `log.1`, that `log.2`, and so on; the oldest goes.
