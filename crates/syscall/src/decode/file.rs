@@ -66,10 +66,7 @@ fn how(pen: &mut Pen, r: u8) {
 }
 
 /// What readlink wrote.
-const LINK: Argument = output(
-    |pen, r| pen.path_of(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    What::Bytes(Length::Returned),
-);
+const LINK: Argument = RETURNED;
 const CWD: Argument = output(
     |pen, r| pen.path_of(pen.arg(r), (pen.returned().unwrap_or(0) - 1).max(0) as u64),
     What::Bytes(Length::Returned),
@@ -84,18 +81,6 @@ const NODE: Argument = plain(|pen, r| {
     }
 })
 .taking(2);
-const ATTRIBUTE_NAMES: Argument = output(
-    |pen, r| pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    What::Bytes(Length::Returned),
-);
-/// An attribute's value, with the length that the call returned.
-const VALUE_OUT: Argument = output(
-    |pen, r| match pen.arg(r + 1) {
-        0 => pen.address(pen.arg(r)),
-        _ => pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    },
-    What::Bytes(Length::Returned),
-);
 const UTIMBUF: Argument = input(
     |pen, r| {
         let word = pen.pointer();
@@ -121,8 +106,8 @@ const UTIMEVALS: Argument = input(
 const UTIMESPECS: Argument = input(
     |pen, r| {
         pen.dated_pair(pen.arg(r), |pen, pair| match pair.1 {
-            0x3fff_ffff => pen.text("UTIME_NOW"),
-            0x3fff_fffe => pen.text("UTIME_OMIT"),
+            0x3fff_ffff => special_time(pen, pair, "UTIME_NOW"),
+            0x3fff_fffe => special_time(pen, pair, "UTIME_OMIT"),
             _ => {
                 pen.timespec(pair);
                 pen.date(pair.0, pair.1);
@@ -162,20 +147,10 @@ const HANDLE_IN: Argument = input(
     },
     What::Bytes(Length::Const(136)),
 );
-const FAN_INIT: Argument = plain(|pen, r| {
-    let value = u64::from(pen.arg_u32(r));
-    let class = Table { rows: FAN_CLASS.rows, ..FAN_CLASS };
-    pen.choice(&class, value & 12);
-    if value & !12 != 0 {
-        pen.text("|");
-        pen.flags(&FAN_CLASS_FLAGS, value & !12);
-    }
-});
-const FAN_MASK: Argument = super::row::wide(|pen, r| pen.flags(&FAN_EVENTS, pen.arg_u64(r) as u64));
 const EVENT_FLAGS: Argument = plain(|pen, r| pen.open_flags(pen.arg_u32(r).into()));
 
-xlat! {
-    FAN_CLASS "FAN_CLASS_???" { FAN_CLASS_NOTIF 0, FAN_CLASS_CONTENT 4, FAN_CLASS_PRE_CONTENT 8 }
+fn special_time(pen: &mut Pen, pair: (i64, i64), name: &str) {
+    pen.meaning(|pen| pen.timespec(pair), |pen| pen.text(name));
 }
 
 /// `dev_t` as user space passes it to the kernel, as major and minor.
@@ -209,7 +184,10 @@ impl Pen<'_> {
         }
         match modes.name(value & mask) {
             Some(name) => self.text(name),
-            None => self.hex(value & mask),
+            None => {
+                self.hex(value & mask);
+                self.remark_in_place(modes.unknown);
+            }
         }
         if value & !mask != 0 {
             self.text("|");
@@ -253,11 +231,17 @@ impl Pen<'_> {
 
     /// A device: `makedev(0x8, 0x1)`.
     pub fn device(&mut self, (major, minor): (u64, u64)) {
-        self.text("makedev(");
-        self.hex(major);
-        self.text(", ");
-        self.hex(minor);
-        self.text(")");
+        let number = (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12;
+        self.meaning(
+            |pen| pen.hex(number | (major & !0xfff) << 32),
+            |pen| {
+                pen.text("makedev(");
+                pen.hex(major);
+                pen.text(", ");
+                pen.hex(minor);
+                pen.text(")");
+            },
+        );
     }
 
     /// Bytes of a structure that is longer than known here, if any is not zero.
@@ -300,13 +284,10 @@ impl Pen<'_> {
         self.text("]");
     }
 
-    /// Bytes as hexadecimal digits: `0x0102ff`.
+    /// Bytes in quotes, in hexadecimal whatever the style.
     fn hex_bytes(&mut self, address: u64, length: u64) {
         let Some(block) = self.fetch_or_address(address, length as usize) else { return };
-        self.text("0x");
-        for byte in block.bytes() {
-            super::numbers::padded_hex(self.out, (*byte).into(), 2);
-        }
+        super::quote(self.out, block.bytes(), super::Quote::HexAll);
     }
 }
 
@@ -371,30 +352,6 @@ rows! {
     utimensat_time64 [DIRFD, PATH, UTIMESPECS, flags(&AT)] Decimal;
     acct [PATH] Decimal;
     uselib [PATH] Decimal;
-    setxattr [PATH, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    lsetxattr [PATH, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    fsetxattr [FD, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    getxattr [PATH, STRING, VALUE_OUT, SIZE] Decimal;
-    lgetxattr [PATH, STRING, VALUE_OUT, SIZE] Decimal;
-    fgetxattr [FD, STRING, VALUE_OUT, SIZE] Decimal;
-    listxattr [PATH, ATTRIBUTE_NAMES, SIZE] Decimal;
-    llistxattr [PATH, ATTRIBUTE_NAMES, SIZE] Decimal;
-    flistxattr [FD, ATTRIBUTE_NAMES, SIZE] Decimal;
-    removexattr [PATH, STRING] Decimal;
-    lremovexattr [PATH, STRING] Decimal;
-    fremovexattr [FD, STRING] Decimal;
-    setxattrat [DIRFD, PATH, flags(&AT), STRING, ADDRESS, SIZE] Decimal;
-    getxattrat [DIRFD, PATH, flags(&AT), STRING, ADDRESS, SIZE] Decimal;
-    listxattrat [DIRFD, PATH, flags(&AT), ATTRIBUTE_NAMES, SIZE] Decimal;
-    removexattrat [DIRFD, PATH, flags(&AT), STRING] Decimal;
-    file_getattr [DIRFD, PATH, ADDRESS, SIZE, flags(&AT)] Decimal;
-    file_setattr [DIRFD, PATH, ADDRESS, SIZE, flags(&AT)] Decimal;
     name_to_handle_at [DIRFD, PATH_AND_HANDLE, HANDLE_OUT, INT_OUT, flags(&NAME_TO_HANDLE)] Decimal;
     open_by_handle_at [FD, HANDLE_IN, EVENT_FLAGS] Fd;
-    inotify_init [] Fd;
-    inotify_init1 [flags(&INOTIFY_INIT)] Fd;
-    inotify_add_watch [FD, PATH, flags(&INOTIFY)] Decimal;
-    inotify_rm_watch [FD, INT] Decimal;
-    fanotify_init [FAN_INIT, EVENT_FLAGS] Fd;
-    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, DIRFD, PATH] Decimal;
 }

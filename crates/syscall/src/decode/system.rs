@@ -175,18 +175,31 @@ fn personality_result(pen: &mut Pen, value: i64) {
 
 const SYSLOG_LINE: Argument = ended(|pen, r| match pen.arg_u32(r - 1) {
     2..=4 if !pen.failed() => pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    _ => pen.address(pen.arg(r)),
+    2..=4 | 8 => pen.address(pen.arg(r)),
+    _ => {}
 })
+.glued()
 .also(0, When::Exit, What::Bytes(Length::Returned));
-const NAME_LENGTH: Argument = INT;
+const NAME_LENGTH: Argument = UINT;
 const HOST_NAME: Argument = data(1);
 const MODULE_PARAMETERS: Argument = STRING;
 const PTRACE_REST: Argument = plain(|pen, r| {
     pen.address(pen.arg(r));
     pen.text(", ");
-    pen.address(pen.arg(r + 1));
+    match pen.arg_u32(0) {
+        0x4200 | 0x4206 => pen.hex(pen.arg(r + 1)),
+        _ => pen.address(pen.arg(r + 1)),
+    }
 })
 .taking(2);
+const REBOOT_TEXT: Argument = plain(|pen, r| {
+    if pen.arg_u32(r - 1) == 0xa1b2_c3d4 {
+        pen.text(", ");
+        pen.string(pen.arg(r));
+    }
+})
+.glued()
+.also(0, When::Enter, What::CString);
 const KEY_TYPE: Argument = STRING;
 const KEYRING: Argument = plain(|pen, r| {
     const NAMES: [&str; 8] = [
@@ -211,6 +224,15 @@ const SEGMENT: Argument =
     input(|pen, r| pen.user_descriptor(pen.arg(r)), What::Bytes(Length::Const(16)));
 const SEGMENT_OUT: Argument =
     output(|pen, r| pen.user_descriptor(pen.arg(r)), What::Bytes(Length::Const(16)));
+/// The number that the kernel chose.
+const SEGMENT_NUMBER: Argument = ended(|pen, r| {
+    let number = pen.fetch(pen.arg(r - 1), 4).filter(|_| !pen.failed()).map(|block| block.u32(0));
+    if let Some(number) = number {
+        pen.remark = format!("entry_number={number}").into_bytes();
+    }
+})
+.glued()
+.taking(0);
 const CODE_SEGMENTS: Argument = plain(|pen, r| pen.address(pen.arg(r)));
 
 rows! {
@@ -219,10 +241,10 @@ rows! {
     sysinfo [SYSINFO] Decimal;
     getrandom [RANDOM, SIZE, flags(&GETRANDOM)] Decimal;
     personality [PERSONALITY_VALUE] Special(personality_result);
-    syslog [choice(&SYSLOG_ACTION), SYSLOG_LINE, UINT] Decimal;
+    syslog [SYSLOG_ACTION, SYSLOG_LINE, SYSLOG_LENGTH] Decimal;
     sethostname [HOST_NAME, NAME_LENGTH] Decimal;
     setdomainname [HOST_NAME, NAME_LENGTH] Decimal;
-    reboot [choice(&REBOOT_MAGIC), choice(&REBOOT_MAGIC), choice(&REBOOT_CMD), ADDRESS] Decimal;
+    reboot [choice(&REBOOT_MAGIC), choice(&REBOOT_MAGIC), choice(&REBOOT_CMD), REBOOT_TEXT] Decimal;
     init_module [ADDRESS, SIZE, MODULE_PARAMETERS] Decimal;
     finit_module [FD, MODULE_PARAMETERS, flags(&MODULE_INIT)] Decimal;
     delete_module [STRING, flags(&MODULE_DELETE)] Decimal;
@@ -240,7 +262,7 @@ rows! {
     vhangup [] Decimal;
     iopl [INT] Decimal;
     ioperm [HEX, HEX, INT] Decimal;
-    set_thread_area [SEGMENT] Decimal;
+    set_thread_area [SEGMENT, SEGMENT_NUMBER] Decimal;
     get_thread_area [SEGMENT_OUT] Decimal;
     modify_ldt [INT, CODE_SEGMENTS, SIZE] Decimal;
     quotactl [HEX32, STRING, UINT, ADDRESS] Decimal;
@@ -254,7 +276,22 @@ rows! {
     lsm_list_modules [ADDRESS, ADDRESS, HEX32] Decimal;
 }
 
-const SYSLOG_ACTION: super::xlat::Table = SYSLOG.decimal();
+/// The action: always with its number.
+const SYSLOG_ACTION: Argument = plain(|pen, r| {
+    let action = pen.arg_i32(r);
+    pen.signed(action.into());
+    pen.remark_in_place(SYSLOG.name(action as u64).unwrap_or(SYSLOG.unknown));
+    if matches!(action, 2..=4 | 8) {
+        pen.text(", ");
+    }
+});
+const SYSLOG_LENGTH: Argument = ended(|pen, r| {
+    if matches!(pen.arg_u32(r - 2), 2..=4 | 8) {
+        pen.text(", ");
+        pen.unsigned(pen.arg_u32(r).into());
+    }
+})
+.glued();
 
 /// What restart_syscall goes on with is known to the kernel only.
 const RESUMED: Argument =
