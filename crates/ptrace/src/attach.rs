@@ -21,7 +21,7 @@ pub const EVENTS: i32 =
 ///
 /// Answers with threads seized by mistake: their numbers had passed to other processes since they were listed. They
 /// are to be let go when they stop.
-pub fn seize_all(pid: Pid, seized: &mut dyn FnMut(Tid)) -> Result<Vec<Tid>, Error> {
+pub fn seize_all(pid: Pid, events: i32, seized: &mut dyn FnMut(Tid)) -> Result<Vec<Tid>, Error> {
     let mut known = HashSet::new();
     let (mut count, mut strays) = (0, Vec::new());
     loop {
@@ -29,7 +29,7 @@ pub fn seize_all(pid: Pid, seized: &mut dyn FnMut(Tid)) -> Result<Vec<Tid>, Erro
         for tid in look::threads(pid) {
             if known.insert(tid) {
                 found_new = true;
-                match seize_one(pid, tid)? {
+                match seize_one(pid, tid, events)? {
                     Seized::Gone => {}
                     Seized::Stray => strays.push(tid),
                     Seized::Thread => {
@@ -46,6 +46,15 @@ pub fn seize_all(pid: Pid, seized: &mut dyn FnMut(Tid)) -> Result<Vec<Tid>, Erro
     if count == 0 { Err(Error::NoSuchProcess { pid }) } else { Ok(strays) }
 }
 
+/// Seizes one thread, whatever its process, and asks it to stop.
+pub fn seize_thread(tid: Tid, events: i32) -> Result<Pid, Error> {
+    let pid = Pid(look::status_number(tid, "Tgid").unwrap_or(tid.0));
+    match seize_one(pid, tid, events)? {
+        Seized::Thread => Ok(pid),
+        Seized::Stray | Seized::Gone => Err(Error::NoSuchProcess { pid: Pid(tid.0) }),
+    }
+}
+
 enum Seized {
     /// A thread of the process.
     Thread,
@@ -56,8 +65,8 @@ enum Seized {
 }
 
 /// Seizes one thread and asks it to stop.
-fn seize_one(pid: Pid, tid: Tid) -> Result<Seized, Error> {
-    match ptrace::seize(tid, EVENTS) {
+fn seize_one(pid: Pid, tid: Tid, events: i32) -> Result<Seized, Error> {
+    match ptrace::seize(tid, events) {
         Ok(()) => {}
         Err(Errno::SRCH) => return Ok(Seized::Gone),
         Err(_) if is_over(tid) => return Ok(Seized::Gone),

@@ -14,6 +14,7 @@ use crate::options::Follow;
 use crate::source::Ending;
 use crate::tasks::{Call, Phase};
 use crate::tracer::{Next, Tracer, carry_out};
+use crate::witness::Saw;
 
 impl Tracer {
     /// clone, fork or vfork in `parent` made a thread or process, which stops by itself before its first instruction.
@@ -129,8 +130,13 @@ impl Tracer {
         if let Some(how) = self.targets.get_mut(&Pid(tid.0)) {
             *how = Some(ending);
         }
-        self.end_thread(tid, ReleaseCause::Exit);
-        self.send(None);
+        if self.witness.is_some() {
+            self.note(tid, Saw::from(ending));
+            self.tasks.remove(tid);
+        } else {
+            self.end_thread(tid, ReleaseCause::Exit);
+            self.send(None);
+        }
         self.adopt_orphans(tid);
     }
 
@@ -186,8 +192,12 @@ impl Tracer {
         }
         let table = self.tasks.new_table();
         self.tasks.add(tid, Pid(tid.0), table, Phase::Traced);
-        self.tell(tid, Pid(tid.0), Body::Reconcile { reason: "its parent was killed in fork" });
-        self.send(None);
+        if self.witness.is_some() {
+            self.note(tid, Saw::Attached);
+        } else {
+            self.tell(tid, Pid(tid.0), Body::Reconcile { reason: "its parent was killed in fork" });
+            self.send(None);
+        }
         self.handle(tid, Status::Stopped(stop));
     }
 }

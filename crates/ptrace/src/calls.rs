@@ -2,10 +2,11 @@
 
 use fdscope_model::event::Slot;
 use fdscope_model::{
-    Body, Fail, FdNumber, HandleKey, HandleKind, Pid, Release, ReleaseCause, Tid, Trace,
+    Body, Fail, FdNumber, HandleKey, HandleKind, Pid, Registers, Release, ReleaseCause, Tid, Trace,
 };
+use fdscope_sys::clock::monotonic_now;
 use fdscope_sys::ptrace::registers::registers;
-use fdscope_sys::ptrace::{Side, syscall_info};
+use fdscope_sys::ptrace::{Side, SyscallInfo, syscall_info};
 use fdscope_sys::vm;
 use fdscope_syscall::effect::Effect;
 use fdscope_syscall::handles::{EXIT, EXIT_GROUP, by_number};
@@ -34,7 +35,8 @@ const TOLD: [i64; 3] = [9, 23, 24];
 impl Tracer {
     /// A thread stands before or after a system call.
     pub fn syscall_stop(&mut self, tid: Tid) {
-        let Some((audit, side)) = self.side(tid) else { return };
+        let Some((info, side)) = self.side(tid) else { return };
+        let audit = info.arch;
         match side {
             Side::Entry { number, args } => {
                 self.entered(tid, Arch::from_audit(audit), number, args)
@@ -45,10 +47,10 @@ impl Tracer {
     }
 
     /// Which side of which call the thread is on; `None` if it is gone.
-    fn side(&mut self, tid: Tid) -> Option<(u32, Side)> {
+    pub fn side(&mut self, tid: Tid) -> Option<(SyscallInfo, Side)> {
         if !self.without_syscall_info {
             match syscall_info(tid) {
-                Ok(info) => return Some((info.arch, info.side)),
+                Ok(info) => return Some((info, info.side)),
                 Err(Errno::SRCH) => return None,
                 Err(_) => self.without_syscall_info = true,
             }
@@ -61,7 +63,8 @@ impl Tracer {
             true => Side::Exit { result: found.result },
             false => Side::Entry { number: found.number as u64, args: found.args },
         };
-        Some((arch.map_or(0, Arch::audit), side))
+        let Registers { ip, sp, .. } = found.unwind;
+        Some((SyscallInfo { arch: arch.map_or(0, Arch::audit), ip, sp, side }, side))
     }
 
     fn entered(&mut self, tid: Tid, arch: Option<Arch>, number: u64, args: [u64; 6]) {
@@ -89,7 +92,8 @@ impl Tracer {
             let table = task.table;
             self.closing.extend(ending.iter().map(|fd| ((table, *fd), tid)));
         }
-        task.call = Some(Call { arch, number, first: args[0], known, ending, child: None });
+        let made = monotonic_now();
+        task.call = Some(Call { arch, number, args, made, known, ending, ..Call::default() });
     }
 
     /// The descriptors that are closed when the thread ends: all, if it has a table of its own beside its siblings.
@@ -151,7 +155,7 @@ impl Tracer {
         let using = call.arch.and_then(|arch| using(arch, call.number));
         let (name, fd) = match (&call.known, using) {
             (Some(invocation), _) => (invocation.call.name, invocation.descriptor()),
-            (None, Some(row)) => (row.name, row.arg.map(|_| call.first as u32)),
+            (None, Some(row)) => (row.name, row.arg.map(|_| call.args[0] as u32)),
             (None, None) => return,
         };
         let fd = fd.filter(|fd| *fd <= i32::MAX as u32).map(FdNumber);

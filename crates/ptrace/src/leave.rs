@@ -61,7 +61,7 @@ impl Tracer {
                 asked.remove(&tid);
                 return self.died(tid, Ending::Exited(code));
             }
-            Status::Killed(signal) => {
+            Status::Killed(signal, _) => {
                 asked.remove(&tid);
                 return self.died(tid, Ending::Killed(signal));
             }

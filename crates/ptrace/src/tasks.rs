@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fdscope_model::{Pid, TableId, Tid};
+use fdscope_model::{Monotonic, Pid, TableId, Tid};
 use fdscope_syscall::{Arch, Invocation};
 
 /// A traced thread.
@@ -34,8 +34,14 @@ pub struct Call {
     pub arch: Option<Arch>,
     /// Its number.
     pub number: u64,
-    /// Its first argument: the descriptor, if the call takes one.
-    pub first: u64,
+    /// Its arguments.
+    pub args: [u64; 6],
+    /// When it was entered.
+    pub made: Monotonic,
+    /// The system time that the process had used by then, in nanoseconds, if that is asked for.
+    pub system_ns: u64,
+    /// True if entering it was told to a witness.
+    pub told: bool,
     /// Its row and arguments, if it concerns handles.
     pub known: Option<Invocation>,
     /// Descriptors that it will end, or has ended already, and that were not told yet.

@@ -13,7 +13,7 @@ use fdscope_sys::clock::monotonic_now;
 use fdscope_sys::ptrace::{self, Status, Stop, wait};
 use rustix::io::Errno;
 
-use crate::attach::seize_all;
+use crate::attach::{EVENTS, seize_all};
 use crate::error::Error;
 use crate::options::Options;
 use crate::queue::Queue;
@@ -21,6 +21,7 @@ use crate::restart::resume_interrupted_call;
 use crate::source::{Ending, TableOf};
 use crate::stack::Stacks;
 use crate::tasks::{Phase, Tasks};
+use crate::witness::{Saw, Witness};
 
 /// How long attaching waits for threads that do not answer: those in uninterruptible sleep may never.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -53,6 +54,8 @@ pub struct Tracer {
     pub targets: HashMap<Pid, Option<Ending>>,
     /// The program being launched, until it is loaded.
     pub launching: Option<Pid>,
+    /// Calls are told, of whatever kind, instead of what happens to handles.
+    pub witness: Option<Witness>,
 }
 
 /// What to do with a thread after a stop.
@@ -60,6 +63,8 @@ pub struct Tracer {
 pub enum Next {
     /// Run to the next system call stop, with this signal unless it is 0.
     Resume(i32),
+    /// Run to the next stop that is not one of a system call, with this signal unless it is 0.
+    Run(i32),
     /// Stay stopped until SIGCONT.
     Listen,
     /// Let it go, with this signal unless it is 0.
@@ -85,6 +90,7 @@ impl Tracer {
             events: Vec::new(),
             targets: HashMap::new(),
             launching: None,
+            witness: None,
         }
     }
 
@@ -92,7 +98,7 @@ impl Tracer {
     pub fn attach(&mut self, pids: &[Pid]) -> Result<(), Error> {
         for &pid in pids {
             let mut seized = Vec::new();
-            let strays = seize_all(pid, &mut |tid| seized.push(tid))?;
+            let strays = seize_all(pid, EVENTS, &mut |tid| seized.push(tid))?;
             self.leaving.extend(strays);
             self.adopt(pid, &seized);
             self.targets.insert(pid, None);
@@ -119,6 +125,12 @@ impl Tracer {
     pub fn unanswered(&self) -> Vec<Tid> {
         let asked = self.tasks.iter().filter(|(_, task)| task.phase == Phase::Asked);
         asked.map(|(tid, _)| tid).collect()
+    }
+
+    /// Enters a thread seized to be witnessed, with a table of its own: nobody asks for it.
+    pub fn adopt_witnessed(&mut self, pid: Pid, tid: Tid) {
+        let table = self.tasks.new_table();
+        self.tasks.add(tid, pid, table, Phase::Asked);
     }
 
     /// Enters seized threads, each with the table it uses.
@@ -191,12 +203,17 @@ impl Tracer {
                 carry_out(tid, next);
             }
             Status::Exited(code) => self.died(tid, Ending::Exited(code)),
-            Status::Killed(signal) => self.died(tid, Ending::Killed(signal)),
+            Status::Killed(signal, _) => self.died(tid, Ending::Killed(signal)),
         }
     }
 
-    fn stopped(&mut self, tid: Tid, stop: Stop) -> Next {
-        if stop == Stop::Exec {
+    /// Says what a stop means, and what is next for the thread.
+    pub fn stopped(&mut self, tid: Tid, stop: Stop) -> Next {
+        if stop == Stop::Exec && self.witness.is_some() {
+            if self.witness_exec(tid) {
+                return Next::Leave(0);
+            }
+        } else if stop == Stop::Exec {
             self.exec(tid);
         } else if self.leaving.remove(&tid) {
             return self.leave(tid, stop);
@@ -210,15 +227,24 @@ impl Tracer {
             task.phase = Phase::Traced;
         }
         match stop {
+            Stop::Syscall | Stop::Filtered if self.witness.is_some() => self.witness_call(tid),
             Stop::Syscall => self.syscall_stop(tid),
+            Stop::Born if self.witness.is_some() => self.witness_birth(tid),
             Stop::Born => self.born(tid),
+            Stop::Ending => self.witness_last(tid),
             // After a job control stop a call may fail with EINTR, traced or not: only our own stops are undone.
             Stop::Interrupted if asked => resume_interrupted_call(tid),
-            Stop::Group(_) => return Next::Listen,
-            Stop::Signal(signal) => return Next::Resume(signal),
-            Stop::Interrupted | Stop::Exec | Stop::Other(_) => {}
+            Stop::Group(signal) => {
+                self.note(tid, Saw::Stopped(signal));
+                return Next::Listen;
+            }
+            Stop::Signal(signal) => {
+                self.witness_signal(tid, signal);
+                return self.on(tid, signal);
+            }
+            Stop::Interrupted | Stop::Exec | Stop::Filtered | Stop::Other(_) => {}
         }
-        Next::Resume(0)
+        self.on(tid, 0)
     }
 
     /// A thread to be let go has stopped. What it made meanwhile goes with it.
@@ -263,6 +289,7 @@ pub fn has_passed(limit: Duration, since: Monotonic) -> bool {
 pub fn carry_out(tid: Tid, next: Next) {
     let _ = match next {
         Next::Resume(signal) => ptrace::resume_to_syscall(tid, signal),
+        Next::Run(signal) => ptrace::resume(tid, signal),
         Next::Listen => ptrace::listen(tid),
         Next::Leave(signal) => ptrace::detach(tid, signal),
         Next::Keep => Ok(()),

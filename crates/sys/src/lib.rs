@@ -5,6 +5,7 @@
 pub mod bpf;
 pub mod bpf_name;
 pub mod clock;
+pub mod held;
 pub mod kcmp;
 pub mod kernel_types;
 pub mod limits;

@@ -99,9 +99,14 @@ fn host_of<T>(socket: &T) -> Option<Vec<u8>> {
 
 /// The present local time by a strftime(3) format; `None` if that gives nothing.
 pub fn local_time(format: &[u8]) -> Option<Vec<u8>> {
-    let format = CString::new(format).ok()?;
     // SAFETY: a null pointer is permitted; the time is only returned.
     let now = unsafe { libc::time(std::ptr::null_mut()) };
+    local_time_of(format, now)
+}
+
+/// The local time of a moment, in seconds since the epoch, by a strftime(3) format; `None` if that gives nothing.
+pub fn local_time_of(format: &[u8], now: i64) -> Option<Vec<u8>> {
+    let format = CString::new(format).ok()?;
     let mut parts = MaybeUninit::<libc::tm>::uninit();
     // SAFETY: both pointers are to memory of this frame.
     let filled = unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };

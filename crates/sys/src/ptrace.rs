@@ -28,6 +28,12 @@ pub mod options {
     pub const CLONE: i32 = libc::PTRACE_O_TRACECLONE;
     /// A successful exec stops.
     pub const EXEC: i32 = libc::PTRACE_O_TRACEEXEC;
+    /// A thread about to end stops once more.
+    pub const EXIT: i32 = libc::PTRACE_O_TRACEEXIT;
+    /// A call for which a seccomp filter says SECCOMP_RET_TRACE stops before it is made.
+    pub const SECCOMP: i32 = libc::PTRACE_O_TRACESECCOMP;
+    /// The tracee is killed when its tracer ends.
+    pub const EXIT_KILL: i32 = libc::PTRACE_O_EXITKILL;
 }
 
 /// What a system call stop tells (PTRACE_GET_SYSCALL_INFO, Linux 5.3).
@@ -121,6 +127,19 @@ pub fn event_message(tid: Tid) -> Result<u64, Errno> {
     Ok(message)
 }
 
+/// `siginfo_t` of the signal that a thread in a signal stop is about to get.
+///
+/// # Errors
+/// `SRCH` if the thread is gone or not in a stop; `INVAL` if it is in a group stop.
+pub fn signal_info(tid: Tid) -> Result<[u8; 128], Errno> {
+    /// Aligned as the kernel's own.
+    #[repr(C, align(8))]
+    struct Siginfo([u8; 128]);
+    let mut found = Siginfo([0; 128]);
+    request(libc::PTRACE_GETSIGINFO, tid, 0, ptr::from_mut(&mut found).expose_provenance())?;
+    Ok(found.0)
+}
+
 /// `struct ptrace_syscall_info` of linux/ptrace.h, its union as plain words.
 #[repr(C)]
 #[derive(Default)]
@@ -143,7 +162,7 @@ pub fn syscall_info(tid: Tid) -> Result<SyscallInfo, Errno> {
     let address = ptr::from_mut(&mut raw).expose_provenance();
     request(libc::PTRACE_GET_SYSCALL_INFO, tid, size_of::<RawSyscallInfo>(), address)?;
     let side = match raw.op {
-        libc::PTRACE_SYSCALL_INFO_ENTRY => {
+        libc::PTRACE_SYSCALL_INFO_ENTRY | libc::PTRACE_SYSCALL_INFO_SECCOMP => {
             let [number, a, b, c, d, e, f, _] = raw.words;
             Side::Entry { number, args: [a, b, c, d, e, f] }
         }

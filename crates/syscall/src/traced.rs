@@ -2,7 +2,9 @@
 //!
 //! Engines (ptrace, eBPF) make these; decoding their arguments and writing lines are later steps.
 
-use fdscope_model::{Monotonic, Pid, StackId, Tid};
+use std::time::Duration;
+
+use fdscope_model::{Monotonic, Pid, Progress, StackId, Tid};
 
 use crate::arch::Arch;
 use crate::memory::Memory;
@@ -55,6 +57,8 @@ pub enum Happening<'a> {
         ip: u64,
         /// Where in the program, if asked for.
         stack: Option<StackId>,
+        /// The processor time that the task spent in the kernel meanwhile, if the engine knows it.
+        system_ns: Option<u64>,
     },
     /// A signal is about to be delivered.
     Signal {
@@ -107,4 +111,27 @@ pub struct Traced<'a> {
     pub tid: Tid,
     /// What.
     pub what: Happening<'a>,
+}
+
+/// An engine of `trace`: what it sees is told in the order in which it happened.
+pub trait CallSource {
+    /// What can go wrong.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Tells what has happened, waiting at most `timeout` for something. What is told borrows from the source, and may
+    /// stand still while it is told: be quick.
+    ///
+    /// # Errors
+    /// If watching broke. That a task is gone is not an error: its end is told.
+    fn poll(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&Traced<'_>),
+    ) -> Result<Progress, Self::Error>;
+
+    /// Ends watching: every task runs on as if nobody had watched it. Tells what is left to tell, `Detached` included.
+    ///
+    /// # Errors
+    /// If that failed.
+    fn stop(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) -> Result<(), Self::Error>;
 }

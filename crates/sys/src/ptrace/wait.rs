@@ -15,8 +15,8 @@ use super::last_error;
 pub enum Status {
     /// It called exit with this code.
     Exited(i32),
-    /// This signal killed it.
-    Killed(i32),
+    /// This signal killed it; true if a core was dumped.
+    Killed(i32, bool),
     /// It stopped.
     Stopped(Stop),
 }
@@ -36,6 +36,10 @@ pub enum Stop {
     Born,
     /// exec succeeded.
     Exec,
+    /// It is about to end: only with [`super::options::EXIT`].
+    Ending,
+    /// Before a system call that a seccomp filter singles out: only with [`super::options::SECCOMP`].
+    Filtered,
     /// An event that was not asked for.
     Other(i32),
 }
@@ -54,6 +58,26 @@ pub fn wait(block: bool) -> Result<Option<(Tid, Status)>, Errno> {
     match result {
         0 => Ok(None),
         pid if pid > 0 => Ok(Some((Tid(pid as u32), decode(status)))),
+        _ => Err(last_error()),
+    }
+}
+
+/// As [`wait`], and tells the system time, in nanoseconds, that the tracee's process has used so far.
+///
+/// # Errors
+/// As [`wait`].
+pub fn wait_with_time(block: bool) -> Result<Option<(Tid, Status, u64)>, Errno> {
+    let flags = libc::__WALL | libc::__WNOTHREAD | if block { 0 } else { libc::WNOHANG };
+    let mut status: c_int = 0;
+    // SAFETY: all-zero bytes are a valid rusage, which is plain data.
+    let mut usage = unsafe { MaybeUninit::<libc::rusage>::zeroed().assume_init() };
+    // SAFETY: both pointers are to live locals that the kernel fills.
+    let result = unsafe { libc::wait4(-1, &raw mut status, flags, &raw mut usage) };
+    let time = usage.ru_stime;
+    let time_ns = time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    match result {
+        0 => Ok(None),
+        pid if pid > 0 => Ok(Some((Tid(pid as u32), decode(status), time_ns))),
         _ => Err(last_error()),
     }
 }
@@ -80,7 +104,7 @@ pub fn decode(status: c_int) -> Status {
         return Status::Exited(libc::WEXITSTATUS(status));
     }
     if libc::WIFSIGNALED(status) {
-        return Status::Killed(libc::WTERMSIG(status));
+        return Status::Killed(libc::WTERMSIG(status), libc::WCOREDUMP(status));
     }
     let signal = status >> 8 & 0xff;
     Status::Stopped(match status >> 16 {
@@ -90,6 +114,8 @@ pub fn decode(status: c_int) -> Status {
         libc::PTRACE_EVENT_STOP => Stop::Group(signal),
         libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => Stop::Born,
         libc::PTRACE_EVENT_EXEC => Stop::Exec,
+        libc::PTRACE_EVENT_EXIT => Stop::Ending,
+        libc::PTRACE_EVENT_SECCOMP => Stop::Filtered,
         event => Stop::Other(event),
     })
 }
