@@ -21,12 +21,17 @@ use std::path::Path;
 use clap::Parser;
 
 use args::{Arguments, Command};
+use commands::capture::Guise;
 use ending::Ending;
 
 fn main() {
     fdscope_sys::limits::raise_own();
-    if let Some(arguments) = lsof_arguments() {
+    if let Some(arguments) = arguments_of("lsof") {
         let done = commands::lsof::run(arguments);
+        done.unwrap_or_else(|error| ending::failure(&error)).exit()
+    }
+    if let Some((arguments, guise)) = capture_arguments() {
+        let done = commands::capture::run(arguments, guise);
         done.unwrap_or_else(|error| ending::failure(&error)).exit()
     }
     let arguments = match Arguments::try_parse() {
@@ -45,6 +50,8 @@ fn main() {
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
         Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
+        Some(Command::Capture { arguments }) => commands::capture::run(arguments, Guise::Capture),
+        Some(Command::Tcpdump { arguments }) => commands::capture::run(arguments, Guise::Tcpdump),
         Some(Command::Doctor) => commands::doctor::run(),
         Some(Command::Completions { shell }) => commands::manual::completions(shell),
         Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
@@ -52,12 +59,19 @@ fn main() {
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }
 
-/// What is meant for lsof, untouched: all arguments if fdscope is called by that name, else those behind the command.
-fn lsof_arguments() -> Option<Vec<OsString>> {
+/// What is meant for a program that is stood in for, untouched: all arguments if fdscope is called by its name, else
+/// those behind the command.
+fn arguments_of(program: &str) -> Option<Vec<OsString>> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;
-    let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
-    (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
+    let by_name = Path::new(&name).file_name() == Some(OsStr::new(program));
+    (by_name || arguments.next()? == program).then(|| arguments.collect())
+}
+
+/// What is meant for the capture, and as whom it was called.
+fn capture_arguments() -> Option<(Vec<OsString>, Guise)> {
+    let tcpdump = arguments_of("tcpdump").map(|arguments| (arguments, Guise::Tcpdump));
+    tcpdump.or_else(|| Some((arguments_of("capture")?, Guise::Capture)))
 }
 
 /// What every command answers.

@@ -14,3 +14,4 @@ pub mod ptrace;
 pub mod rlimit;
 pub mod spawn;
 pub mod vm;
+pub mod zone;
