@@ -4,6 +4,8 @@
 //! turns one packet into tcpdump's text, a file per protocol.
 #![forbid(unsafe_code)]
 
+pub mod bpf;
+pub mod ends;
 pub mod file;
 pub mod link;
 pub mod print;

@@ -1,11 +1,16 @@
 //! `fdscope capture`, and fdscope called by the name `tcpdump`: packets of interfaces and files, in tcpdump's words.
 //!
-//! [`options`] is what can be typed, [`offline`] reads files, [`sink`] writes them, [`screen`] prints. The layers and the
-//! lines are `fdscope-packet`'s.
+//! [`options`] is what can be typed, [`filter`] what is wanted, [`offline`] reads files, [`live`] interfaces, [`owners`]
+//! knows whose packets they are, [`sink`] writes files, [`screen`] lines. Layers and lines are `fdscope-packet`'s.
 
+mod block;
+mod devices;
+mod expression;
 mod filter;
+mod live;
 mod offline;
 mod options;
+mod owners;
 mod screen;
 mod sink;
 
@@ -32,11 +37,11 @@ pub fn run(arguments: Vec<OsString>, guise: Guise) -> Done {
         Err(Refused::Error(why)) => return Ok(failed(guise, &why)),
     };
     let done = match options.instead {
-        Some(instead) => self::instead(instead, guise),
+        Some(instead) => self::instead(instead, &options, guise),
         None if options.read.is_some() || options.read_list.is_some() => {
             offline::run(&options, guise)
         }
-        None => Err(anyhow::anyhow!("interfaces cannot be listened to yet; -r reads a file")),
+        None => live::run(&options, guise),
     };
     match done {
         Ok(ending) => Ok(ending),
@@ -46,7 +51,7 @@ pub fn run(arguments: Vec<OsString>, guise: Guise) -> Done {
 }
 
 /// What is printed instead of packets.
-fn instead(instead: Instead, guise: Guise) -> Done {
+fn instead(instead: Instead, options: &Options, guise: Guise) -> Done {
     let mut out = std::io::stdout().lock();
     match instead {
         Instead::Help => writeln!(out, "{}", usage(guise))?,
@@ -54,7 +59,19 @@ fn instead(instead: Instead, guise: Guise) -> Done {
         Instead::TimeStampTypes => {
             writeln!(out, "Time stamp types (use option -j to set):\n  host (Host)")?
         }
-        Instead::Interfaces | Instead::LinkTypes => {}
+        Instead::Interfaces => {
+            drop(out);
+            devices::list()?;
+        }
+        Instead::LinkTypes => {
+            let device = devices::Device::find(options.interface.as_deref())?;
+            writeln!(
+                out,
+                "Data link types for {} (use option -y to set):\n  {}",
+                device.name,
+                link_words(device.link)
+            )?;
+        }
     }
     Ok(Ending::Done)
 }

@@ -30,7 +30,7 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         say("Warning: interface names might be incorrect");
     }
     let mut filter = Filter::new(options, guise, head.link, head.snap_length)?;
-    if filter.told(options) {
+    if filter.told(options)? {
         return Ok(Ending::Done);
     }
     let mut screen = Screen::new(printer(options), options);
@@ -48,7 +48,7 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
     let mut run = Run { options, shown: 0, matched: 0 };
     let mut failure = None;
     loop {
-        match run.file(&mut source, &mut filter, &mut screen, sink.as_mut()) {
+        match run.file(&mut source, &filter, &mut screen, sink.as_mut()) {
             Ok(()) => {}
             Err(error) if error.is::<FileError>() => failure = Some(error),
             Err(error) => return Err(error),
@@ -91,13 +91,13 @@ impl Run<'_> {
     fn file(
         &mut self,
         source: &mut Source,
-        filter: &mut Filter,
+        filter: &Filter,
         screen: &mut Screen,
         mut sink: Option<&mut Sink>,
     ) -> Result<()> {
         let mut of_file = 0;
         while let Some(record) = source.record()? {
-            if !filter.accepts(&record.packet, record.comment) {
+            if !filter.accepts(&record.packet, None) {
                 continue;
             }
             self.matched += 1;

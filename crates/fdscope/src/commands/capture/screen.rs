@@ -27,6 +27,11 @@ impl Screen {
         Screen { printer, lines: Vec::with_capacity(2 * CHUNK), note: Vec::new(), prompt }
     }
 
+    /// What turns packets into lines.
+    pub fn printer(&mut self) -> &mut Printer {
+        &mut self.printer
+    }
+
     /// A packet's lines, with whose it is behind the first.
     pub fn packet(&mut self, packet: &Packet<'_>, number: u64, owner: &[u8]) -> Result<()> {
         self.note.clear();
