@@ -21,17 +21,13 @@ use std::path::Path;
 use clap::Parser;
 
 use args::{Arguments, Command};
+use commands::capture::Guise;
 use commands::trace::Manner;
 use ending::Ending;
 
 fn main() {
     fdscope_sys::limits::raise_own();
-    if let Some(arguments) = lsof_arguments() {
-        let done = commands::lsof::run(arguments);
-        done.unwrap_or_else(|error| ending::failure(&error)).exit()
-    }
-    if let Some((manner, arguments)) = strace_arguments() {
-        let done = commands::trace::run(manner, arguments);
+    if let Some(done) = standing_in() {
         done.unwrap_or_else(|error| ending::failure(&error)).exit()
     }
     let arguments = match Arguments::try_parse() {
@@ -52,6 +48,8 @@ fn main() {
         Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
         Some(Command::Trace { arguments }) => commands::trace::run(Manner::Trace, arguments),
         Some(Command::Strace { arguments }) => commands::trace::run(Manner::Strace, arguments),
+        Some(Command::Capture { arguments }) => commands::capture::run(arguments, Guise::Capture),
+        Some(Command::Tcpdump { arguments }) => commands::capture::run(arguments, Guise::Tcpdump),
         Some(Command::Doctor) => commands::doctor::run(),
         Some(Command::Completions { shell }) => commands::manual::completions(shell),
         Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
@@ -59,27 +57,25 @@ fn main() {
     done.unwrap_or_else(|error| ending::failure(&error)).exit()
 }
 
-/// What is meant for lsof, untouched: all arguments if fdscope is called by that name, else those behind the command.
-fn lsof_arguments() -> Option<Vec<OsString>> {
-    let mut arguments = std::env::args_os();
-    let name = arguments.next()?;
-    let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
-    (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
+/// Runs what has the options of another program, which no other parser may touch.
+fn standing_in() -> Option<Done> {
+    use commands::{capture, lsof, trace};
+    let run = [
+        arguments_of("lsof").map(lsof::run),
+        arguments_of("strace").map(|arguments| trace::run(Manner::Strace, arguments)),
+        arguments_of("trace").map(|arguments| trace::run(Manner::Trace, arguments)),
+        arguments_of("tcpdump").map(|arguments| capture::run(arguments, Guise::Tcpdump)),
+        arguments_of("capture").map(|arguments| capture::run(arguments, Guise::Capture)),
+    ];
+    run.into_iter().flatten().next()
 }
 
-/// What is meant for strace, untouched, and under which name.
-fn strace_arguments() -> Option<(Manner, Vec<OsString>)> {
+/// All arguments if fdscope is called by this name, else those behind the command of this name.
+fn arguments_of(program: &str) -> Option<Vec<OsString>> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;
-    if Path::new(&name).file_name() == Some(OsStr::new("strace")) {
-        return Some((Manner::Strace, arguments.collect()));
-    }
-    let manner = match arguments.next()?.to_str()? {
-        "strace" => Manner::Strace,
-        "trace" => Manner::Trace,
-        _ => return None,
-    };
-    Some((manner, arguments.collect()))
+    let by_name = Path::new(&name).file_name() == Some(OsStr::new(program));
+    (by_name || arguments.next()? == program).then(|| arguments.collect())
 }
 
 /// What every command answers.

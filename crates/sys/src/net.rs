@@ -63,3 +63,25 @@ pub fn option<'a>(
     }
     Ok(&value[..value.len().min(length as usize)])
 }
+
+/// The hardware type of an interface (`ARPHRD_…`), asked through any socket.
+///
+/// # Errors
+/// `ENODEV` if there is none of that name.
+pub fn hardware_type(socket: BorrowedFd<'_>, name: &[u8]) -> io::Result<u16> {
+    let mut request = [0_u8; size_of::<libc::ifreq>()];
+    if name.len() >= libc::IFNAMSIZ {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    for (to, from) in request.iter_mut().zip(name) {
+        *to = *from;
+    }
+    // SAFETY: SIOCGIFHWADDR reads and writes one ifreq, which the array is as long as; the kernel copies bytes.
+    let answer =
+        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, request.as_mut_ptr()) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let family = request.get(libc::IFNAMSIZ..).and_then(|rest| rest.first_chunk());
+    Ok(family.copied().map_or(0, u16::from_ne_bytes))
+}

@@ -86,6 +86,20 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Show packets of interfaces and files, tied to processes, with tcpdump's options and lines
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Capture {
+        /// tcpdump's options and an expression; `fdscope capture -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Show packets with tcpdump's own options and output; also when called by the name tcpdump
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Tcpdump {
+        /// tcpdump's arguments; `fdscope tcpdump -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Say what this kernel and user permit, what each gap costs, and the cure
     Doctor,
     /// Print the completion script of a shell

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod capture;
 pub mod card;
 pub mod demo;
 pub mod demo_target;

@@ -1,0 +1,65 @@
+//! Lines on the standard output: gathered, and written when there are many or somebody waits for them.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Result;
+use fdscope_packet::Packet;
+use fdscope_packet::print::Printer;
+
+use super::options::Options;
+
+/// Bytes that are kept before they are written.
+const CHUNK: usize = 64 * 1024;
+
+/// The standard output, and what turns packets into lines.
+pub struct Screen {
+    printer: Printer,
+    lines: Vec<u8>,
+    note: Vec<u8>,
+    /// Every line is written at once.
+    prompt: bool,
+}
+
+impl Screen {
+    /// Lines go out one by one with `-l` and on a terminal.
+    pub fn new(printer: Printer, options: &Options) -> Self {
+        let prompt = options.line_buffered || io::stdout().is_terminal();
+        Screen { printer, lines: Vec::with_capacity(2 * CHUNK), note: Vec::new(), prompt }
+    }
+
+    /// What turns packets into lines.
+    pub fn printer(&mut self) -> &mut Printer {
+        &mut self.printer
+    }
+
+    /// A packet's lines, with whose it is behind the first.
+    pub fn packet(&mut self, packet: &Packet<'_>, number: u64, owner: &[u8]) -> Result<()> {
+        self.note.clear();
+        if !owner.is_empty() {
+            self.note.extend_from_slice(b" ; ");
+            for &byte in owner {
+                match byte {
+                    b'\n' => self.note.extend_from_slice(b" ; "),
+                    b' '..=b'~' => self.note.push(byte),
+                    _ => self.note.extend(byte.escape_ascii()),
+                }
+            }
+        }
+        self.printer.print(packet, number, &self.note, &mut self.lines);
+        if self.prompt || self.lines.len() >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    /// A line that is no packet.
+    pub fn line(&mut self, line: &[u8]) -> Result<()> {
+        self.lines.extend_from_slice(line);
+        if self.prompt { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what was gathered.
+    pub fn flush(&mut self) -> Result<()> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.lines).and_then(|()| out.flush());
+        self.lines.clear();
+        Ok(written?)
+    }
+}

@@ -1,0 +1,267 @@
+//! Files that packets are written to: `-w` with its rotation by size (`-C`), time (`-G`) and number (`-W`).
+//!
+//! A file is made 0600 and given to who called sudo.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use fdscope_packet::file::{Format, Statistics, Writer};
+use fdscope_packet::link::LinkType;
+use fdscope_packet::{Packet, Time};
+use fdscope_sys::zone;
+
+use super::options::Options;
+
+/// Bytes that are gathered before they are written.
+const CHUNK: usize = 256 * 1024;
+
+/// Where packets go.
+pub struct Sink {
+    plan: Plan,
+    writer: Writer<BufWriter<Box<dyn Write>>>,
+    name: OsString,
+    /// Files opened since the name's time changed.
+    part: u32,
+    /// Periods begun.
+    periods: u32,
+    period_began: i64,
+}
+
+/// What was asked for.
+struct Plan {
+    path: OsString,
+    format: Format,
+    link: LinkType,
+    snap_length: u32,
+    device: Vec<u8>,
+    filter: Vec<u8>,
+    most_bytes: Option<u64>,
+    period_s: Option<u64>,
+    files: Option<u32>,
+    unbuffered: bool,
+    command: Option<OsString>,
+}
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// Go on.
+    More,
+    /// As many files as were asked for are full.
+    Enough,
+}
+
+impl Sink {
+    /// Opens the first file.
+    pub fn open(
+        options: &Options,
+        path: &OsStr,
+        link: LinkType,
+        snap_length: u32,
+        device: &[u8],
+        now_s: i64,
+    ) -> Result<Self> {
+        let pcapng = options.pcapng || path.as_bytes().ends_with(b".pcapng");
+        let format = match (pcapng, options.nanos) {
+            (true, _) => Format::Pcapng,
+            (false, true) => Format::PcapNanos,
+            (false, false) => Format::Pcap,
+        };
+        let plan = Plan {
+            path: path.to_owned(),
+            format,
+            link,
+            snap_length,
+            device: device.to_vec(),
+            filter: options.expression.clone(),
+            most_bytes: options.file_bytes,
+            period_s: options.file_seconds,
+            files: options.files,
+            unbuffered: options.packet_buffered,
+            command: options.rotate_command.clone(),
+        };
+        let name = plan.name(0, now_s);
+        let writer = plan.open(&name)?;
+        Ok(Sink { plan, writer, name, part: 0, periods: 0, period_began: now_s })
+    }
+
+    /// Writes a packet, into the next file if it is time for that.
+    pub fn packet(&mut self, packet: &Packet<'_>, comment: &[u8], now: Time) -> Result<Written> {
+        if self.turn(now.seconds)? == Written::Enough {
+            return Ok(Written::Enough);
+        }
+        self.writer.packet(packet, comment).with_context(|| self.failure())?;
+        if self.plan.unbuffered {
+            self.flush()?;
+        }
+        Ok(Written::More)
+    }
+
+    fn turn(&mut self, now_s: i64) -> Result<Written> {
+        let passed = now_s.saturating_sub(self.period_began);
+        if let Some(period) = self.plan.period_s
+            && passed >= period as i64
+        {
+            self.period_began = now_s;
+            self.periods += 1;
+            if self.plan.most_bytes.is_none()
+                && self.plan.files.is_some_and(|most| self.periods >= most)
+            {
+                return Ok(Written::Enough);
+            }
+            self.part = 0;
+            self.next(now_s)?;
+        } else if let Some(most) = self.plan.most_bytes
+            && self.writer.written() > most
+        {
+            self.part += 1;
+            if self.plan.files.is_some_and(|files| self.part >= files) {
+                if self.plan.period_s.is_some() {
+                    return Ok(Written::Enough);
+                }
+                self.part = 0;
+            }
+            self.next(self.period_began)?;
+        }
+        Ok(Written::More)
+    }
+
+    fn next(&mut self, time_s: i64) -> Result<()> {
+        self.flush()?;
+        let before = std::mem::replace(&mut self.name, self.plan.name(self.part, time_s));
+        self.writer = self.plan.open(&self.name)?;
+        if let Some(command) = &self.plan.command {
+            // As tcpdump: it runs beside the capture, at the lowest priority, and how it ends is its own affair.
+            let started = Command::new("nice").arg("-n19").arg(command).arg(&before).spawn();
+            started.with_context(|| format!("can't run {}", command.to_string_lossy()))?;
+        }
+        Ok(())
+    }
+
+    /// Hands all to the system.
+    pub fn flush(&mut self) -> Result<()> {
+        self.writer.flush().with_context(|| self.failure())
+    }
+
+    /// Writes what was lost, if the format keeps that, and all that is left.
+    pub fn finish(&mut self, statistics: Option<Statistics>) -> Result<()> {
+        if let Some(statistics) = statistics {
+            self.writer.statistics(statistics).with_context(|| self.failure())?;
+        }
+        self.flush()
+    }
+
+    fn failure(&self) -> String {
+        format!("Unable to write output to {}", self.name.to_string_lossy())
+    }
+}
+
+impl Plan {
+    /// The name of a file: with the time that `-G` asks for and the number that `-C` asks for.
+    fn name(&self, part: u32, time_s: i64) -> OsString {
+        let mut name = match self.period_s {
+            Some(_) => with_time(self.path.as_bytes(), time_s + zone::offset_s(time_s)),
+            None => self.path.as_bytes().to_vec(),
+        };
+        let width = self.files.map_or(0, |files| digits(files.saturating_sub(1)));
+        if self.most_bytes.is_some() && (part > 0 || width > 0) {
+            name.extend_from_slice(format!("{part:0width$}").as_bytes());
+        }
+        OsString::from_vec(name)
+    }
+
+    fn open(&self, name: &OsStr) -> Result<Writer<BufWriter<Box<dyn Write>>>> {
+        let what = || name.to_string_lossy().into_owned();
+        let sink: Box<dyn Write> = if name == "-" {
+            Box::new(io::stdout())
+        } else {
+            Box::new(create(name).with_context(what)?)
+        };
+        let mut writer = Writer::new(
+            BufWriter::with_capacity(CHUNK, sink),
+            self.format,
+            self.link,
+            self.snap_length,
+            (&self.device, &self.filter),
+        )
+        .with_context(what)?;
+        // The header is there at once: a file is readable from its first moment on.
+        writer.flush().with_context(what)?;
+        Ok(writer)
+    }
+}
+
+fn digits(number: u32) -> usize {
+    if number == 0 { 0 } else { number.ilog10() as usize + 1 }
+}
+
+/// Makes a file that only its owner may read: who called sudo, if anybody did.
+fn create(name: &OsStr) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(name)?;
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    if rustix::process::geteuid().is_root()
+        && let (Some(user), Some(group)) = (number("SUDO_UID"), number("SUDO_GID"))
+        && file.metadata()?.is_file()
+    {
+        fchown(&file, Some(user), Some(group))?;
+    }
+    Ok(file)
+}
+
+/// The conversions of strftime(3) that name files.
+fn with_time(format: &[u8], local_s: i64) -> Vec<u8> {
+    let mut date = Vec::new();
+    let clock = |out: &mut Vec<u8>| {
+        use fdscope_packet::print::{Clock, TimeForm};
+        Clock::new(TimeForm::Date, false, |_| 0).write(Time { seconds: local_s, nanos: 0 }, out);
+    };
+    clock(&mut date);
+    let part = |range: std::ops::Range<usize>| date.get(range).unwrap_or_default();
+    let mut out = Vec::new();
+    let mut bytes = format.iter().copied();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        match bytes.next() {
+            Some(b'Y') => out.extend_from_slice(part(0..4)),
+            Some(b'y') => out.extend_from_slice(part(2..4)),
+            Some(b'm') => out.extend_from_slice(part(5..7)),
+            Some(b'd') => out.extend_from_slice(part(8..10)),
+            Some(b'H') => out.extend_from_slice(part(11..13)),
+            Some(b'M') => out.extend_from_slice(part(14..16)),
+            Some(b'S') => out.extend_from_slice(part(17..19)),
+            Some(b'F') => out.extend_from_slice(part(0..10)),
+            Some(b'T') => out.extend_from_slice(part(11..19)),
+            Some(b's') => {
+                out.extend_from_slice((local_s - zone::offset_s(local_s)).to_string().as_bytes())
+            }
+            Some(b'%') => out.push(b'%'),
+            Some(other) => out.extend_from_slice(&[b'%', other]),
+            None => out.push(b'%'),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{digits, with_time};
+
+    #[test]
+    fn names_take_the_time() {
+        assert_eq!(with_time(b"a-%Y%m%d-%H%M%S.pcap", 951_782_401), b"a-20000229-000001.pcap");
+        assert_eq!(with_time(b"100%%", 0), b"100%");
+    }
+
+    #[test]
+    fn numbers_are_as_wide_as_the_last_one() {
+        assert_eq!([1, 2, 10, 11, 100].map(|files| digits(files - 1)), [0, 1, 1, 2, 2]);
+    }
+}
