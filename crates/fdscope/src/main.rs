@@ -21,12 +21,17 @@ use std::path::Path;
 use clap::Parser;
 
 use args::{Arguments, Command};
+use commands::trace::Manner;
 use ending::Ending;
 
 fn main() {
     fdscope_sys::limits::raise_own();
     if let Some(arguments) = lsof_arguments() {
         let done = commands::lsof::run(arguments);
+        done.unwrap_or_else(|error| ending::failure(&error)).exit()
+    }
+    if let Some((manner, arguments)) = strace_arguments() {
+        let done = commands::trace::run(manner, arguments);
         done.unwrap_or_else(|error| ending::failure(&error)).exit()
     }
     let arguments = match Arguments::try_parse() {
@@ -45,6 +50,8 @@ fn main() {
         Some(Command::Demo(demo)) => commands::demo::run(&demo),
         Some(Command::DemoTarget(target)) => commands::demo_target::run(&target),
         Some(Command::Lsof { arguments }) => commands::lsof::run(arguments),
+        Some(Command::Trace { arguments }) => commands::trace::run(Manner::Trace, arguments),
+        Some(Command::Strace { arguments }) => commands::trace::run(Manner::Strace, arguments),
         Some(Command::Doctor) => commands::doctor::run(),
         Some(Command::Completions { shell }) => commands::manual::completions(shell),
         Some(Command::Man { folder }) => commands::manual::man(folder.as_deref()),
@@ -58,6 +65,21 @@ fn lsof_arguments() -> Option<Vec<OsString>> {
     let name = arguments.next()?;
     let by_name = Path::new(&name).file_name() == Some(OsStr::new("lsof"));
     (by_name || arguments.next()? == "lsof").then(|| arguments.collect())
+}
+
+/// What is meant for strace, untouched, and under which name.
+fn strace_arguments() -> Option<(Manner, Vec<OsString>)> {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next()?;
+    if Path::new(&name).file_name() == Some(OsStr::new("strace")) {
+        return Some((Manner::Strace, arguments.collect()));
+    }
+    let manner = match arguments.next()?.to_str()? {
+        "strace" => Manner::Strace,
+        "trace" => Manner::Trace,
+        _ => return None,
+    };
+    Some((manner, arguments.collect()))
 }
 
 /// What every command answers.

@@ -55,33 +55,38 @@ pub struct CallTracer {
 }
 
 impl CallTracer {
-    /// Seizes processes, or with [`CallOptions::follow`] off single threads. Answers with how many threads each has
-    /// that are traced now.
+    /// Seizes processes, or with [`CallOptions::follow`] off single threads. Says of each how many threads are traced
+    /// now, or why it is not: it does not exist, is traced by another, or the kernel does not permit it.
     ///
     /// # Errors
-    /// If one does not exist, is traced by another, or the kernel does not permit it; those seized before are let go
-    /// when the answer's thread ends.
-    pub fn attach(pids: &[Pid], options: CallOptions) -> Result<(Self, Vec<usize>), Error> {
+    /// If tracing cannot begin at all.
+    pub fn attach(
+        pids: &[Pid],
+        options: CallOptions,
+    ) -> Result<(Self, Vec<Result<usize, Error>>), Error> {
         let (follow, events) = (options.follow, events(&options));
         let mut source = CallTracer::new(options, None, false)?;
-        let tracer = &mut source.tracer;
-        let mut counts = Vec::new();
-        for &pid in pids {
-            if !follow {
-                let of = seize_thread(Tid(pid.0), events)?;
-                tracer.adopt_witnessed(of, Tid(pid.0));
-                counts.push(1);
-                continue;
-            }
-            let mut seized = Vec::new();
-            let strays = seize_all(pid, events, &mut |tid| seized.push(tid))?;
-            tracer.leaving.extend(strays);
-            counts.push(seized.len());
-            for tid in seized {
-                tracer.adopt_witnessed(pid, tid);
-            }
+        let attached = pids.iter().map(|pid| source.seize(*pid, follow, events)).collect();
+        Ok((source, attached))
+    }
+
+    fn seize(&mut self, pid: Pid, follow: bool, events: i32) -> Result<usize, Error> {
+        let tracer = &mut self.tracer;
+        if !follow {
+            let of = seize_thread(Tid(pid.0), events)?;
+            tracer.adopt_witnessed(of, Tid(pid.0));
+            return Ok(1);
         }
-        Ok((source, counts))
+        let mut seized = Vec::new();
+        let strays = seize_all(pid, events, &mut |tid| seized.push(tid))?;
+        tracer.leaving.extend(strays);
+        seized.iter().for_each(|tid| tracer.adopt_witnessed(pid, *tid));
+        Ok(seized.len())
+    }
+
+    /// The threads that are traced, each with its process.
+    pub fn traced(&self) -> Vec<(Pid, Tid)> {
+        self.tracer.tasks.iter().map(|(tid, task)| (task.pid, tid)).collect()
     }
 
     /// Starts a program, to be traced from its exec on; it runs with the first poll. With a filter in the plan only
@@ -133,11 +138,6 @@ impl CallTracer {
         self.tracer.targets.get(&pid).copied().flatten()
     }
 
-    /// How many threads are traced.
-    pub fn tasks(&self) -> usize {
-        self.tracer.tasks.len()
-    }
-
     fn serve(&mut self, tid: Tid, status: Status, sink: &mut dyn FnMut(&Traced<'_>)) {
         let next = match status {
             Status::Stopped(stop) => self.tracer.stopped(tid, stop),
@@ -184,13 +184,14 @@ impl CallSource for CallTracer {
         self.turn.waits(block);
         let mut found = self.wait(block);
         self.turn.waits(false);
-        for _ in 0..MOST_STOPS {
+        for left in (0..MOST_STOPS).rev() {
             match found {
                 Ok(Some((tid, status))) => self.serve(tid, status, sink),
                 Err(Errno::CHILD) => return Ok(Progress::Ended),
                 Ok(None) | Err(_) => break,
             }
-            if self.tracer.tasks.len() < 2 {
+            // What is waited for here must be served here.
+            if left == 0 || self.tracer.tasks.len() < 2 {
                 break;
             }
             found = self.wait(false);

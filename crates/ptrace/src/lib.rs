@@ -4,12 +4,12 @@
 //! stops into events; the caller polls a [queue]. The order of events is exact, and nothing is missed but what
 //! [`Sight`](fdscope_model::Sight) names.
 //!
-//! # Why no seccomp filter
+//! # Why no seccomp filter unless it is asked for
 //! A filter with `SECCOMP_RET_TRACE` would stop the target at the calls of the table only, and save two stops on every
 //! other call. But the kernel has no way to take a filter out again, and answers a `RET_TRACE` call without a tracer
 //! with ENOSYS: if fdscope were killed, or merely done, the program it started (and all it started in turn) could not
 //! open a file any more. Without privilege the filter would also demand `no_new_privs`, which breaks sudo and setuid
-//! programs. No saving is worth that; targets are stopped at every call, as strace does by default.
+//! programs. So targets are stopped at every call, as strace does by default; [`filter`] is for those who ask for it.
 //!
 //! # What is left behind
 //! Nothing. Targets are seized, never attached by signal. When fdscope stops watching, or is killed, the kernel lets
@@ -18,6 +18,7 @@
 
 pub mod call_source;
 pub mod error;
+pub mod filter;
 pub mod glance;
 pub mod options;
 pub mod queue;

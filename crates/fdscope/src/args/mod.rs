@@ -72,6 +72,20 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Show system calls as strace does: attach or launch, handles' calls by default
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Trace {
+        /// strace's arguments and more; `fdscope trace -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Show system calls with strace's own options and output; also when called by the name strace
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Strace {
+        /// strace's arguments; `fdscope strace -h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Say what this kernel and user permit, what each gap costs, and the cure
     Doctor,
     /// Print the completion script of a shell

@@ -13,3 +13,4 @@ pub mod proc;
 pub mod ps;
 pub mod sockets;
 pub mod threads;
+pub mod trace;

@@ -3,16 +3,45 @@
 //! Pure: nothing here reads another process; pointers are followed by [`Memory`]. What stands before the bracket (stamps,
 //! names) and behind the result (times) is the line writer's. Start at [`enter`] and [`exit`].
 
+mod args;
+mod clock;
+mod creds;
+mod descriptor;
+mod fcntl;
+mod file;
+mod futex;
+mod ioctl;
+mod ipc;
+mod limits;
+mod memory;
+mod message;
+mod mount;
+mod network;
 mod numbers;
 mod pen;
+mod poll;
+mod prctl;
+mod process;
 mod quote;
 mod row;
 mod rows;
+mod siginfo;
+mod signal;
+mod sockaddr;
+mod sockopt;
+mod stat;
 mod style;
+mod system;
+mod tables;
+mod termios;
+mod time;
+mod uring;
 mod xlat;
 
 pub use quote::{escape, quote};
 pub use style::{AT_FDCWD, Names, NoNames, Quote, Style, Xlat};
+
+use std::borrow::Cow;
 
 use crate::arch::Arch;
 use crate::capture::Capture;
@@ -79,9 +108,30 @@ pub fn exit(
     ResultText(result)
 }
 
+/// Writes a `siginfo_t`, as it stands between `--- SIGCHLD ` and ` ---`: in the layout of the tracer's own processor.
+pub fn siginfo(bytes: &[u8], style: &Style, names: &dyn Names, out: &mut Vec<u8>) {
+    let call = Call { arch: Arch::NATIVE, number: 0, arguments: [1, 0, 0, 0, 0, 0] };
+    let mut padded = [0; 128];
+    for (to, from) in padded.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    let memory = (1, &padded[..]);
+    let mut state = State::default();
+    Pen::new(&call, &memory, style, names, out, None, &mut state).siginfo_at(1);
+}
+
+/// The name of a signal, its number if it has none.
+pub fn signal(number: u32) -> Cow<'static, str> {
+    match tables::signal::SIGNAL.name(number.into()) {
+        Some(name) => name.into(),
+        None => number.to_string().into(),
+    }
+}
+
 /// What to copy for a call ([`crate::capture`]).
 pub fn captures(arch: Arch, number: u64) -> Vec<Capture> {
-    rows::row(arch, number).map_or_else(Vec::new, Row::captures)
+    let row = rows::row(arch, number);
+    row.map_or_else(Vec::new, |row| row.captures(arch.pointer_bytes()))
 }
 
 fn write_result(pen: &mut Pen, row: Option<&Row>, remark: &[u8]) {

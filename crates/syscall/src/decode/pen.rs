@@ -24,6 +24,8 @@ pub(crate) struct Pen<'a> {
     pub ended: Option<Ended>,
     /// What was known when it began.
     pub state: &'a mut State,
+    /// The name of the call.
+    pub name: &'static str,
     /// What stands behind the result, in brackets.
     pub remark: Vec<u8>,
 }
@@ -118,7 +120,7 @@ impl<'a> Pen<'a> {
         ended: Option<Ended>,
         state: &'a mut State,
     ) -> Pen<'a> {
-        Pen { call, memory, style, names, out, ended, state, remark: Vec::new() }
+        Pen { call, memory, style, names, out, ended, state, name: "", remark: Vec::new() }
     }
 
     /// Writes as many arguments as can be known by now, from where the state says.
@@ -127,6 +129,7 @@ impl<'a> Pen<'a> {
             Some(row) if !self.style.raw => row,
             row => return self.raw_arguments(row),
         };
+        self.name = row.name;
         while let Some(argument) = row.arguments.get(usize::from(self.state.next)) {
             if self.ended.is_none() && argument.when == When::Exit {
                 return;
@@ -134,7 +137,7 @@ impl<'a> Pen<'a> {
             self.argument(argument);
             self.state.register += argument.registers(self.call.arch.pointer_bytes());
             self.state.next += 1;
-            if usize::from(self.state.next) < row.arguments.len() {
+            if row.arguments.get(usize::from(self.state.next)).is_some_and(|next| !next.glued) {
                 self.text(", ");
             }
         }
@@ -146,7 +149,7 @@ impl<'a> Pen<'a> {
             return self.address(self.arg(register));
         }
         match argument.show {
-            Show::By(write) => write(self, register),
+            Show::By(write) | Show::Wide(write) => write(self, register),
             Show::Flags(table) => self.flags(table, self.arg_u32(register).into()),
             Show::Choice(table) if table.decimal => {
                 self.choice(table, i64::from(self.arg_i32(register)) as u64);
@@ -282,10 +285,8 @@ impl<'a> Pen<'a> {
 
     /// A mode without kind: three digits at least.
     pub fn permissions(&mut self, mode: u64) {
-        self.out.push(b'0');
         let start = self.out.len();
         numbers::octal(self.out, mode);
-        self.out.remove(start);
         while self.out.len() - start < 3 {
             self.out.insert(start, b'0');
         }
@@ -329,11 +330,12 @@ impl<'a> Pen<'a> {
     }
 
     fn named(&mut self, name: Option<Vec<u8>>) {
-        if let Some(name) = name {
-            self.out.push(b'<');
-            self.out.extend_from_slice(&name);
-            self.out.push(b'>');
-        }
+        const DELETED: &[u8] = b" (deleted)";
+        let Some(name) = name else { return };
+        let kept = name.strip_suffix(DELETED).filter(|path| path.starts_with(b"/"));
+        self.out.push(b'<');
+        self.out.extend_from_slice(kept.unwrap_or(&name));
+        self.out.extend_from_slice(if kept.is_some() { b">(deleted)" } else { b">" });
     }
 
     /// `name=` of a field, with a comma if it is not the first.

@@ -24,8 +24,12 @@ pub(crate) struct Argument {
     pub when: When,
     /// Written as an address if the call failed.
     pub only_success: bool,
+    /// How many registers it takes.
+    pub takes: u8,
+    /// It writes its own comma, if it writes anything.
+    pub glued: bool,
     /// What must be copied for it: offset from its own register, moment, shape.
-    pub leads: &'static [(u8, When, What)],
+    pub leads: [Option<Lead>; 4],
 }
 
 /// How an argument is written.
@@ -39,6 +43,8 @@ pub(crate) enum Show {
     Choice(&'static Table),
     /// A 64-bit number in decimal: two registers of a 32-bit interface, one of others.
     Offset,
+    /// The same by a function.
+    Wide(fn(&mut Pen, u8)),
     /// The same, but two registers in every interface; 64-bit ones use the first only.
     OffsetPair,
 }
@@ -62,60 +68,103 @@ pub(crate) enum Return {
     Special(fn(&mut Pen, i64)),
 }
 
+/// What must be copied: an offset from the argument's register, a moment, a shape.
+pub(crate) type Lead = (u8, When, What);
+
+const fn by(show: Show, when: When, only_success: bool) -> Argument {
+    Argument { show, when, only_success, takes: 1, glued: false, leads: [None; 4] }
+}
+
 /// An argument that needs no memory.
 pub(crate) const fn plain(show: fn(&mut Pen, u8)) -> Argument {
-    Argument { show: Show::By(show), when: When::Enter, only_success: false, leads: &[] }
+    by(Show::By(show), When::Enter, false)
 }
 
 /// Flags of a table.
 pub(crate) const fn flags(table: &'static Table) -> Argument {
-    Argument { show: Show::Flags(table), when: When::Enter, only_success: false, leads: &[] }
+    by(Show::Flags(table), When::Enter, false)
 }
 
 /// A value of a table.
 pub(crate) const fn choice(table: &'static Table) -> Argument {
-    Argument { show: Show::Choice(table), when: When::Enter, only_success: false, leads: &[] }
+    by(Show::Choice(table), When::Enter, false)
 }
 
+/// A 64-bit number.
+pub(crate) const OFFSET: Argument = by(Show::Offset, When::Enter, false);
+
+/// A 64-bit value, written by a function.
+pub(crate) const fn wide(show: fn(&mut Pen, u8)) -> Argument {
+    by(Show::Wide(show), When::Enter, false)
+}
+
+/// A 64-bit number in two registers of every interface.
+pub(crate) const OFFSET_PAIR: Argument = by(Show::OffsetPair, When::Enter, false);
+
 /// What the kernel reads.
-pub(crate) const fn input(show: fn(&mut Pen, u8), leads: &'static [(u8, When, What)]) -> Argument {
-    Argument { show: Show::By(show), when: When::Enter, only_success: false, leads }
+pub(crate) const fn input(show: fn(&mut Pen, u8), what: What) -> Argument {
+    by(Show::By(show), When::Enter, false).also(0, When::Enter, what)
 }
 
 /// What the kernel wrote if the call succeeded.
-pub(crate) const fn output(show: fn(&mut Pen, u8), leads: &'static [(u8, When, What)]) -> Argument {
-    Argument { show: Show::By(show), when: When::Exit, only_success: true, leads }
+pub(crate) const fn output(show: fn(&mut Pen, u8), what: What) -> Argument {
+    by(Show::By(show), When::Exit, true).also(0, When::Exit, what)
 }
 
 /// What is written when the call has ended, however it did.
-pub(crate) const fn ended(show: fn(&mut Pen, u8), leads: &'static [(u8, When, What)]) -> Argument {
-    Argument { show: Show::By(show), when: When::Exit, only_success: false, leads }
+pub(crate) const fn ended(show: fn(&mut Pen, u8)) -> Argument {
+    by(Show::By(show), When::Exit, false)
 }
 
 impl Argument {
+    /// The same, but no comma is written before it.
+    pub const fn glued(mut self) -> Argument {
+        self.glued = true;
+        self
+    }
+
+    /// The same, but it takes so many registers.
+    pub const fn taking(mut self, registers: u8) -> Argument {
+        self.takes = registers;
+        self
+    }
+
+    /// The same, and something more must be copied.
+    pub const fn also(mut self, offset: u8, when: When, what: What) -> Argument {
+        let mut n = 0;
+        while n < self.leads.len() {
+            if self.leads[n].is_none() {
+                self.leads[n] = Some((offset, when, what));
+                break;
+            }
+            n += 1;
+        }
+        self
+    }
+
     /// How many registers it takes.
     pub fn registers(&self, pointer_bytes: usize) -> u8 {
         match self.show {
             Show::OffsetPair => 2,
-            Show::Offset if pointer_bytes == 4 => 2,
-            _ => 1,
+            Show::Offset | Show::Wide(_) if pointer_bytes == 4 => 2,
+            _ => self.takes,
         }
     }
 }
 
 impl Row {
     /// What must be copied for the call.
-    pub fn captures(&self) -> Vec<Capture> {
+    pub fn captures(&self, pointer_bytes: usize) -> Vec<Capture> {
         let mut register = 0;
         let mut captures = Vec::new();
         for argument in self.arguments {
-            let at = register;
-            captures.extend(argument.leads.iter().map(|(offset, when, what)| Capture {
-                argument: at + offset,
+            let leads = argument.leads.iter().flatten();
+            captures.extend(leads.map(|(offset, when, what)| Capture {
+                argument: register + offset,
                 when: *when,
                 what: *what,
             }));
-            register += argument.registers(8);
+            register += argument.registers(pointer_bytes);
         }
         captures
     }

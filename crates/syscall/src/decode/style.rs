@@ -68,6 +68,12 @@ pub trait Names {
         let _ = pid;
         None
     }
+
+    /// The name of a network interface.
+    fn interface(&self, number: u32) -> Option<Vec<u8>> {
+        let _ = number;
+        None
+    }
 }
 
 /// The working directory, where a descriptor of a directory is asked for.

@@ -1,0 +1,82 @@
+//! What the writer of lines asks of this machine.
+
+use fdscope_model::{Monotonic, Pid, StackId, Tid};
+use fdscope_strace::options::Stamp;
+use fdscope_strace::{Host, Options};
+use fdscope_sys::clock::{monotonic_now, wall_now_ns};
+use fdscope_sys::names::local_time_of;
+use fdscope_syscall::decode::{Names, NoNames};
+
+use super::log::Log;
+use super::names::{TaskNames, comm};
+use super::sockets::Sockets;
+use super::stacks::CallStacks;
+
+/// The machine, and the log on it.
+pub struct Machine<'a> {
+    options: &'a Options,
+    /// Where lines go.
+    pub log: Log,
+    sockets: Sockets,
+    stacks: Option<CallStacks>,
+}
+
+impl<'a> Machine<'a> {
+    /// The machine, with an open log.
+    pub fn new(options: &'a Options, log: Log, stacks: Option<CallStacks>) -> Self {
+        Machine { options, log, sockets: Sockets::default(), stacks }
+    }
+}
+
+impl Host for Machine<'_> {
+    fn put(&mut self, tid: Tid, bytes: &[u8]) {
+        self.log.put(tid, bytes);
+    }
+
+    fn say(&mut self, words: &[u8]) {
+        self.log.flush();
+        super::say(self.options.program, words);
+    }
+
+    fn wall_ns(&self, at: Monotonic) -> u64 {
+        wall_now_ns().saturating_sub(monotonic_now().since_ns(at))
+    }
+
+    fn local(&self, second: u64, stamp: Stamp) -> Vec<u8> {
+        let format: &[u8] = if stamp == Stamp::Date { b"%F %T" } else { b"%T" };
+        let found = i64::try_from(second).ok().and_then(|second| local_time_of(format, second));
+        found.unwrap_or_else(|| second.to_string().into_bytes())
+    }
+
+    fn comm(&self, tid: Tid) -> Vec<u8> {
+        comm(tid)
+    }
+
+    fn names(&self, pid: Pid, tid: Tid) -> Box<dyn Names + '_> {
+        let Options { fd_words: words, pid_names: comms, .. } = *self.options;
+        let by_path = !self.options.paths.is_empty() || !self.options.beyond.globs.is_empty();
+        if words == Default::default() && !comms && !by_path {
+            return Box::new(NoNames);
+        }
+        let words = fdscope_strace::options::FdWords { path: words.path || by_path, ..words };
+        Box::new(TaskNames { pid, tid, words, comms, sockets: &self.sockets })
+    }
+
+    fn returned(&mut self, pid: Pid, name: &str) {
+        match name {
+            "bind" | "connect" | "listen" | "accept" | "accept4" | "socketpair" | "sendto"
+            | "sendmsg" | "sendmmsg" => self.sockets.changed(),
+            "execve" | "execveat" => {
+                if let Some(stacks) = &self.stacks {
+                    stacks.exec(pid);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn frames(&mut self, _: Pid, stack: StackId) -> Vec<Vec<u8>> {
+        let lines = self.options.stack_lines;
+        self.stacks.as_ref().map_or_else(Vec::new, |stacks| stacks.frames(stack, lines))
+    }
+}

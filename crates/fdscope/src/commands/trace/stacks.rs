@@ -1,0 +1,57 @@
+//! Stacks of calls: `-k`. Copied and unwound as `leak` does, a frame a line.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fdscope_model::{Frame, Pid, StackId, Symbolizer, Trace};
+use fdscope_ptrace::Unwind;
+use fdscope_stack::{StackOptions, Stacks};
+
+/// The most bytes of stack that are copied.
+pub const MOST_BYTES: usize = 64 << 10;
+
+/// Unwinds, and names frames.
+#[derive(Clone)]
+pub struct CallStacks {
+    stacks: Rc<RefCell<Stacks>>,
+}
+
+impl CallStacks {
+    /// None unwound yet.
+    pub fn new() -> Self {
+        let options = StackOptions::from_environment(|name| std::env::var_os(name));
+        CallStacks { stacks: Rc::new(RefCell::new(Stacks::new(options))) }
+    }
+
+    /// What an engine unwinds with.
+    pub fn unwind(&self) -> Unwind {
+        let stacks = Rc::clone(&self.stacks);
+        Box::new(move |pid, trace| match stacks.borrow_mut().intern(pid, trace) {
+            Trace::Known(stack) => Some(stack),
+            _ => None,
+        })
+    }
+
+    /// A process runs another program.
+    pub fn exec(&self, pid: Pid) {
+        self.stacks.borrow_mut().exec(pid);
+    }
+
+    /// The frames of a stack, a line each; with their places in the source if asked for.
+    pub fn frames(&self, stack: StackId, lines: bool) -> Vec<Vec<u8>> {
+        let found = self.stacks.borrow_mut().symbolize(stack);
+        found.frames.iter().map(|frame| line(frame, lines)).collect()
+    }
+}
+
+/// `/lib/libc.so.6(open) [0x1f]`; strace has the distance from the function's start too.
+fn line(frame: &Frame, lines: bool) -> Vec<u8> {
+    let mut out = frame.module.to_string().into_bytes();
+    let function = frame.symbol.function.as_deref().unwrap_or_default();
+    out.extend_from_slice(format!("({function}) [{:#x}]", frame.offset).as_bytes());
+    if let (true, Some(file)) = (lines, &frame.symbol.file) {
+        let line = frame.symbol.line.map(|line| format!(":{line}")).unwrap_or_default();
+        out.extend_from_slice(format!(" {file}{line}").as_bytes());
+    }
+    out
+}
