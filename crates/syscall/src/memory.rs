@@ -5,6 +5,11 @@ pub trait Memory {
     /// Copies from `address` upwards into `buffer`, and says how many bytes were readable.
     fn read(&self, address: u64, buffer: &mut [u8]) -> usize;
 
+    /// The stack pointer at the call, if known: a return from a signal's handler leads nowhere else.
+    fn stack_pointer(&self) -> Option<u64> {
+        None
+    }
+
     /// The 32-bit word at `address`, if readable.
     fn u32_at(&self, address: u64) -> Option<u32> {
         let mut bytes = [0; 4];

@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::pen::Pen;
-use super::row::{Argument, choice, ended, flags, input, output, plain, rows};
+use super::row::{Argument, choice, ended, flags, input, output, rows};
 use super::tables::signal::{CLOCK, ITIMER, TIMER_FLAGS};
 use super::time::*;
 use super::xlat::xlat;
@@ -22,32 +22,8 @@ xlat! {
     NOTIFY "SIGEV_???" { SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2, SIGEV_THREAD_ID 4 }
 }
 
-/// A clock by its number; negative ones are of processes, threads, devices.
-pub(crate) const CLOCK_ID: Argument = plain(|pen, r| {
-    let id = pen.arg_i32(r);
-    if id >= 0 {
-        return pen.choice(&CLOCK, id as u64);
-    }
-    let (what, kind) = (!(id >> 3), id & 7);
-    let text = match kind {
-        0..=2 => "MAKE_PROCESS_CPUCLOCK(",
-        4..=6 => "MAKE_THREAD_CPUCLOCK(",
-        3 => "FD_TO_CLOCKID(",
-        _ => return pen.hex(u64::from(id as u32)),
-    };
-    pen.text(text);
-    if kind == 3 {
-        pen.fd(what);
-    } else {
-        pen.pid(what);
-        pen.text(match kind & 3 {
-            0 => ", CPUCLOCK_PROF",
-            1 => ", CPUCLOCK_VIRT",
-            _ => ", CPUCLOCK_SCHED",
-        });
-    }
-    pen.text(")");
-});
+/// A clock by its number.
+pub(crate) const CLOCK_ID: Argument = choice(&CLOCK);
 /// What is left of a sleep that a signal ended.
 const REMAINS: Argument = ended(|pen, r| match pen.ended {
     Some(crate::traced::Ended::Failed(4 | 512..=516)) => pen.timespec_at(pen.arg(r)),
@@ -88,10 +64,13 @@ pub(crate) fn sigevent(pen: &mut Pen, r: u8) {
     let word = pen.pointer();
     let Some(event) = pen.fetch_or_address(pen.arg(r), word + 8 + 2 * word) else { return };
     let notify = event.u32(word + 4);
-    pen.text("{sigev_value={sival_int=");
-    pen.signed(event.i32(0));
-    pen.field_p("sival_ptr", event.word(0));
-    pen.text("}");
+    pen.text("{");
+    if event.word(0) != 0 {
+        pen.text("sigev_value={sival_int=");
+        pen.signed(event.i32(0));
+        pen.field_p("sival_ptr", event.word(0));
+        pen.text("}");
+    }
     pen.field("sigev_signo");
     match notify {
         0 | 2 | 4 => pen.signal(event.u32(word)),
@@ -195,7 +174,16 @@ const TIMES: Argument = output(
         let Some(times) = pen.fetch_or_address(pen.arg(r), 4 * word) else { return };
         pen.text("{");
         for (n, name) in ["tms_utime", "tms_stime", "tms_cutime", "tms_cstime"].iter().enumerate() {
-            pen.field_u(name, times.word(n));
+            let ticks = times.word(n);
+            pen.field_u(name, ticks);
+            if ticks != 0 {
+                // A hundred ticks a second (asm/param.h).
+                pen.text(" /* ");
+                pen.unsigned(ticks / 100);
+                pen.text(".");
+                super::numbers::padded(pen.out, ticks % 100, 2);
+                pen.text(" s */");
+            }
         }
         pen.text("}");
     },

@@ -127,6 +127,7 @@ impl Pen<'_> {
         let mut separator = "";
         for (_, name) in CAPABILITIES.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1) {
             self.text(separator);
+            self.text("1<<");
             self.text(name);
             separator = "|";
         }

@@ -61,17 +61,21 @@ const SENDFILE_AFTER: Argument = super::row::ended(|pen, r| {
 .glued();
 const MEMFD_FLAGS: Argument = plain(|pen, r| {
     let value = u64::from(pen.arg_u32(r));
-    let (page, rest) = (value >> 26, value & 0x3ff_ffff);
-    if rest != 0 || page == 0 {
-        pen.flags(&MEMFD, rest);
+    if value >> 26 == 0 {
+        return pen.flags(&MEMFD, value);
     }
-    if page != 0 {
-        if rest != 0 {
-            pen.text("|");
-        }
-        pen.unsigned(page);
-        pen.text("<<MFD_HUGE_SHIFT");
-    }
+    pen.meaning(
+        |pen| pen.hex(value),
+        |pen| {
+            let rest = value & 0x3ff_ffff;
+            if rest != 0 {
+                pen.by_name(|pen| pen.bare_flags(&MEMFD, rest));
+                pen.text("|");
+            }
+            pen.unsigned(value >> 26);
+            pen.text("<<MFD_HUGE_SHIFT");
+        },
+    );
 });
 const MEMFD_NAME: Argument = input(|pen, r| pen.string_up_to(pen.arg(r), 249), What::CString);
 const DIRECTORY: Argument = output(directory, What::Bytes(Length::Returned));

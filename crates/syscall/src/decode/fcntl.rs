@@ -159,12 +159,12 @@ fn remark(pen: &mut Pen, command: u32) {
         }
         GETFL => {
             pen.text("flags ");
-            pen.open_flags(value);
+            pen.by_name(|pen| pen.open_flags(value));
         }
-        GETLEASE => pen.choice(&LEASE, value),
+        GETLEASE => pen.by_name(|pen| pen.choice(&LEASE, value)),
         GET_SEALS if value != 0 => {
             pen.text("seals ");
-            pen.flags(&SEALS, value);
+            pen.by_name(|pen| pen.flags(&SEALS, value));
         }
         _ => {}
     }
@@ -175,7 +175,12 @@ fn result(pen: &mut Pen, value: i64) {
     match pen.arg_u32(1) {
         DUPFD | DUPFD_CLOEXEC => pen.fd(value as i32),
         GETFD | GETFL | GETLEASE | GET_SEALS => pen.hex(value as u64),
-        GETSIG if value > 0 => pen.signed(value),
+        GETSIG if value > 0 => {
+            pen.signed(value);
+            pen.text(" (");
+            pen.by_name(|pen| pen.signal(value as u64));
+            pen.text(")");
+        }
         _ => pen.signed(value),
     }
 }

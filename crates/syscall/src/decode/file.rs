@@ -89,13 +89,7 @@ const ATTRIBUTE_NAMES: Argument = output(
     What::Bytes(Length::Returned),
 );
 /// An attribute's value, with the length that the call returned.
-const VALUE_OUT: Argument = output(
-    |pen, r| match pen.arg(r + 1) {
-        0 => pen.address(pen.arg(r)),
-        _ => pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    },
-    What::Bytes(Length::Returned),
-);
+const VALUE_OUT: Argument = ATTRIBUTE_NAMES;
 const UTIMBUF: Argument = input(
     |pen, r| {
         let word = pen.pointer();
@@ -121,8 +115,8 @@ const UTIMEVALS: Argument = input(
 const UTIMESPECS: Argument = input(
     |pen, r| {
         pen.dated_pair(pen.arg(r), |pen, pair| match pair.1 {
-            0x3fff_ffff => pen.text("UTIME_NOW"),
-            0x3fff_fffe => pen.text("UTIME_OMIT"),
+            0x3fff_ffff => special_time(pen, pair, "UTIME_NOW"),
+            0x3fff_fffe => special_time(pen, pair, "UTIME_OMIT"),
             _ => {
                 pen.timespec(pair);
                 pen.date(pair.0, pair.1);
@@ -172,10 +166,18 @@ const FAN_INIT: Argument = plain(|pen, r| {
     }
 });
 const FAN_MASK: Argument = super::row::wide(|pen, r| pen.flags(&FAN_EVENTS, pen.arg_u64(r) as u64));
+const FAN_DIRFD: Argument = plain(|pen, r| match pen.arg_i32(r) {
+    -1 => pen.meaning(|pen| pen.text("-1"), |pen| pen.text("FAN_NOFD")),
+    fd => pen.dirfd(fd),
+});
 const EVENT_FLAGS: Argument = plain(|pen, r| pen.open_flags(pen.arg_u32(r).into()));
 
 xlat! {
     FAN_CLASS "FAN_CLASS_???" { FAN_CLASS_NOTIF 0, FAN_CLASS_CONTENT 4, FAN_CLASS_PRE_CONTENT 8 }
+}
+
+fn special_time(pen: &mut Pen, pair: (i64, i64), name: &str) {
+    pen.meaning(|pen| pen.timespec(pair), |pen| pen.text(name));
 }
 
 /// `dev_t` as user space passes it to the kernel, as major and minor.
@@ -209,7 +211,10 @@ impl Pen<'_> {
         }
         match modes.name(value & mask) {
             Some(name) => self.text(name),
-            None => self.hex(value & mask),
+            None => {
+                self.hex(value & mask);
+                self.remark_in_place(modes.unknown);
+            }
         }
         if value & !mask != 0 {
             self.text("|");
@@ -253,11 +258,17 @@ impl Pen<'_> {
 
     /// A device: `makedev(0x8, 0x1)`.
     pub fn device(&mut self, (major, minor): (u64, u64)) {
-        self.text("makedev(");
-        self.hex(major);
-        self.text(", ");
-        self.hex(minor);
-        self.text(")");
+        let number = (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12;
+        self.meaning(
+            |pen| pen.hex(number | (major & !0xfff) << 32),
+            |pen| {
+                pen.text("makedev(");
+                pen.hex(major);
+                pen.text(", ");
+                pen.hex(minor);
+                pen.text(")");
+            },
+        );
     }
 
     /// Bytes of a structure that is longer than known here, if any is not zero.
@@ -300,13 +311,10 @@ impl Pen<'_> {
         self.text("]");
     }
 
-    /// Bytes as hexadecimal digits: `0x0102ff`.
+    /// Bytes in quotes, in hexadecimal whatever the style.
     fn hex_bytes(&mut self, address: u64, length: u64) {
         let Some(block) = self.fetch_or_address(address, length as usize) else { return };
-        self.text("0x");
-        for byte in block.bytes() {
-            super::numbers::padded_hex(self.out, (*byte).into(), 2);
-        }
+        super::quote(self.out, block.bytes(), super::Quote::HexAll);
     }
 }
 
@@ -396,5 +404,5 @@ rows! {
     inotify_add_watch [FD, PATH, flags(&INOTIFY)] Decimal;
     inotify_rm_watch [FD, INT] Decimal;
     fanotify_init [FAN_INIT, EVENT_FLAGS] Fd;
-    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, DIRFD, PATH] Decimal;
+    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, FAN_DIRFD, PATH] Decimal;
 }

@@ -11,7 +11,7 @@ use crate::capture::{What, When};
 use crate::ioctls::{self, Place};
 
 xlat! {
-    DIRECTION "_IOC_???" { _IOC_NONE 0, _IOC_WRITE 1, _IOC_READ 2 }
+    DIRECTION "_IOC_???" { _IOC_NONE 0, _IOC_READ 2, _IOC_WRITE 1 }
     INTERFACE_FLAGS "IFF_???" {
         IFF_UP 1, IFF_BROADCAST 2, IFF_DEBUG 4, IFF_LOOPBACK 8, IFF_POINTOPOINT 16, IFF_NOTRAILERS 32, IFF_RUNNING 64,
         IFF_NOARP 128, IFF_PROMISC 256, IFF_ALLMULTI 512, IFF_MASTER 1024, IFF_SLAVE 2048, IFF_MULTICAST 4096,
@@ -139,6 +139,10 @@ const REQUEST: Argument = plain(|pen, r| {
         return;
     }
     pen.text(", ");
+    if points == Points::InterfaceList {
+        let room = pen.memory.u32_at(pen.arg(r + 1)).unwrap_or(0);
+        pen.state.saved[1] = room.into();
+    }
     if points == Points::Interface {
         interface_before(pen, request, pen.arg(r + 1));
     } else if !is_output(points) {
@@ -175,9 +179,7 @@ fn returned_descriptor(pen: &mut Pen, request: u32, address: u64) {
 fn value(pen: &mut Pen, points: Points, request: u32, r: u8) {
     let address = pen.arg(r);
     match points {
-        Points::Number if request == 0x5441 => {
-            pen.open_flags(address);
-        }
+        Points::Number if request == 0x5441 => pen.hex(address),
         Points::Number => pen.signed(pen.arg_i32(r).into()),
         Points::IntIn | Points::IntOut => pen.pointed_int(address),
         Points::LongOut => {
@@ -192,7 +194,7 @@ fn value(pen: &mut Pen, points: Points, request: u32, r: u8) {
         Points::InterfaceList => interfaces(pen, address),
         Points::QueueChoice => pen.choice(&QUEUE, address),
         Points::FlowChoice => pen.choice(&FLOW, address),
-        Points::FileDescriptor => pen.fd(pen.arg_i32(r)),
+        Points::FileDescriptor => pen.signed(pen.arg_i32(r).into()),
         Points::Nothing | Points::Interface => {}
         Points::Address => pen.hex(address),
     }
@@ -225,7 +227,7 @@ fn interface_after(pen: &mut Pen, request: u32, address: u64) {
     if let Some(interface) = pen.fetch(address, 32).filter(|_| !pen.failed()) {
         match request {
             0x8910 => {
-                pen.text(" => ifr_name=");
+                pen.field("ifr_name");
                 pen.quoted_until_zero(interface.slice(0, NAME));
             }
             0x8915 | 0x8917 | 0x8919 | 0x891b => {
@@ -269,6 +271,10 @@ fn interfaces(pen: &mut Pen, address: u64) {
     let Some(list) = pen.fetch_or_address(address, 2 * word) else { return };
     pen.text("{ifc_len=");
     let length = list.i32(0).max(0);
+    if pen.state.saved[1] != length as u64 {
+        pen.signed(pen.state.saved[1] as i64);
+        pen.text(" => ");
+    }
     pen.signed(list.i32(0));
     if length > 0 {
         pen.text(" /* ");

@@ -69,10 +69,8 @@ const OPERATIONS: Argument = input(
 );
 const MESSAGE: Argument =
     input(|pen, r| message(pen, r, pen.arg(r + 1)), What::Bytes(Length::Limit));
-const MESSAGE_OUT: Argument = output(
-    |pen, r| message(pen, r, pen.returned().unwrap_or(0).max(0) as u64),
-    What::Bytes(Length::Limit),
-);
+const MESSAGE_OUT: Argument =
+    output(|pen, r| message(pen, r, pen.arg(r + 1)), What::Bytes(Length::Limit));
 
 /// `struct msgbuf`: a type and so many bytes.
 fn message(pen: &mut Pen, r: u8, length: u64) {

@@ -12,7 +12,6 @@ xlat! {
     IOPRIO_CLASS "IOPRIO_CLASS_???" {
         IOPRIO_CLASS_NONE 0, IOPRIO_CLASS_RT 1, IOPRIO_CLASS_BE 2, IOPRIO_CLASS_IDLE 3
     }
-    RESET "SCHED_???" { SCHED_RESET_ON_FORK 0x40000000 }
     SCHED_FLAGS "SCHED_FLAG_???" {
         SCHED_FLAG_RESET_ON_FORK 1, SCHED_FLAG_RECLAIM 2, SCHED_FLAG_DL_OVERRUN 4, SCHED_FLAG_KEEP_POLICY 8,
         SCHED_FLAG_KEEP_PARAMS 16, SCHED_FLAG_UTIL_CLAMP_MIN 32, SCHED_FLAG_UTIL_CLAMP_MAX 64
@@ -23,14 +22,7 @@ const LIMITS_IN: Argument = input(limits, What::Bytes(Length::Const(16)));
 const LIMITS_OUT: Argument = output(limits, What::Bytes(Length::Const(16)));
 const USAGE_OUT: Argument = output(usage, What::Bytes(Length::Const(144)));
 const RUSAGE_WHO: Table = RUSAGE;
-const POLICY: Argument = plain(|pen, r| {
-    let value = u64::from(pen.arg_u32(r));
-    pen.choice(&SCHED, value & !0x4000_0000);
-    if value & 0x4000_0000 != 0 {
-        pen.text("|");
-        pen.flags(&RESET, 0x4000_0000);
-    }
-});
+const POLICY: Argument = choice(&SCHED);
 const PARAM_IN: Argument =
     input(|pen, r| pen.pointed_int(pen.arg(r)), What::Bytes(Length::Const(4)));
 const ATTRIBUTES_IN: Argument = input(attributes, What::Bytes(Length::Const(56)));
@@ -62,14 +54,23 @@ fn limits(pen: &mut Pen, r: u8) {
 
 fn limit(pen: &mut Pen, value: u64, wide: bool) {
     let infinity = if wide { u64::MAX } else { u32::MAX.into() };
+    let plain = value != infinity && (value <= 1024 || !value.is_multiple_of(1024));
+    match plain {
+        true => pen.unsigned(value),
+        false => {
+            pen.meaning(|pen| pen.unsigned(value), |pen| limit_words(pen, value, infinity, wide))
+        }
+    }
+}
+
+fn limit_words(pen: &mut Pen, value: u64, infinity: u64, wide: bool) {
     match value {
-        _ if value == infinity && pen.name == "prlimit64" => pen.text("RLIM64_INFINITY"),
+        _ if value == infinity && wide => pen.text("RLIM64_INFINITY"),
         _ if value == infinity => pen.text("RLIM_INFINITY"),
-        _ if value > 1024 && value.is_multiple_of(1024) => {
+        _ => {
             pen.unsigned(value / 1024);
             pen.text("*1024");
         }
-        _ => pen.unsigned(value),
     }
 }
 

@@ -20,12 +20,18 @@ const MAP_FLAGS: Argument = plain(|pen, r| {
     let value = u64::from(pen.arg_u32(r));
     let page = if value & MAP_HUGETLB != 0 { value >> 26 & 0x3f } else { 0 };
     let rest = value & !(page << 26);
-    pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest);
-    if page != 0 {
-        pen.text("|");
-        pen.unsigned(page);
-        pen.text("<<MAP_HUGE_SHIFT");
+    if page == 0 {
+        return pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest);
     }
+    pen.meaning(
+        |pen| pen.hex(value),
+        |pen| {
+            pen.by_name(|pen| pen.mode_and_flags(&MAP_TYPE, 0xf, &MAP, rest));
+            pen.text("|");
+            pen.unsigned(page);
+            pen.text("<<MAP_HUGE_SHIFT");
+        },
+    );
 });
 /// The descriptor of mmap: -1 for memory without file.
 const MAP_FD: Argument = FD;
@@ -52,19 +58,7 @@ const RESIDENT: Argument = output(
     What::Bytes(Length::Limit),
 );
 /// A set of memory nodes: so many bits as the next argument says.
-const NODES: Argument = input(
-    |pen, r| {
-        let bits = pen.arg(r + 1).saturating_sub(1);
-        let word = pen.pointer();
-        let words = bits.div_ceil(8 * word as u64).min(64);
-        pen.array(pen.arg(r), words, word, |pen, block| {
-            pen.text("0x");
-            let digits = 2 * pen.pointer() as u32;
-            super::numbers::padded_hex(pen.out, block.word(0), digits);
-        });
-    },
-    What::Bytes(Length::Limit),
-);
+const NODES: Argument = input(|pen, r| nodes(pen, r, r + 1), What::Bytes(Length::Limit));
 const PKEY_TAG: Argument = INT;
 
 rows! {
@@ -95,10 +89,29 @@ rows! {
     get_mempolicy [POLICY, NODES_OUT, SIZE, ADDRESS, flags(&GET_MEMPOLICY)] Decimal;
     migrate_pages [PID, SIZE, NODES_BEFORE, NODES_BEFORE] Decimal;
     move_pages [PID, SIZE, ADDRESS, ADDRESS, ADDRESS, flags(&MOVE_PAGES)] Decimal;
-    membarrier [choice(&MEMBARRIER), flags(&MEMBARRIER_FLAGS), INT] Decimal;
+    membarrier [choice(&MEMBARRIER), flags(&MEMBARRIER_FLAGS), MEMBARRIER_CPU] Special(membarrier_result);
     process_mrelease [FD, HEX32] Decimal;
     process_vm_readv [PID, REMOTE_DATA, SIZE, REMOTE, SIZE, HEX] Decimal;
     process_vm_writev [PID, LOCAL_DATA, SIZE, REMOTE, SIZE, HEX] Decimal;
+}
+
+/// The processor, if the flags name one.
+const MEMBARRIER_CPU: Argument = plain(|pen, r| {
+    if pen.arg(r - 1) & 1 != 0 {
+        pen.text(", ");
+        pen.signed(pen.arg_i32(r).into());
+    }
+})
+.glued();
+
+fn membarrier_result(pen: &mut Pen, value: i64) {
+    if pen.arg_u32(0) != 0 || value <= 0 {
+        return pen.signed(value);
+    }
+    pen.hex(value as u64);
+    pen.text(" (");
+    pen.flags(&MEMBARRIER, value as u64);
+    pen.text(")");
 }
 
 const fn flags_of_mode() -> Argument {
@@ -120,7 +133,7 @@ fn nodes(pen: &mut Pen, r: u8, count_register: u8) {
     let word = pen.pointer();
     let words = pen.arg(count_register).saturating_sub(1).div_ceil(8 * word as u64).min(64);
     pen.array(pen.arg(r), words, word, |pen, block| {
-        pen.text("0x");
+        pen.text(if block.word(0) == 0 { "" } else { "0x" });
         super::numbers::padded_hex(pen.out, block.word(0), 2 * word as u32);
     });
 }

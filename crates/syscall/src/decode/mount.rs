@@ -20,11 +20,9 @@ xlat! {
 }
 
 /// Bits of the mount flags that mean another thing than mounting anew: remount, bind, move, propagation.
-const NO_SOURCE: u64 = 0x20 | 0x1e_0000;
 const NO_TYPE: u64 = 0x20 | 0x1000 | 0x2000 | 0x1e_0000;
 const MAGIC: u64 = 0xc0ed_0000;
 
-const SOURCE: Argument = input(|pen, r| text_unless(pen, r, NO_SOURCE), What::CString);
 const TYPE: Argument = input(|pen, r| text_unless(pen, r, NO_TYPE), What::CString);
 const DATA: Argument =
     input(|pen, r| text_unless(pen, r, 0x1000 | 0x2000 | 0x1e_0000), What::CString);
@@ -74,7 +72,7 @@ const ATTRIBUTES: Argument = input(
         pen.field_f("attr_clr", &SETATTR_ATTR, attributes.u64(8));
         pen.field_f("propagation", &PROPAGATION, attributes.u64(16));
         pen.field("userns_fd");
-        pen.fd(attributes.u64(24) as i32);
+        pen.wide_fd(attributes.u64(24));
         pen.unknown_tail(address, 32, size);
         pen.text("}");
     },
@@ -107,7 +105,7 @@ const CONFIGURED: Argument = plain(|pen, _| {
 .also(1, When::Enter, What::CString);
 
 rows! {
-    mount [SOURCE, PATH, TYPE, MOUNT_FLAGS, DATA] Decimal;
+    mount [PATH, PATH, TYPE, MOUNT_FLAGS, DATA] Decimal;
     umount [PATH] Decimal;
     umount2 [PATH, flags(&UMOUNT)] Decimal;
     pivot_root [PATH, PATH] Decimal;

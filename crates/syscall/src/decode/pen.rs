@@ -151,9 +151,6 @@ impl<'a> Pen<'a> {
         match argument.show {
             Show::By(write) | Show::Wide(write) => write(self, register),
             Show::Flags(table) => self.flags(table, self.arg_u32(register).into()),
-            Show::Choice(table) if table.decimal => {
-                self.choice(table, i64::from(self.arg_i32(register)) as u64);
-            }
             Show::Choice(table) => self.choice(table, self.arg_u32(register).into()),
             Show::Offset => self.signed(self.arg_u64(register)),
             Show::OffsetPair if self.compat() => self.signed(self.arg_u64(register)),
@@ -295,7 +292,7 @@ impl<'a> Pen<'a> {
     /// An address: `NULL` or hexadecimal.
     pub fn address(&mut self, address: u64) {
         match address {
-            0 if self.style.xlat != Xlat::Raw => self.text("NULL"),
+            0 => self.text("NULL"),
             _ => self.hex(address),
         }
     }
@@ -305,6 +302,14 @@ impl<'a> Pen<'a> {
         self.signed(fd.into());
         if fd >= 0 {
             self.named(self.names.descriptor(fd));
+        }
+    }
+
+    /// A descriptor in a 64-bit field.
+    pub fn wide_fd(&mut self, value: u64) {
+        match i32::try_from(value) {
+            Ok(fd) => self.fd(fd),
+            Err(_) => self.unsigned(value),
         }
     }
 
@@ -366,7 +371,7 @@ impl<'a> Pen<'a> {
         size: usize,
         each: impl FnMut(&mut Pen, &Block),
     ) {
-        let most = if self.style.abbreviate { self.style.strings as u64 } else { u64::MAX };
+        let most = if self.style.abbreviate { self.style.strings as u64 } else { 1 << 20 };
         self.array_of(address, count, size, most, each);
     }
 

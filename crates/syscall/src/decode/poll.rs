@@ -77,8 +77,7 @@ fn ready(pen: &mut Pen) {
         shown += 1;
         pen.next();
         pen.text("{");
-        pen.field("fd");
-        pen.fd(fd.i32(0) as i32);
+        pen.field_d("fd", fd.i32(0));
         pen.field_f("revents", &BAND, fd.u16(6));
         pen.text("}");
     }
@@ -105,7 +104,7 @@ const COUNT: Argument = plain(|pen, r| pen.signed(pen.arg_i32(r).into()));
 /// A set of descriptors before the call; the number of descriptors is the first argument.
 const FD_SET: Argument = input(
     |pen, r| match members(pen, pen.arg(r)) {
-        Some(set) => write_set(pen, &set),
+        Some(set) => write_set(pen, &set, true),
         None => pen.address(pen.arg(r)),
     },
     What::Bytes(Length::Bits(0)),
@@ -125,13 +124,16 @@ fn members(pen: &Pen, address: u64) -> Option<Vec<i32>> {
     Some((0..count).filter(is_set).map(|n| n as i32).collect())
 }
 
-fn write_set(pen: &mut Pen, set: &[i32]) {
+fn write_set(pen: &mut Pen, set: &[i32], named: bool) {
     pen.text("[");
     for (n, fd) in set.iter().enumerate() {
         if n > 0 {
             pen.text(" ");
         }
-        pen.fd(*fd);
+        match named {
+            true => pen.fd(*fd),
+            false => pen.signed((*fd).into()),
+        }
     }
     pen.text("]");
 }
@@ -157,7 +159,7 @@ fn selected(pen: &mut Pen, write_time: fn(&mut Pen, (i64, i64))) {
             pen.text(", ");
         }
         pen.text(name);
-        write_set(pen, &set);
+        write_set(pen, &set, false);
     }
     let text = pen.out.split_off(start);
     pen.remark.extend_from_slice(&text);

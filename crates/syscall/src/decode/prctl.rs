@@ -25,6 +25,14 @@ xlat! {
         PR_SET_MM_ENV_START 10, PR_SET_MM_ENV_END 11, PR_SET_MM_AUXV 12, PR_SET_MM_EXE_FILE 13, PR_SET_MM_MAP 14,
         PR_SET_MM_MAP_SIZE 15
     }
+    MCE "PR_MCE_KILL_???" { PR_MCE_KILL_LATE 0, PR_MCE_KILL_EARLY 1, PR_MCE_KILL_DEFAULT 2 }
+    TSC "PR_TSC_???" { PR_TSC_ENABLE 1, PR_TSC_SIGSEGV 2 }
+    NO_CAPABILITY "CAP_???" {}
+    SPECULATION "PR_SPEC_???" { PR_SPEC_STORE_BYPASS 0, PR_SPEC_INDIRECT_BRANCH 1, PR_SPEC_L1D_FLUSH 2 }
+    SPECULATION_STATE "PR_SPEC_???" {
+        PR_SPEC_NOT_AFFECTED 0, PR_SPEC_PRCTL 1, PR_SPEC_ENABLE 2, PR_SPEC_DISABLE 4, PR_SPEC_FORCE_DISABLE 8,
+        PR_SPEC_DISABLE_NOEXEC 16
+    }
     VMA "PR_SET_VMA_???" { PR_SET_VMA_ANON_NAME 0 }
 }
 
@@ -67,15 +75,20 @@ fn given(pen: &mut Pen, option: u32) {
         write(pen);
     };
     match option {
-        3 | 7 | 14 | 21 | 27 | 30 | 34 => {}
+        3 | 7 | 14 | 21 | 27 | 30 => {}
         SET_PDEATHSIG => value(pen, &|pen| pen.signal(second)),
         4 => value(pen, &|pen| pen.choice(&DUMPABLE, second)),
         8 | 29 | 36 => numbers(pen, 1..2, |pen, n| pen.unsigned(n)),
         SET_NAME => value(pen, &|pen| pen.string_up_to(second, 15)),
         22 => seccomp(pen),
         23 | 24 => value(pen, &|pen| capability(pen, second)),
+        52 => value(pen, &|pen| pen.choice(&SPECULATION, second)),
         28 => value(pen, &|pen| pen.flags(&SECURE_BITS, second)),
-        38 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
+        34 | 38 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
+        0x5961_6d61 => numbers(pen, 1..2, |pen, n| match i32::try_from(n) {
+            Ok(pid) => pen.pid(pid),
+            Err(_) => pen.text("PR_SET_PTRACER_ANY"),
+        }),
         39 | 42 => numbers(pen, 1..5, |pen, n| pen.hex(n)),
         41 => numbers(pen, 1..5, |pen, n| pen.unsigned(n)),
         SET_MM => {
@@ -116,11 +129,8 @@ fn seccomp(pen: &mut Pen) {
 
 fn capability(pen: &mut Pen, number: u64) {
     match usize::try_from(number).ok().and_then(|n| super::creds::CAPABILITIES.get(n)) {
-        Some(name) => pen.text(name),
-        None => {
-            pen.hex(number);
-            pen.remark_in_place("CAP_???");
-        }
+        Some(name) => pen.meaning(|pen| pen.hex(number), |pen| pen.text(name)),
+        None => pen.choice(&NO_CAPABILITY, number),
     }
 }
 
@@ -138,6 +148,7 @@ const FILLED: Argument = ended(|pen, _| {
             let word = pen.pointer();
             pen.pointed(address, word, |pen, block| pen.address(block.word(0)));
         }
+        25 => pen.pointed(address, 4, |pen, block| pen.choice(&TSC, block.u32(0))),
         _ => pen.pointed_int(address),
     }
 })
@@ -147,13 +158,20 @@ const FILLED: Argument = ended(|pen, _| {
 fn result(pen: &mut Pen, value: i64) {
     let remark = match pen.arg_u32(0) {
         3 => DUMPABLE.name(value as u64),
+        34 => MCE.name(value as u64),
         _ => None,
     };
     match (remark, pen.arg_u32(0)) {
         (Some(name), _) => {
-            pen.hex(value as u64);
+            pen.signed(value);
             pen.text(" (");
             pen.text(name);
+            pen.text(")");
+        }
+        (None, 52) => {
+            pen.hex(value as u64);
+            pen.text(" (");
+            pen.by_name(|pen| pen.flags(&SPECULATION_STATE, value as u64));
             pen.text(")");
         }
         (None, 27) if value != 0 => {

@@ -141,9 +141,9 @@ fn clone3(pen: &mut Pen, r: u8) {
         pen.array(args.u64(64), count.min(64), 4, |pen, block| pen.pid(block.i32(0) as i32));
         pen.field_u("set_tid_size", count);
     }
-    if value & 0x2_0000_0000 != 0 {
+    if size >= KNOWN && (value & 0x2_0000_0000 != 0 || args.u64(80) != 0) {
         pen.field("cgroup");
-        pen.fd(args.u64(80) as i32);
+        pen.wide_fd(args.u64(80));
     }
     pen.unknown_tail(address, KNOWN, size);
     pen.text("}");

@@ -92,12 +92,11 @@ impl Pen<'_> {
         self.signal(signal as u64);
         self.field("si_code");
         let table = codes(signal).filter(|_| code > 0 && code != 0x80);
-        match table.unwrap_or(&CODE).name(code as u64) {
-            Some(_) => self.choice(table.unwrap_or(&CODE), code as u64),
-            None => {
-                self.hex(u64::from(code as u32));
-                self.remark_in_place(table.map_or(CODE.unknown, |table| table.unknown));
-            }
+        let table = table.unwrap_or(&CODE);
+        let number = u64::from(code as u32);
+        match table.name(code as u64) {
+            Some(name) => self.meaning(|pen| pen.hex(number), |pen| pen.text(name)),
+            None => self.choice(&Table { rows: &[], unknown: table.unknown }, number),
         }
         if siginfo.i32(4) != 0 {
             let errno = siginfo.i32(4);

@@ -2,7 +2,7 @@
 
 use super::args::*;
 use super::pen::{Block, Pen};
-use super::row::{Argument, choice, ended, flags, input, output, plain, rows};
+use super::row::{Argument, choice, flags, input, output, plain, rows};
 use super::siginfo::{SIGINFO_IN, SIGINFO_OUT};
 use super::tables::signal::{SIGMASK_HOW, SIGNAL};
 use super::time::TIMESPEC_IN;
@@ -12,7 +12,7 @@ use crate::capture::{Length, What, When};
 
 xlat! {
     ACTION_FLAGS "SA_???" {
-        SA_RESTORER 0x4000000, SA_STACK 0x8000000, SA_RESTART 0x10000000, SA_INTERRUPT 0x20000000, SA_NODEFER 0x40000000,
+        SA_RESTORER 0x4000000, SA_RESTART 0x10000000, SA_INTERRUPT 0x20000000, SA_NODEFER 0x40000000,
         SA_RESETHAND 0x80000000, SA_SIGINFO 4, SA_ONSTACK 0x8000000, SA_NOCLDSTOP 1, SA_NOCLDWAIT 2,
         SA_UNSUPPORTED 0x400, SA_EXPOSE_TAGBITS 0x800
     }
@@ -46,8 +46,31 @@ const ACTION_OUT: Argument = output(action, What::Bytes(Length::Const(32)));
 const STACK_IN: Argument = input(stack, What::Bytes(Length::Const(24)));
 const STACK_OUT: Argument = output(stack, What::Bytes(Length::Const(24)));
 const HANDLER: Argument = plain(|pen, r| pen.handler(pen.arg(r)));
-/// The mask that sigreturn restores stands on the stack, where only the tracer's registers lead.
-const FRAME: Argument = ended(|pen, _| pen.text("{mask=[]}"));
+/// The mask that sigreturn restores stands on the stack.
+const FRAME: Argument = plain(|pen, _| match saved_mask(pen) {
+    Some(mask) => {
+        pen.text("{mask=");
+        pen.sigset(mask, 64);
+        pen.text("}");
+    }
+    None => pen.text("{mask=[...]}"),
+})
+.taking(0);
+
+/// Where the kernel left the mask: arch/*/kernel/signal.c and asm/sigcontext.h, asm/ucontext.h.
+fn saved_mask(pen: &Pen) -> Option<u64> {
+    let stack = pen.memory.stack_pointer()?;
+    match (pen.call.arch, pen.name) {
+        (Arch::X86_64, _) => pen.memory.u64_at(stack + 296),
+        (Arch::Aarch64, _) => pen.memory.u64_at(stack + 128 + 40),
+        (Arch::I386, "sigreturn") => {
+            let low = pen.memory.u32_at(stack + 80)?;
+            let high = pen.memory.u32_at(stack + 712)?;
+            Some(u64::from(high) << 32 | u64::from(low))
+        }
+        (Arch::I386, _) => pen.memory.u64_at(u64::from(pen.memory.u32_at(stack + 8)?) + 108),
+    }
+}
 
 fn action(pen: &mut Pen, r: u8) {
     let address = pen.arg(r);
@@ -94,7 +117,7 @@ impl Pen<'_> {
     /// A signal by name, its number where it has none.
     pub fn signal(&mut self, number: u64) {
         match SIGNAL.name(number) {
-            Some(_) => self.choice(&SIGNAL, number),
+            Some(name) => self.meaning(|pen| pen.unsigned(number), |pen| pen.text(name)),
             None => self.signed((number as i32).into()),
         }
     }
@@ -113,7 +136,10 @@ impl Pen<'_> {
             self.text(separator);
             separator = " ";
             match SIGNAL.name(number) {
-                Some(name) => self.text(name.strip_prefix("SIG").unwrap_or(name)),
+                Some(name) => {
+                    let name = name.strip_prefix("SIG").unwrap_or(name);
+                    self.meaning(|pen| pen.unsigned(number), |pen| pen.text(name));
+                }
                 None => self.unsigned(number),
             }
         }
@@ -134,12 +160,13 @@ impl Pen<'_> {
     /// What a signal calls.
     fn handler(&mut self, address: u64) {
         let error = if self.compat() { u32::MAX.into() } else { u64::MAX };
-        match address {
-            0 => self.text("SIG_DFL"),
-            1 => self.text("SIG_IGN"),
-            _ if address == error => self.text("SIG_ERR"),
-            _ => self.hex(address),
-        }
+        let name = match address {
+            0 => "SIG_DFL",
+            1 => "SIG_IGN",
+            _ if address == error => "SIG_ERR",
+            _ => return self.hex(address),
+        };
+        self.meaning(|pen| pen.hex(address), |pen| pen.text(name));
     }
 }
 

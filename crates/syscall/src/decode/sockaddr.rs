@@ -146,11 +146,12 @@ impl Pen<'_> {
                 self.field("svm_cid");
                 self.choice(&CONTEXT, block.u32(8));
                 self.field_x("svm_port", block.u32(4));
+                self.field_x("svm_flags", block.u8(12));
             }
             UNIX | 0 if length == 2 => {}
             _ => {
                 self.field("sa_data");
-                self.quoted(block.slice(2, length.saturating_sub(2).min(14)));
+                self.quoted(block.slice(2, length.saturating_sub(2)));
             }
         }
         self.text("}");
@@ -158,9 +159,15 @@ impl Pen<'_> {
 
     fn port(&mut self, name: &str, port: u64) {
         self.field(name);
-        self.text("htons(");
-        self.unsigned(port);
-        self.text(")");
+        let bytes = (port as u16).to_be_bytes();
+        self.meaning(
+            |pen| super::quote(pen.out, &bytes, super::Quote::HexAll),
+            |pen| {
+                pen.text("htons(");
+                pen.unsigned(port);
+                pen.text(")");
+            },
+        );
     }
 
     fn unix_path(&mut self, path: &[u8]) {
@@ -180,9 +187,14 @@ impl Pen<'_> {
 
     /// `inet_addr("127.0.0.1")`.
     pub fn inet_addr(&mut self, bytes: &[u8]) {
-        self.text("inet_addr(\"");
-        self.dotted(bytes);
-        self.text("\")");
+        self.meaning(
+            |pen| super::quote(pen.out, bytes, super::Quote::HexAll),
+            |pen| {
+                pen.text("inet_addr(\"");
+                pen.dotted(bytes);
+                pen.text("\")");
+            },
+        );
     }
 
     fn dotted(&mut self, bytes: &[u8]) {
@@ -224,7 +236,14 @@ impl Pen<'_> {
         self.inet6_text(block.slice(8, 16));
         self.text(", &sin6_addr)");
         if length >= 28 {
-            self.field_u("sin6_scope_id", block.u32(24));
+            self.field("sin6_scope_id");
+            // Only addresses of a link say of which one.
+            let link = matches!(block.slice(8, 2), [0xfe, b] if b & 0xc0 == 0x80)
+                || matches!(block.slice(8, 2), [0xff, b] if b & 0xf == 2);
+            match link {
+                true => self.interface(block.u32(24)),
+                false => self.unsigned(block.u32(24)),
+            }
         }
     }
 
@@ -246,8 +265,7 @@ impl Pen<'_> {
                 if n > 0 {
                     self.text(", ");
                 }
-                self.text("0x");
-                numbers::padded_hex(self.out, (*byte).into(), 2);
+                self.hex((*byte).into());
             }
             self.text("]");
         }

@@ -2,10 +2,14 @@
 
 use super::pen::{Block, Pen};
 use super::row::{Argument, ended, plain};
-use super::tables::network::{FAMILY, IPPROTO, SOCK_TYPE, SOL};
+use super::tables::network::SOL;
 use super::tables::sockopt::*;
-use super::xlat::Table;
+use super::xlat::{Table, xlat};
 use crate::capture::{Length, What, When};
+
+xlat! {
+    ATTACH "SO_???" { SO_ATTACH_FILTER 26 }
+}
 
 const VALUE: What = What::Bytes(Length::Argument(4));
 
@@ -95,8 +99,11 @@ fn level_and_name(pen: &mut Pen, r: u8) {
     pen.choice(&SOL, level);
     pen.text(", ");
     match names(level) {
+        Some(_) if (level, name) == (1, 26) && pen.name == "setsockopt" => {
+            pen.choice(&ATTACH, name);
+        }
         Some(table) => pen.choice(table, name),
-        None => pen.hex(name),
+        None => pen.unsigned(name),
     }
     pen.text(", ");
 }
@@ -118,28 +125,20 @@ fn get_value(pen: &mut Pen, r: u8, length: i32) {
 enum Kind {
     Other,
     Linger,
-    Time,
     Credentials,
     Error,
     Text,
     Member4,
     Member6,
     Filter,
-    SocketType,
-    Domain,
-    Protocol,
     Wide,
 }
 
 fn kind(level: u64, name: u64, get: bool) -> Kind {
     match (level, name) {
         (1, 13) => Kind::Linger,
-        (1, 20 | 21 | 66 | 67) => Kind::Time,
         (1, 17) => Kind::Credentials,
         (1, 4) if get => Kind::Error,
-        (1, 3) => Kind::SocketType,
-        (1, 39) => Kind::Domain,
-        (1, 38) => Kind::Protocol,
         (1, 25) | (6, 13 | 31) => Kind::Text,
         (1, 26 | 51) if !get => Kind::Filter,
         (1, 57) => Kind::Wide,
@@ -155,7 +154,6 @@ fn value(pen: &mut Pen, r: u8, address: u64, length: i32, get: bool) {
     let word = pen.pointer() as u64;
     let enough = match kind {
         Kind::Linger | Kind::Member4 | Kind::Wide => 8,
-        Kind::Time => 2 * word,
         Kind::Credentials => 12,
         Kind::Member6 => 20,
         Kind::Filter => 2 * word,
@@ -167,7 +165,7 @@ fn value(pen: &mut Pen, r: u8, address: u64, length: i32, get: bool) {
     }
     if length < enough {
         return match length {
-            _ if kind != Kind::Other => pen.address(address),
+            _ if kind != Kind::Other || !get => pen.address(address),
             0 => pen.data(address, 0),
             _ => pen.data(address, length),
         };
@@ -196,7 +194,6 @@ fn known_value(pen: &mut Pen, kind: Kind, block: &Block) {
             pen.field_d("l_linger", block.i32(4));
             pen.text("}");
         }
-        Kind::Time => pen.timeval((block.long(0), block.long(1))),
         Kind::Credentials => {
             pen.text("{pid=");
             pen.pid(block.i32(0) as i32);
@@ -240,9 +237,6 @@ fn bracketed(pen: &mut Pen, kind: Kind, block: &Block) {
             Some((name, _)) => pen.text(name),
             None => pen.signed(block.i32(0)),
         },
-        Kind::SocketType => pen.choice(&SOCK_TYPE, block.u32(0)),
-        Kind::Domain => pen.choice(&FAMILY, block.u32(0)),
-        Kind::Protocol => pen.choice(&IPPROTO, block.u32(0)),
         Kind::Wide => pen.unsigned(block.u64(0)),
         _ => pen.signed(block.i32(0)),
     }

@@ -170,7 +170,7 @@ impl Pen<'_> {
         {
             self.field_d(name, seconds);
             self.date(seconds, nanoseconds);
-            if nanoseconds != 0 {
+            if !old {
                 self.field_d(parts, nanoseconds);
             }
         }
@@ -209,7 +209,12 @@ xlat! {
 
 const STATX_FLAGS: Argument = super::row::plain(|pen, r| {
     let value = u64::from(pen.arg_u32(r));
-    pen.mode_and_flags(&SYNC, 0x6000, &AT, value);
+    // Two sets of flags, each shown on its own.
+    pen.choice(&SYNC, value & 0x6000);
+    if value & !0x6000 != 0 {
+        pen.text("|");
+        pen.bare_flags(&AT, value & !0x6000);
+    }
 });
 
 const STATX: Argument = output(statx, What::Bytes(Length::Const(256)));
@@ -291,6 +296,8 @@ fn statfs(pen: &mut Pen, r: u8) {
     pen.text("}");
 }
 
+const DEVICE: Argument = super::row::plain(|pen, r| pen.device(new_device(pen.arg_u32(r).into())));
+
 rows! {
     stat [PATH, STAT] Decimal;
     lstat [PATH, STAT] Decimal;
@@ -308,5 +315,5 @@ rows! {
     fstatfs [FD, STATFS] Decimal;
     statfs64 [PATH, SIZE, STATFS] Decimal;
     fstatfs64 [FD, SIZE, STATFS] Decimal;
-    ustat [UINT, ADDRESS] Decimal;
+    ustat [DEVICE, ADDRESS] Decimal;
 }

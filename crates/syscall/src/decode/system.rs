@@ -175,18 +175,31 @@ fn personality_result(pen: &mut Pen, value: i64) {
 
 const SYSLOG_LINE: Argument = ended(|pen, r| match pen.arg_u32(r - 1) {
     2..=4 if !pen.failed() => pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    _ => pen.address(pen.arg(r)),
+    2..=4 | 8 => pen.address(pen.arg(r)),
+    _ => {}
 })
+.glued()
 .also(0, When::Exit, What::Bytes(Length::Returned));
-const NAME_LENGTH: Argument = INT;
+const NAME_LENGTH: Argument = UINT;
 const HOST_NAME: Argument = data(1);
 const MODULE_PARAMETERS: Argument = STRING;
 const PTRACE_REST: Argument = plain(|pen, r| {
     pen.address(pen.arg(r));
     pen.text(", ");
-    pen.address(pen.arg(r + 1));
+    match pen.arg_u32(0) {
+        0x4200 | 0x4206 => pen.hex(pen.arg(r + 1)),
+        _ => pen.address(pen.arg(r + 1)),
+    }
 })
 .taking(2);
+const REBOOT_TEXT: Argument = plain(|pen, r| {
+    if pen.arg_u32(r - 1) == 0xa1b2_c3d4 {
+        pen.text(", ");
+        pen.string(pen.arg(r));
+    }
+})
+.glued()
+.also(0, When::Enter, What::CString);
 const KEY_TYPE: Argument = STRING;
 const KEYRING: Argument = plain(|pen, r| {
     const NAMES: [&str; 8] = [
@@ -219,10 +232,10 @@ rows! {
     sysinfo [SYSINFO] Decimal;
     getrandom [RANDOM, SIZE, flags(&GETRANDOM)] Decimal;
     personality [PERSONALITY_VALUE] Special(personality_result);
-    syslog [choice(&SYSLOG_ACTION), SYSLOG_LINE, UINT] Decimal;
+    syslog [SYSLOG_ACTION, SYSLOG_LINE, SYSLOG_LENGTH] Decimal;
     sethostname [HOST_NAME, NAME_LENGTH] Decimal;
     setdomainname [HOST_NAME, NAME_LENGTH] Decimal;
-    reboot [choice(&REBOOT_MAGIC), choice(&REBOOT_MAGIC), choice(&REBOOT_CMD), ADDRESS] Decimal;
+    reboot [choice(&REBOOT_MAGIC), choice(&REBOOT_MAGIC), choice(&REBOOT_CMD), REBOOT_TEXT] Decimal;
     init_module [ADDRESS, SIZE, MODULE_PARAMETERS] Decimal;
     finit_module [FD, MODULE_PARAMETERS, flags(&MODULE_INIT)] Decimal;
     delete_module [STRING, flags(&MODULE_DELETE)] Decimal;
@@ -254,7 +267,22 @@ rows! {
     lsm_list_modules [ADDRESS, ADDRESS, HEX32] Decimal;
 }
 
-const SYSLOG_ACTION: super::xlat::Table = SYSLOG.decimal();
+/// The action: always with its number.
+const SYSLOG_ACTION: Argument = plain(|pen, r| {
+    let action = pen.arg_i32(r);
+    pen.signed(action.into());
+    pen.remark_in_place(SYSLOG.name(action as u64).unwrap_or(SYSLOG.unknown));
+    if matches!(action, 2..=4 | 8) {
+        pen.text(", ");
+    }
+});
+const SYSLOG_LENGTH: Argument = ended(|pen, r| {
+    if matches!(pen.arg_u32(r - 2), 2..=4 | 8) {
+        pen.text(", ");
+        pen.unsigned(pen.arg_u32(r).into());
+    }
+})
+.glued();
 
 /// What restart_syscall goes on with is known to the kernel only.
 const RESUMED: Argument =

@@ -15,8 +15,8 @@ xlat! {
         CRTSCTS 0o20000000000, ADDRB 0o4000000000
     }
     LOCAL "???" {
-        ISIG 1, ICANON 2, XCASE 4, ECHO 8, ECHOE 16, ECHOK 32, ECHONL 64, NOFLSH 128, TOSTOP 256, ECHOCTL 512, ECHOPRT 1024,
-        ECHOKE 2048, FLUSHO 4096, PENDIN 16384, IEXTEN 32768, EXTPROC 65536
+        ISIG 1, ICANON 2, XCASE 4, ECHO 8, ECHOE 16, ECHOK 32, ECHONL 64, NOFLSH 128, IEXTEN 32768, ECHOCTL 512,
+        ECHOPRT 1024, ECHOKE 2048, FLUSHO 4096, TOSTOP 256, PENDIN 16384, EXTPROC 65536
     }
     BAUD "B???" {
         B0 0, B50 1, B75 2, B110 3, B134 4, B150 5, B200 6, B300 7, B600 8, B1200 9, B1800 10, B2400 11, B4800 12,
@@ -30,6 +30,9 @@ xlat! {
     TAB "TAB???" { TAB0 0, TAB1 0o4000, TAB2 0o10000, TAB3 0o14000 }
     BACKSPACE "BS???" { BS0 0, BS1 0o20000 }
     VERTICAL "VT???" { VT0 0, VT1 0o40000 }
+    DISCIPLINE "N_???" {
+        N_TTY 0, N_SLIP 1, N_MOUSE 2, N_PPP 3, N_STRIP 4, N_AX25 5, N_X25 6, N_6PACK 7, N_MASC 8, N_R3964 9, N_HDLC 13, N_GSM0710 21
+    }
     FORM "FF???" { FF0 0, FF1 0o100000 }
 }
 
@@ -70,7 +73,7 @@ pub(crate) fn termios(pen: &mut Pen, address: u64, second: bool) {
     if pen.style.abbreviate {
         return pen.rest();
     }
-    pen.field_u("c_line", t.u8(16));
+    pen.field_c("c_line", &DISCIPLINE, t.u8(16));
     characters(pen, t.slice(17, 19));
     if second {
         pen.field_u("c_ispeed", t.u32(36));
@@ -130,7 +133,7 @@ pub(crate) fn termio(pen: &mut Pen, address: u64) {
     if pen.style.abbreviate {
         return pen.rest();
     }
-    pen.field_u("c_line", t.u8(8));
+    pen.field_c("c_line", &DISCIPLINE, t.u8(8));
     characters(pen, t.slice(9, 8));
     pen.text("}");
 }

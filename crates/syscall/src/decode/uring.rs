@@ -6,7 +6,7 @@ use super::row::{Argument, choice, flags, input, output, plain, rows};
 use super::tables::process::{URING_ENTER, URING_REGISTER};
 use super::time::TIMESPEC_IN;
 use super::xlat::xlat;
-use crate::capture::{Length, What};
+use crate::capture::{Length, What, When};
 
 xlat! {
     SETUP "IORING_SETUP_???" {
@@ -27,51 +27,52 @@ xlat! {
     }
 }
 
-const SETUP_SQPOLL: u64 = 2;
 const SETUP_ATTACH_WQ: u64 = 0x20;
 
-/// `struct io_uring_params`: 120 bytes, read and written.
-const PARAMETERS: Argument = output(
+/// What the program asks for in `struct io_uring_params`.
+const PARAMETERS: Argument = input(
     |pen, r| {
-        let Some(p) = pen.fetch_or_address(pen.arg(r), 120) else { return };
-        parameters(pen, &p);
-    },
-    What::Bytes(Length::Const(120)),
-);
-
-fn parameters(pen: &mut Pen, p: &Block) {
-    let setup = p.u32(8);
-    pen.text("{");
-    pen.field_f("flags", &SETUP, setup);
-    if setup & SETUP_SQPOLL != 0 || p.u32(12) != 0 {
+        let Some(p) = pen.fetch_or_address(pen.arg(r), PARAMETER_BYTES) else { return };
+        pen.state.saved[0] = 1;
+        pen.text("{");
+        pen.field_f("flags", &SETUP, p.u32(8));
         pen.field_x("sq_thread_cpu", p.u32(12));
-    } else {
-        pen.field_x("sq_thread_cpu", 0);
+        pen.field_u("sq_thread_idle", p.u32(16));
+        if p.u32(8) & SETUP_ATTACH_WQ != 0 {
+            pen.field("wq_fd");
+            pen.fd(p.i32(24) as i32);
+        }
+    },
+    What::Bytes(Length::Const(PARAMETER_BYTES as u16)),
+)
+.also(0, When::Exit, What::Bytes(Length::Const(PARAMETER_BYTES as u16)));
+/// What the kernel answers there.
+const ANSWER: Argument = super::row::ended(|pen, r| {
+    if pen.state.saved[0] == 0 {
+        return;
     }
-    pen.field_u("sq_thread_idle", p.u32(16));
-    if setup & SETUP_ATTACH_WQ != 0 {
-        pen.field("wq_fd");
-        pen.fd(p.i32(24) as i32);
+    if let Some(p) = pen.fetch(pen.arg(r - 1), PARAMETER_BYTES).filter(|_| !pen.failed()) {
+        answer(pen, &p);
     }
+    pen.text("}");
+})
+.glued()
+.taking(0);
+
+const PARAMETER_BYTES: usize = 120;
+
+fn answer(pen: &mut Pen, p: &Block) {
     pen.field_u("sq_entries", p.u32(0));
     pen.field_u("cq_entries", p.u32(4));
     pen.field_f("features", &FEATURES, p.u32(20));
-    offsets(
-        pen,
-        p,
-        "sq_off",
-        40,
-        &["head", "tail", "ring_mask", "ring_entries", "flags", "dropped", "array"],
-    );
-    offsets(
-        pen,
-        p,
-        "cq_off",
-        80,
-        &["head", "tail", "ring_mask", "ring_entries", "overflow", "cqes", "flags"],
-    );
-    pen.text("}");
+    offsets(pen, p, "sq_off", 40, &SUBMISSION);
+    offsets(pen, p, "cq_off", 80, &COMPLETION);
 }
+
+const SUBMISSION: [&str; 7] =
+    ["head", "tail", "ring_mask", "ring_entries", "flags", "dropped", "array"];
+const COMPLETION: [&str; 7] =
+    ["head", "tail", "ring_mask", "ring_entries", "overflow", "cqes", "flags"];
 
 fn offsets(pen: &mut Pen, p: &Block, name: &str, start: usize, fields: &[&str]) {
     pen.field(name);
@@ -125,14 +126,14 @@ const SUBMITTED: Argument = plain(|pen, r| pen.address(pen.arg(r)));
 const EVENT_TIMEOUT: Argument = TIMESPEC_IN;
 
 rows! {
-    io_uring_setup [UINT, PARAMETERS] Fd;
+    io_uring_setup [UINT, PARAMETERS, ANSWER] Fd;
     io_uring_enter [FD, UINT, UINT, flags(&URING_ENTER), ENTER_SET, SIZE] Decimal;
     io_uring_register [FD, choice(&URING_REGISTER), REGISTER, UINT] Decimal;
     io_setup [UINT, CONTEXT_OUT] Decimal;
-    io_destroy [HEX] Decimal;
-    io_submit [HEX, LONG, SUBMITTED] Decimal;
-    io_cancel [HEX, ADDRESS, ADDRESS] Decimal;
-    io_getevents [HEX, LONG, LONG, EVENTS, EVENT_TIMEOUT] Decimal;
-    io_pgetevents [HEX, LONG, LONG, EVENTS, EVENT_TIMEOUT, ADDRESS] Decimal;
-    io_pgetevents_time64 [HEX, LONG, LONG, EVENTS, EVENT_TIMEOUT, ADDRESS] Decimal;
+    io_destroy [ADDRESS] Decimal;
+    io_submit [ADDRESS, LONG, SUBMITTED] Decimal;
+    io_cancel [ADDRESS, ADDRESS, ADDRESS] Decimal;
+    io_getevents [ADDRESS, LONG, LONG, EVENTS, EVENT_TIMEOUT] Decimal;
+    io_pgetevents [ADDRESS, LONG, LONG, EVENTS, EVENT_TIMEOUT, ADDRESS] Decimal;
+    io_pgetevents_time64 [ADDRESS, LONG, LONG, EVENTS, EVENT_TIMEOUT, ADDRESS] Decimal;
 }

@@ -10,29 +10,20 @@ pub(crate) struct Table {
     pub rows: &'static [(u64, &'static str)],
     /// What is said of a value without a name.
     pub unknown: &'static str,
-    /// Values are numbered in decimal.
-    pub decimal: bool,
 }
 
-/// A table of constants: `xlat! { NAME "O_???" { O_CREAT 0o100, O_EXCL 0o200 } }`; `dec` before the unknown's name for
-/// numbers that are counted in decimal.
+/// A table of constants: `xlat! { NAME "O_???" { O_CREAT 0o100, O_EXCL 0o200 } }`.
 macro_rules! xlat {
     ($($vis:vis $name:ident $unknown:literal { $($word:ident $value:expr),* $(,)? })*) => {
         $($vis const $name: $crate::decode::xlat::Table = $crate::decode::xlat::Table {
             rows: &[$(($value as u64, stringify!($word))),*],
             unknown: $unknown,
-            decimal: false,
         };)*
     };
 }
 pub(crate) use xlat;
 
 impl Table {
-    /// The same table, its values shown in decimal.
-    pub const fn decimal(self) -> Table {
-        Table { decimal: true, ..self }
-    }
-
     /// The name of a value.
     pub fn name(&self, value: u64) -> Option<&'static str> {
         self.rows.iter().find(|row| row.0 == value).map(|row| row.1)
@@ -42,15 +33,11 @@ impl Table {
 impl Pen<'_> {
     /// One value of a table: `AF_INET`, `0x63 /* AF_??? */`.
     pub fn choice(&mut self, table: &Table, value: u64) {
-        let number = |pen: &mut Pen| match table.decimal {
-            true => pen.signed(value as i64),
-            false => pen.hex(value),
-        };
         match (table.name(value), self.style.xlat) {
-            (_, Xlat::Raw) => number(self),
+            (_, Xlat::Raw) => self.hex(value),
             (Some(name), Xlat::Abbrev) => self.text(name),
             (name, _) => {
-                number(self);
+                self.hex(value);
                 self.remark_in_place(name.unwrap_or(table.unknown));
             }
         }
@@ -90,6 +77,51 @@ impl Pen<'_> {
         }
         if verbose {
             self.text(" */");
+        }
+    }
+
+    /// Flags behind others: without a remark if none of them is known.
+    pub fn bare_flags(&mut self, table: &Table, value: u64) {
+        if self.style.xlat != Xlat::Abbrev {
+            return self.flags(table, value);
+        }
+        let rest = self.flag_names(table, value);
+        if rest != 0 {
+            if rest != value {
+                self.text("|");
+            }
+            self.hex(rest);
+        }
+    }
+
+    /// Writes something by name, whatever the style.
+    pub fn by_name(&mut self, write: impl FnOnce(&mut Pen)) {
+        let style = super::style::Style { xlat: Xlat::Abbrev, ..*self.style };
+        let mut pen = Pen {
+            call: self.call,
+            memory: self.memory,
+            style: &style,
+            names: self.names,
+            out: &mut *self.out,
+            ended: self.ended,
+            state: &mut *self.state,
+            name: self.name,
+            remark: Vec::new(),
+        };
+        write(&mut pen);
+    }
+
+    /// A number with what it means, in the three ways.
+    pub fn meaning(&mut self, number: impl FnOnce(&mut Pen), words: impl FnOnce(&mut Pen)) {
+        match self.style.xlat {
+            Xlat::Abbrev => words(self),
+            Xlat::Raw => number(self),
+            Xlat::Verbose => {
+                number(self);
+                self.text(" /* ");
+                words(self);
+                self.text(" */");
+            }
         }
     }
 
