@@ -8,9 +8,9 @@
 #define ROOM 24576
 #define CHUNK 4096
 #define MOST_CHUNKS 6
-#define MOST_POINTERS 256  /* to strings: looked at */
-#define MOST_STRINGS 96    /* of those, followed */
-#define MOST_IOVECS 64
+#define MOST_POINTERS 128  /* to strings: looked at */
+#define MOST_STRINGS 64    /* of those, followed */
+#define MOST_IOVECS 32
 #define MOST_MESSAGES 8
 
 const volatile __u32 text_limit = 33;     /* of strings, as many bytes are copied */
@@ -42,6 +42,8 @@ static __always_inline void close_piece(struct telling *made, __u32 begin, __u32
 {
 	struct piece *piece;
 
+	if (end <= begin)
+		made->told.flags |= TOLD_ABSENT;
 	if (begin < sizeof(*piece) || begin > ROOM || end <= begin || end > ROOM + CHUNK)
 		return;
 	piece = (struct piece *)(made->data + begin - sizeof(*piece));
@@ -237,7 +239,7 @@ __attribute__((noinline)) int take_messages(__u64 address, __u32 count)
 			break;
 		/* What was received or sent stands behind each header: in the copy, whole. */
 		take(address + i * size, size, PIECE_MEMORY);
-		take_message(address + i * size, text_limit);
+		take_message(address + i * size, ~0ull);
 	}
 	return 0;
 }
@@ -333,10 +335,13 @@ static __always_inline void take_step(const struct telling *made, const struct s
 		take(address, length > ROOM ? ROOM : length, PIECE_MEMORY);
 		return;
 	case STEP_IOVEC:
+		/* Of data that the kernel reads each piece is shown up to the string limit. */
+		if (step->length == LENGTH_LIMIT)
+			length = ~0ull;
 		take_iovecs(address, count > MOST_IOVECS ? MOST_IOVECS : count, length);
 		return;
 	case STEP_MSGHDR:
-		take_message(address, text_limit);
+		take_message(address, ~0ull);
 		return;
 	case STEP_MMSGHDR:
 		if (made->told.type == TOLD_EXIT && made->told.ret >= 0 && made->told.ret < (__s64)count)

@@ -23,6 +23,7 @@ enum told_flags {
 	TOLD_HAS_ENTER = 4,   /* a record told when it was entered */
 	TOLD_ENTERS = 8,      /* it was seen to be entered: `entered` is valid */
 	TOLD_LAST = 16,       /* the last thread of its process ended */
+	TOLD_ABSENT = 32,     /* memory that a pointer leads to could not be read */
 };
 
 /* A record; pieces follow. */
@@ -98,7 +99,7 @@ struct plan {
 	__u8 enters;          /* the first so many steps are taken before the call */
 	__u8 steps;           /* of all */
 	__u8 stack;           /* a stack is taken */
-	__u32 unused;
+	__u32 early;          /* the first steps must not be taken later, even if their memory is not there yet */
 	struct step step[MOST_STEPS];
 };
 

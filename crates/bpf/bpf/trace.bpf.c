@@ -91,7 +91,8 @@ struct entered {
 	__u8 state;
 	__u8 compat;
 	__u8 told;
-	__u8 unused[5];
+	__u8 late;            /* what was to be copied before the call was not there yet */
+	__u8 unused[4];
 };
 
 /* By struct task_struct: a thread keeps that when exec gives it another number. */
@@ -277,6 +278,7 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 	entered->state = WITHIN;
 	entered->compat = compat;
 	entered->told = 0;
+	entered->late = 0;
 	if (!plan->enters && !tell_enters)
 		return 0;
 	made = start_telling(TOLD_ENTER, pid, tid, now);
@@ -288,6 +290,11 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 	made->told.number = number;
 	made->told.flags = TOLD_ENTERS | (compat ? TOLD_COMPAT : 0);
 	take_steps(number, 0, plan->enters);
+	if (made->told.flags & TOLD_ABSENT && !plan->early) {
+		/* A page that the program never touched: the kernel will have, when the call returns. */
+		entered->late = 1;
+		return 0;
+	}
 	if (send(made, true)) {
 		entered->told = 1;
 	} else {
@@ -334,6 +341,7 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 	struct plan *plan;
 	__u64 key = (__u64)task;
 	__u32 pid, tid;
+	bool late = false;
 
 	/* After sigreturn and exec the registers do not tell the call: they are those of other code. */
 	if ((__s32)number >= 0 && !plan_of(number, compat))
@@ -349,6 +357,7 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 			return 0;
 		number = entered->number;
 		compat = entered->compat;
+		late = entered->late;
 		made = start_exit(entered, pid, tid, bpf_ktime_get_ns());
 	} else {
 		made = start_late(task, pid, tid, number, compat);
@@ -357,7 +366,7 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 	if (!made || !plan)
 		return 0;
 	made->told.ret = compat ? (__s32)ret : ret;
-	take_steps(number, plan->enters, plan->steps);
+	take_steps(number, late ? 0 : plan->enters, plan->steps);
 	if (plan->stack && stack_most)
 		take_stack_of(pid);
 	if (!send(made, true))

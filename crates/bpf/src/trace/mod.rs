@@ -171,6 +171,14 @@ impl BpfCalls {
         self.watch(pid).map(drop)
     }
 
+    /// The threads that are watched now, each with its process.
+    pub fn traced(&self) -> Vec<(Pid, Tid)> {
+        let mut traced: Vec<(Pid, Tid)> =
+            self.teller.tasks.iter().map(|(tid, pid)| (*pid, *tid)).collect();
+        traced.sort_unstable();
+        traced
+    }
+
     /// How many threads are watched now.
     pub fn tasks(&self) -> usize {
         self.teller.tasks.len()

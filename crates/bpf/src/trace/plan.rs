@@ -42,17 +42,14 @@ const TEXTS: &[&str] = &[
 pub fn plan(arch: Arch, number: u64, enters: bool) -> Plan {
     let name = names::name(arch, number).unwrap_or_default();
     let captures = captures(arch, number);
-    let mut before = enters || BEFORE.contains(&name) || is_overwritten(&captures);
-    // What is read and what is written are different members of the same structures.
-    if name == "poll" && !enters {
-        before = false;
-    }
+    // Of poll(2), what is read and what is written are different members of the same structures.
+    let early = BEFORE.contains(&name) || name != "poll" && is_overwritten(&captures);
+    let before = enters || early;
     let is_before = |capture: &&Capture| before && capture.when == When::Enter;
-    let early: Vec<Step> = captures.iter().filter(is_before).map(|c| step(c, name)).collect();
+    let mut steps: Vec<Step> = captures.iter().filter(is_before).map(|c| step(c, name)).collect();
     let late = captures.iter().filter(|capture| !is_before(capture)).map(|c| step(c, name));
-    let mut plan = Plan { selected: 1, ..Plan::default() };
-    plan.enters = early.len().min(MOST_STEPS) as u8;
-    let mut steps: Vec<Step> = early;
+    let mut plan = Plan { selected: 1, early: early.into(), ..Plan::default() };
+    plan.enters = steps.len().min(MOST_STEPS) as u8;
     for step in late {
         if !steps[plan.enters.into()..].contains(&step) {
             steps.push(step);

@@ -173,8 +173,8 @@ pub struct Plan {
     pub steps: u8,
     /// 1: its stack is taken.
     pub stack: u8,
-    /// Padding.
-    pub unused: u32,
+    /// 1: the first steps must not be taken later, even if their memory is not there yet.
+    pub early: u32,
     /// The steps.
     pub step: [Step; MOST_STEPS],
 }
