@@ -5,16 +5,13 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use aya::maps::MapData;
-use aya::{Btf, Endianness};
 use aya_obj::Object;
 use aya_obj::generated::bpf_insn;
 use fdscope_sys::bpf::load_iterator;
-use fdscope_sys::kernel_types::KernelTypes;
 
 use crate::error::BpfError;
-use crate::load::{chain, missing, refused};
+use crate::load::{chain, kernel_structures, missing, refused};
 use crate::object;
-use crate::trim::trimmed;
 
 /// The iterator that reads tables with names and sockets' ends, loaded.
 pub struct InventoryIterator {
@@ -69,7 +66,9 @@ impl InventoryIterator {
     /// If the kernel refuses.
     pub fn new() -> Result<Self, BpfError> {
         let failed = |error: &dyn std::error::Error| refused(Self::NAME, error);
-        let (structures, function) = fitting_types()?;
+        let (structures, function) = kernel_structures(Self::STRUCTURES, Self::FUNCTION)?;
+        let function = function
+            .ok_or_else(|| BpfError::NoBtf("it has no iterator over descriptors".to_owned()))?;
         let mut object = Object::parse(object::inventory()).map_err(|error| failed(&error))?;
         object.relocate_btf(&structures).map_err(|error| failed(&error))?;
         let meant = std::mem::take(&mut object.maps);
@@ -99,19 +98,6 @@ impl InventoryIterator {
     pub fn program(&self) -> BorrowedFd<'_> {
         self.program.as_fd()
     }
-}
-
-/// The kernel's structures that the program names, and the number of the function that it stands for.
-fn fitting_types() -> Result<(Btf, u32), BpfError> {
-    let unusable = |cause: &str| BpfError::NoBtf(cause.to_owned());
-    let whole = KernelTypes::open().map_err(|error| BpfError::NoBtf(error.to_string()))?;
-    let (structures, function) = (InventoryIterator::STRUCTURES, InventoryIterator::FUNCTION);
-    let found =
-        trimmed(whole.bytes(), structures, function).ok_or_else(|| unusable("it is no BTF"))?;
-    let number = found.function.ok_or_else(|| unusable("it has no iterator over descriptors"))?;
-    let types = Btf::parse(&found.types, Endianness::default())
-        .map_err(|error| BpfError::NoBtf(chain(&error)))?;
-    Ok((types, number))
 }
 
 /// The same map, but for the types of its keys and values, which would have to be loaded first.

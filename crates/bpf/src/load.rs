@@ -4,10 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf, StackTraceMap};
 use aya::programs::{Iter, RawTracePoint, TracePoint};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use crate::error::BpfError;
 use crate::object;
+use crate::support::PidNamespace;
+use crate::trace::wire::{Plan, Watched};
+use crate::trim::trimmed;
 use crate::wire::{Action, Interpreter, IoctlRule, MemoKey, MemoWords, Scope};
 
 /// The kernel's description of its own types, read once.
@@ -165,15 +168,7 @@ impl HandlePrograms {
     /// # Errors
     /// If the kernel refuses the program or has no such point.
     pub fn attach_raw(&mut self, program: &RawProgram) -> Result<(), BpfError> {
-        let found = self.ebpf.program_mut(program.name).ok_or_else(|| missing(program.name))?;
-        let found: &mut RawTracePoint =
-            found.try_into().map_err(|error| refused(program.name, &error))?;
-        found.load().map_err(|error| refused(program.name, &error))?;
-        found.attach(program.point).map_err(|error| BpfError::Attach {
-            point: program.point.to_owned(),
-            cause: chain(&error),
-        })?;
-        Ok(())
+        attach_raw(&mut self.ebpf, program)
     }
 
     /// Loads the program for tracepoints per call, and gives its descriptor to link it by.
@@ -181,11 +176,7 @@ impl HandlePrograms {
     /// # Errors
     /// If the kernel refuses the program.
     pub fn load_call_exit(&mut self) -> Result<BorrowedFd<'_>, BpfError> {
-        const NAME: &str = "call_exit";
-        let found = self.ebpf.program_mut(NAME).ok_or_else(|| missing(NAME))?;
-        let found: &mut TracePoint = found.try_into().map_err(|error| refused(NAME, &error))?;
-        found.load().map_err(|error| refused(NAME, &error))?;
-        found.fd().map(AsFd::as_fd).map_err(|error| refused(NAME, &error))
+        load_tracepoint(&mut self.ebpf, "call_exit")
     }
 
     /// The next record in the ring, if there is one.
@@ -223,6 +214,212 @@ impl HandlePrograms {
     }
 }
 
+/// What the programs of trace are told before they are loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct CallConstants {
+    /// fdscope's PID namespace.
+    pub namespace: PidNamespace,
+    /// Every call is told when it is entered, too.
+    pub enters: bool,
+    /// The raw programs leave 64-bit calls alone.
+    pub compat_only: bool,
+    /// Of strings, as many bytes are copied.
+    pub text_limit: u32,
+    /// Of stacks, as many bytes are copied at most; 0: none are.
+    pub stack_most: u32,
+    /// Ring size in bytes, a power of two.
+    pub ring_bytes: u32,
+}
+
+/// The programs that tell calls, loaded, with their maps. Dropping this detaches all.
+pub struct CallPrograms {
+    ebpf: Ebpf,
+    watched: HashMap<MapData, u32, [u8; size_of::<Watched>()]>,
+    memos: HashMap<MapData, [u8; size_of::<MemoKey>()], [u8; size_of::<MemoWords>()]>,
+    untold: Array<MapData, u64>,
+    ring: RingBuf<MapData>,
+}
+
+impl CallPrograms {
+    /// The kernel's structures that `bpf/trace.bpf.c` names.
+    const STRUCTURES: &[&str] = &[
+        "k_sigaction",
+        "mm_struct",
+        "ns_common",
+        "pid",
+        "pid_namespace",
+        "pt_regs",
+        "sigaction",
+        "signal_struct",
+        "task_struct",
+        "upid",
+    ];
+
+    /// Maps of the programs for handles, which these leave empty.
+    const UNUSED: &[&str] = &["scopes", "stacks", "ioctls", "interpreters", "known_threads"];
+
+    /// Fits the programs to this kernel and makes their maps.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new(constants: &CallConstants) -> Result<Self, BpfError> {
+        let structures = kernel_structures(Self::STRUCTURES, "")?.0;
+        let CallConstants { namespace, text_limit, stack_most, ring_bytes, .. } = constants;
+        let (enters, compat_only) = (u32::from(constants.enters), u32::from(constants.compat_only));
+        let (wake_at, copy_below) = (ring_bytes / 16, ring_bytes / 4 * 3);
+        let full_at = ring_bytes / 16 * 15;
+        let mut loader = EbpfLoader::new();
+        for map in Self::UNUSED {
+            loader.map_max_entries(map, 1);
+        }
+        if *stack_most == 0 {
+            loader.map_max_entries("memos", 1);
+        }
+        let mut ebpf = loader
+            .btf(Some(&structures))
+            .override_global("pid_level", &namespace.level, true)
+            .override_global("pid_namespace", &namespace.inode, true)
+            .override_global("tell_enters", &enters, true)
+            .override_global("raw_compat_only", &compat_only, true)
+            .override_global("text_limit", text_limit, true)
+            .override_global("stack_most", stack_most, true)
+            .override_global("wake_at", &wake_at, true)
+            .override_global("copy_below", &copy_below, true)
+            .override_global("full_at", &full_at, true)
+            .map_max_entries("ring", *ring_bytes)
+            .load(object::trace())
+            .map_err(|error| refused("trace", &error))?;
+        Ok(CallPrograms {
+            watched: HashMap::try_from(take(&mut ebpf, "watched")?).map_err(map("watched"))?,
+            memos: HashMap::try_from(take(&mut ebpf, "memos")?).map_err(map("memos"))?,
+            untold: Array::try_from(take(&mut ebpf, "untold")?).map_err(map("untold"))?,
+            ring: RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?,
+            ebpf,
+        })
+    }
+
+    /// Says how a call is treated: in `plans` or `compat_plans`, by its number.
+    ///
+    /// # Errors
+    /// If the number is beyond the map.
+    pub fn set_plan(
+        &mut self,
+        name: &'static str,
+        number: u32,
+        plan: Plan,
+    ) -> Result<(), BpfError> {
+        let found = self.ebpf.map_mut(name).ok_or_else(|| missing(name))?;
+        let mut plans: Array<_, [u8; size_of::<Plan>()]> =
+            Array::try_from(found).map_err(map(name))?;
+        let plan: [u8; size_of::<Plan>()] = zerocopy::transmute!(plan);
+        plans.set(number, plan, 0).map_err(map(name))
+    }
+
+    /// How a process is watched; `None` if it is not.
+    pub fn watched(&self, pid: u32) -> Option<Watched> {
+        self.watched.get(&pid, 0).ok().map(|bytes| zerocopy::transmute!(bytes))
+    }
+
+    /// Watches a process.
+    ///
+    /// # Errors
+    /// If the map is full.
+    pub fn set_watched(&mut self, pid: u32, watched: Watched) -> Result<(), BpfError> {
+        let watched: [u8; size_of::<Watched>()] = zerocopy::transmute!(watched);
+        self.watched.insert(pid, watched, 0).map_err(map("watched"))
+    }
+
+    /// Watches a process no more.
+    pub fn remove_watched(&mut self, pid: u32) {
+        // The program itself removes processes that end: not finding it is no fault.
+        let _already_gone = self.watched.remove(&pid);
+    }
+
+    /// Every process watched now.
+    pub fn pids(&self) -> Vec<u32> {
+        self.watched.keys().filter_map(Result::ok).collect()
+    }
+
+    /// Has a stack known again from now on.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn set_memo(&mut self, key: MemoKey, words: MemoWords) -> Result<(), BpfError> {
+        let key: [u8; size_of::<MemoKey>()] = zerocopy::transmute!(key);
+        let words: [u8; size_of::<MemoWords>()] = zerocopy::transmute!(words);
+        self.memos.insert(key, words, 0).map_err(map("memos"))
+    }
+
+    /// Loads a raw-tracepoint program and puts it on its point.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program or has no such point.
+    pub fn attach_raw(&mut self, program: &RawProgram) -> Result<(), BpfError> {
+        attach_raw(&mut self.ebpf, program)
+    }
+
+    /// Loads a program for tracepoints per call, and gives its descriptor to link it by.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program.
+    pub fn load_tracepoint(&mut self, name: &'static str) -> Result<BorrowedFd<'_>, BpfError> {
+        load_tracepoint(&mut self.ebpf, name)
+    }
+
+    /// The next record in the ring, if there is one.
+    pub fn next(&mut self, sink: &mut dyn FnMut(&[u8])) -> bool {
+        let record = self.ring.next();
+        record.is_some_and(|record| {
+            sink(&record);
+            true
+        })
+    }
+
+    /// The ring's descriptor: readable when a program thought that waking is worth it.
+    pub fn ring_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    /// Calls that could not be told, since loading.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn untold(&self) -> Result<u64, BpfError> {
+        self.untold.get(&0, 0).map_err(map("untold"))
+    }
+}
+
+fn attach_raw(ebpf: &mut Ebpf, program: &RawProgram) -> Result<(), BpfError> {
+    let found = ebpf.program_mut(program.name).ok_or_else(|| missing(program.name))?;
+    let found: &mut RawTracePoint =
+        found.try_into().map_err(|error| refused(program.name, &error))?;
+    found.load().map_err(|error| refused(program.name, &error))?;
+    found.attach(program.point).map_err(|error| BpfError::Attach {
+        point: program.point.to_owned(),
+        cause: chain(&error),
+    })?;
+    Ok(())
+}
+
+fn load_tracepoint<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<BorrowedFd<'a>, BpfError> {
+    let found = ebpf.program_mut(name).ok_or_else(|| missing(name))?;
+    let found: &mut TracePoint = found.try_into().map_err(|error| refused(name, &error))?;
+    found.load().map_err(|error| refused(name, &error))?;
+    found.fd().map(AsFd::as_fd).map_err(|error| refused(name, &error))
+}
+
+/// The kernel's structures of these names, and its number of a function.
+pub(crate) fn kernel_structures(
+    names: &[&str],
+    function: &str,
+) -> Result<(Btf, Option<u32>), BpfError> {
+    let whole = fdscope_sys::kernel_types::KernelTypes::open()
+        .map_err(|error| BpfError::NoBtf(error.to_string()))?;
+    let found = trimmed(whole.bytes(), names, function)
+        .ok_or_else(|| BpfError::NoBtf("it is no BTF".to_owned()))?;
+    Ok((parsed(&found.types)?, found.function))
+}
+
 /// The iterator over tables, loaded.
 pub struct TableIterator {
     ebpf: Ebpf,
@@ -257,6 +454,10 @@ impl TableIterator {
         let program: &Iter = program.try_into().map_err(|error| refused(NAME, &error))?;
         program.fd().map(AsFd::as_fd).map_err(|error| refused(NAME, &error))
     }
+}
+
+fn parsed(btf: &[u8]) -> Result<Btf, BpfError> {
+    Btf::parse(btf, Endianness::default()).map_err(|error| BpfError::NoBtf(chain(&error)))
 }
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, BpfError> {

@@ -31,3 +31,8 @@ pub fn files() -> &'static [u8] {
 pub fn inventory() -> &'static [u8] {
     object!("inventory")
 }
+
+/// The programs that tell system calls.
+pub fn trace() -> &'static [u8] {
+    object!("trace")
+}

@@ -54,7 +54,7 @@ impl Default for Options {
 }
 
 /// How long the reader sleeps at most: programs do not wake it for less than a sixteenth of the ring.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 /// How much of the stack is copied before the unwinder said how much it needs.
 const FIRST_STACK_BYTES: u32 = 4096;
 /// Stacks kept for records that follow later: io_uring completions, descriptors passed in messages.
@@ -400,7 +400,7 @@ impl EventSource for BpfSource {
     }
 }
 
-fn wait(ring: std::os::fd::BorrowedFd<'_>, timeout: Duration) -> Result<(), BpfError> {
+pub(crate) fn wait(ring: std::os::fd::BorrowedFd<'_>, timeout: Duration) -> Result<(), BpfError> {
     let limit = Timespec::try_from(timeout).expect("a tick fits");
     match poll(&mut [PollFd::from_borrowed_fd(ring, PollFlags::IN)], Some(&limit)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),

@@ -5,6 +5,7 @@ use std::mem::{offset_of, size_of};
 
 use fdscope_bpf::inventory::wire::{HeldRow, HeldSocket};
 use fdscope_bpf::iterator::InventoryIterator;
+use fdscope_bpf::trace::wire::{PieceHead, Plan, Step, Told, Watched};
 use fdscope_bpf::wire::{
     Action, Interpreter, IoctlRule, MemoKey, MemoWords, Origin, Record, Scope, Slot, WalkedFrame,
 };
@@ -110,6 +111,26 @@ fn what_the_loader_writes_is_read_as_written() {
     mirror!(found, "ioctl_rule", IoctlRule, { "stored": stored, "offset": offset });
     assert_eq!(found["interpreter"].0 as usize, size_of::<Interpreter>());
     assert_eq!(found["interpreter_frame"].0 as usize, size_of::<WalkedFrame>());
+}
+
+#[test]
+fn what_is_told_of_calls_is_read_as_it_is_written() {
+    let found = of(fdscope_bpf::object::trace());
+    mirror!(found, "told", Told, {
+        "at": at, "entered": entered, "ip": ip, "ret": ret, "args": args, "lost": lost, "pid": pid,
+        "tid": tid, "number": number, "bytes": bytes, "stack_id": stack_id, "type": kind,
+        "flags": flags, "trace": trace,
+    });
+    mirror!(found, "piece", PieceHead, { "address": address, "length": length, "kind": kind });
+    mirror!(found, "step", Step, {
+        "argument": argument, "what": what, "length": length, "operand": operand, "count": count,
+        "text": text, "amount": amount,
+    });
+    mirror!(found, "plan", Plan, {
+        "selected": selected, "enters": enters, "steps": steps, "stack": stack, "early": early,
+        "step": step,
+    });
+    mirror!(found, "watched", Watched, { "scope": scope, "thread": thread, "unused": unused });
 }
 
 #[test]

@@ -3,14 +3,60 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use fdscope_bpf::BpfCalls;
 use fdscope_model::{Pid, Progress, Tid};
 use fdscope_ptrace::{CallTracer, Ending};
+use fdscope_sys::held::Held;
 use fdscope_syscall::traced::{CallSource, Traced};
+use rustix::process::{WaitOptions, waitpid};
 
 /// An engine.
 pub enum Engine {
     /// ptrace stops.
     Ptrace(Box<CallTracer>),
+    /// eBPF.
+    Bpf(Box<BpfEngine>),
+}
+
+/// eBPF, and the program that was started.
+pub struct BpfEngine {
+    /// The engine.
+    pub calls: BpfCalls,
+    launched: Option<Pid>,
+    held: Option<Held>,
+    ending: Option<Ending>,
+}
+
+impl BpfEngine {
+    /// With the program that waits to be let go, if one was started.
+    pub fn new(calls: BpfCalls, held: Option<Held>) -> Self {
+        let launched = held.as_ref().map(|held| held.pid);
+        BpfEngine { calls, launched, held, ending: None }
+    }
+
+    fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(&Traced<'_>)) -> Result<Progress> {
+        if let Some(held) = self.held.take() {
+            // A program that is gone meanwhile reports its end.
+            let _gone = held.go();
+        }
+        let progress = self.calls.poll(timeout, sink)?;
+        if progress == Progress::Ended {
+            self.reap(WaitOptions::empty());
+        }
+        Ok(progress)
+    }
+
+    fn reap(&mut self, options: WaitOptions) {
+        let Some(pid) = self.launched.filter(|_| self.ending.is_none()) else { return };
+        let pid = rustix::process::Pid::from_raw(pid.0 as i32);
+        if let Ok(Some((_, status))) = waitpid(pid, options) {
+            self.ending = match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => Some(Ending::Exited(code)),
+                (_, Some(signal)) => Some(Ending::Killed(signal)),
+                _ => None,
+            };
+        }
+    }
 }
 
 impl Engine {
@@ -18,6 +64,7 @@ impl Engine {
     pub fn word(&self) -> &'static str {
         match self {
             Engine::Ptrace(_) => "ptrace",
+            Engine::Bpf(_) => "bpf",
         }
     }
 
@@ -25,6 +72,7 @@ impl Engine {
     pub fn traced(&self) -> Vec<(Pid, Tid)> {
         match self {
             Engine::Ptrace(tracer) => tracer.traced(),
+            Engine::Bpf(engine) => engine.calls.traced(),
         }
     }
 
@@ -39,6 +87,7 @@ impl Engine {
     ) -> Result<Progress> {
         match self {
             Engine::Ptrace(tracer) => Ok(tracer.poll(timeout, sink)?),
+            Engine::Bpf(engine) => engine.poll(timeout, sink),
         }
     }
 
@@ -49,6 +98,7 @@ impl Engine {
     pub fn stop(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) -> Result<()> {
         match self {
             Engine::Ptrace(tracer) => Ok(tracer.stop(sink)?),
+            Engine::Bpf(engine) => Ok(engine.calls.stop(sink)?),
         }
     }
 
@@ -56,6 +106,7 @@ impl Engine {
     pub fn launched(&self) -> Option<Pid> {
         match self {
             Engine::Ptrace(tracer) => tracer.launched(),
+            Engine::Bpf(engine) => engine.launched,
         }
     }
 
@@ -63,6 +114,7 @@ impl Engine {
     pub fn ending(&self) -> Option<Ending> {
         match self {
             Engine::Ptrace(tracer) => tracer.ending(),
+            Engine::Bpf(engine) => engine.ending,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What is traced and how it is written is `fdscope-strace`'s business; an engine tells what happens. Here the two are
 //! brought together: a program is started or processes are attached to, and the end is made as strace makes it.
 
+mod by_bpf;
 mod ending;
 mod engine;
 mod help;

@@ -12,6 +12,7 @@ use fdscope_strace::{Host, Options, Writer, json};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 use fdscope_syscall::traced::Traced;
 
+use super::by_bpf;
 use super::ending::{self, Interrupted};
 use super::engine::Engine;
 use super::log::Log;
@@ -101,6 +102,9 @@ fn call_options(options: &Options, stacks: Option<&CallStacks>) -> CallOptions {
 
 fn launch(options: &Options, stacks: Option<&CallStacks>) -> Result<Engine, Vec<u8>> {
     let mut plan = program::plan(options)?;
+    if by_bpf::is_chosen(options) {
+        return by_bpf::launch(options, stacks, &plan);
+    }
     if options.seccomp && !options.trace.is_all() {
         plan.filter = filter(&|arch, number| options.trace.has(arch, number));
     }
@@ -115,6 +119,9 @@ fn attach(
     stacks: Option<&CallStacks>,
 ) -> Result<Option<(Engine, Vec<Vec<u8>>)>> {
     let pids: Vec<Pid> = options.pids.iter().copied().map(Pid).collect();
+    if by_bpf::is_chosen(options) {
+        return by_bpf::attach(options, stacks, &pids);
+    }
     let (source, attached) = CallTracer::attach(&pids, call_options(options, stacks))?;
     let mut words = Vec::new();
     let mut any = false;

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use fdscope_model::{Frame, Pid, StackId, Symbolizer, Trace};
+use fdscope_bpf::trace::Unwinder;
+use fdscope_model::{Frame, Memo, Pid, StackId, Symbolizer, Trace};
 use fdscope_ptrace::Unwind;
 use fdscope_stack::{StackOptions, Stacks};
 
@@ -41,6 +42,31 @@ impl CallStacks {
     pub fn frames(&self, stack: StackId, lines: bool) -> Vec<Vec<u8>> {
         let found = self.stacks.borrow_mut().symbolize(stack);
         found.frames.iter().map(|frame| line(frame, lines)).collect()
+    }
+}
+
+impl Unwinder for CallStacks {
+    fn unwind(&mut self, pid: Pid, trace: &Trace<'_>) -> Option<StackId> {
+        match self.stacks.borrow_mut().intern(pid, trace) {
+            Trace::Known(stack) => Some(stack),
+            _ => None,
+        }
+    }
+
+    fn memos(&mut self) -> Vec<Memo> {
+        self.stacks.borrow_mut().take_memos()
+    }
+
+    fn wanted_bytes(&self, pid: Pid) -> u32 {
+        self.stacks.borrow().wanted_bytes(pid) as u32
+    }
+
+    fn fork(&mut self, parent: Pid, child: Pid) {
+        self.stacks.borrow_mut().fork(parent, child);
+    }
+
+    fn exec(&mut self, pid: Pid) {
+        self.stacks.borrow_mut().exec(pid);
     }
 }
 

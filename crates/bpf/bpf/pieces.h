@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* Memory of the calling thread, copied behind a record in the making: bytes, strings, vectors, messages. */
+#pragma once
+#include "task.h"
+#include "told.h"
+
+/* Bytes of pieces behind a record, and of one step of copying: no step begins above the first. */
+#define ROOM 24576
+#define CHUNK 4096
+#define MOST_CHUNKS 6
+#define MOST_POINTERS 128  /* to strings: looked at */
+#define MOST_STRINGS 64    /* of those, followed */
+#define MOST_IOVECS 32
+#define MOST_MESSAGES 8
+
+const volatile __u32 text_limit = 33;     /* of strings, as many bytes are copied */
+
+struct telling {
+	struct told told;
+	__u8 data[ROOM + CHUNK];
+};
+
+/* The record in the making. Programs run with preemption off, and none is run while another is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct telling);
+} telling SEC(".maps");
+
+static long (*bpf_probe_read_user_str)(void *dst, __u32 size, const void *unsafe_ptr) = (void *)114;
+
+static __always_inline struct telling *tell(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&telling, &zero);
+}
+
+/* Writes the head of a piece of which the bytes from `begin` to `end` are there. */
+static __always_inline void close_piece(struct telling *made, __u32 begin, __u32 end, __u64 address, __u32 kind)
+{
+	struct piece *piece;
+
+	if (end <= begin)
+		made->told.flags |= TOLD_ABSENT;
+	if (begin < sizeof(*piece) || begin > ROOM || end <= begin || end > ROOM + CHUNK)
+		return;
+	piece = (struct piece *)(made->data + begin - sizeof(*piece));
+	piece->address = address;
+	piece->length = end - begin;
+	piece->kind = kind;
+	made->told.bytes = (end + 7) & ~7u;
+}
+
+/* Where the bytes of the next piece go; above ROOM if there is none. */
+static __always_inline __u32 open_piece(struct telling *made)
+{
+	return made->told.bytes + sizeof(struct piece);
+}
+
+/*
+ * Copies in steps that end where pages do: bpf_probe_read_user fails as a whole where any of it is not there.
+ */
+__attribute__((noinline)) int take(__u64 address, __u32 length, __u32 kind)
+{
+	struct telling *made = tell();
+	__u64 from = address;
+	__u32 begin, at, here, i;
+
+	if (!made || !address || !length)
+		return 0;
+	begin = at = open_piece(made);
+	for (i = 0; i < MOST_CHUNKS; i++) {
+		here = CHUNK - (from & (CHUNK - 1));
+		if (here > length)
+			here = length;
+		if (!here || here > CHUNK || at > ROOM)
+			break;
+		if (bpf_probe_read_user(made->data + at, here, (void *)from))
+			break;
+		at += here;
+		from += here;
+		length -= here;
+	}
+	close_piece(made, begin, at, address, kind);
+	return 0;
+}
+
+/* The same up to a NUL, which is copied too. */
+__attribute__((noinline)) int take_string(__u64 address, __u32 limit)
+{
+	struct telling *made = tell();
+	__u64 from = address;
+	__u32 begin, at, here, i;
+	long got;
+
+	if (!made || !address || !limit)
+		return 0;
+	begin = at = open_piece(made);
+	for (i = 0; i < 2; i++) {
+		here = CHUNK - (from & (CHUNK - 1));
+		if (here > limit)
+			here = limit;
+		if (!here || here > CHUNK || at > ROOM)
+			break;
+		/* Where there is no NUL the last byte is replaced by one: it is fetched by the read behind. */
+		got = bpf_probe_read_user_str(made->data + at, here, (void *)from);
+		if (got <= 0 || got > CHUNK)
+			break;
+		if (got == here) {
+			if (bpf_probe_read_user(made->data + at + here - 1, 1, (void *)(from + here - 1)))
+				break;
+			if (made->data[at + here - 1]) {
+				at += here;
+				from += here;
+				limit -= here;
+				continue;
+			}
+		}
+		at += (__u32)got;
+		break;
+	}
+	close_piece(made, begin, at, address, PIECE_MEMORY);
+	return 0;
+}
+
+/* A pointer or size in a program's structure. */
+static __always_inline __u64 word_at(__u64 address, bool compat)
+{
+	__u64 word = 0;
+	__u32 half = 0;
+
+	if (!compat) {
+		bpf_probe_read_user(&word, sizeof(word), (void *)address);
+		return word;
+	}
+	bpf_probe_read_user(&half, sizeof(half), (void *)address);
+	return half;
+}
+
+/* Pointers up to a null one, and the strings that they lead to. */
+__attribute__((noinline)) int take_strings(__u64 address)
+{
+	struct telling *made = tell();
+	__u32 begin, at, size, i;
+	bool compat;
+
+	if (!made || !address)
+		return 0;
+	compat = made->told.flags & TOLD_COMPAT;
+	size = compat ? 4 : 8;
+	begin = at = open_piece(made);
+	for (i = 0; i < MOST_POINTERS; i++) {
+		__u64 word;
+
+		if (at > ROOM)
+			break;
+		if (bpf_probe_read_user(made->data + at, size, (void *)(address + i * size)))
+			break;
+		word = compat ? *(__u32 *)(made->data + at) : *(__u64 *)(made->data + at);
+		at += size;
+		if (!word)
+			break;
+	}
+	close_piece(made, begin, at, address, PIECE_MEMORY);
+	for (i = 0; i < MOST_STRINGS; i++) {
+		__u64 word = word_at(address + i * size, compat);
+
+		if (!word)
+			break;
+		take_string(word, text_limit);
+	}
+	return 0;
+}
+
+/* `count` iovecs, and what they lead to: `total` bytes at most, and of each no more than is shown. */
+__attribute__((noinline)) int take_iovecs(__u64 address, __u32 count, __u64 total)
+{
+	struct telling *made = tell();
+	__u32 size, here, i;
+	bool compat;
+
+	if (!made || !address || !count)
+		return 0;
+	compat = made->told.flags & TOLD_COMPAT;
+	size = compat ? 8 : 16;
+	if (count > MOST_IOVECS)
+		count = MOST_IOVECS;
+	take(address, count * size, PIECE_MEMORY);
+	for (i = 0; i < MOST_IOVECS; i++) {
+		__u64 base, length;
+
+		if (i >= count || !total)
+			break;
+		base = word_at(address + i * size, compat);
+		length = word_at(address + i * size + size / 2, compat);
+		if (length > total)
+			length = total;
+		total -= length;
+		here = length > text_limit ? text_limit : length;
+		take(base, here, PIECE_MEMORY);
+	}
+	return 0;
+}
+
+/* A message: its name, its data up to `total` bytes, its control data. */
+__attribute__((noinline)) int take_message(__u64 address, __u64 total)
+{
+	struct telling *made = tell();
+	__u64 length;
+	__u32 size;
+	bool compat;
+
+	if (!made || !address)
+		return 0;
+	compat = made->told.flags & TOLD_COMPAT;
+	size = compat ? 4 : 8;
+	take(address, compat ? 28 : 56, PIECE_MEMORY);
+	length = word_at(address + size, true);
+	take(word_at(address, compat), length > 128 ? 128 : length, PIECE_MEMORY);
+	length = word_at(address + 3 * size, compat);
+	take_iovecs(word_at(address + 2 * size, compat), length > MOST_IOVECS ? MOST_IOVECS : length, total);
+	length = word_at(address + 5 * size, compat);
+	take(word_at(address + 4 * size, compat), length > 4096 ? 4096 : length, PIECE_MEMORY);
+	return 0;
+}
+
+__attribute__((noinline)) int take_messages(__u64 address, __u32 count)
+{
+	struct telling *made = tell();
+	__u32 size, i;
+
+	if (!made || !address)
+		return 0;
+	size = made->told.flags & TOLD_COMPAT ? 32 : 64;
+	for (i = 0; i < MOST_MESSAGES; i++) {
+		if (i >= count)
+			break;
+		/* What was received or sent stands behind each header: in the copy, whole. */
+		take(address + i * size, size, PIECE_MEMORY);
+		take_message(address + i * size, ~0ull);
+	}
+	return 0;
+}
+
+#define SIOCGIFCONF 0x8912
+
+/* An ioctl's argument: most requests tell its size. */
+__attribute__((noinline)) int take_ioctl(__u32 request, __u64 address)
+{
+	struct telling *made = tell();
+	__u32 size = request >> 16 & 0x3fff;
+	__u64 length;
+	bool compat;
+
+	if (!made || !address)
+		return 0;
+	if ((request & 0xff00) == 0x5400)
+		size = 60;
+	else if ((request & 0xff00) == 0x8900)
+		size = 40;
+	take(address, size > 4096 ? 4096 : size, PIECE_MEMORY);
+	if (request != SIOCGIFCONF)
+		return 0;
+	compat = made->told.flags & TOLD_COMPAT;
+	length = word_at(address, true);
+	take(word_at(address + (compat ? 4 : 8), compat), length > 4096 ? 4096 : length, PIECE_MEMORY);
+	return 0;
+}
+
+static __always_inline __u64 argument_of(const struct telling *made, __u32 index)
+{
+	/* Indexing by a number that the verifier cannot follow costs more than asking. */
+	switch (index) {
+	case 0: return made->told.args[0];
+	case 1: return made->told.args[1];
+	case 2: return made->told.args[2];
+	case 3: return made->told.args[3];
+	case 4: return made->told.args[4];
+	default: return made->told.args[5];
+	}
+}
+
+static __always_inline __u64 length_of(const struct telling *made, const struct step *step)
+{
+	__u64 length = 0;
+	__u32 pointed = 0;
+
+	switch (step->length) {
+	case LENGTH_CONST:
+		return step->amount;
+	case LENGTH_ARGUMENT:
+		length = argument_of(made, step->operand);
+		return length > ROOM ? ROOM : length * step->amount;
+	case LENGTH_RETURNED:
+		if (made->told.ret <= 0)
+			return 0;
+		length = made->told.ret;
+		return length > ROOM ? ROOM : length * step->amount;
+	case LENGTH_POINTED:
+		bpf_probe_read_user(&pointed, sizeof(pointed), (void *)argument_of(made, step->operand));
+		return pointed;
+	case LENGTH_BITS:
+		length = argument_of(made, step->operand);
+		return length > ROOM ? ROOM : (length + 63) / 64 * 8;
+	default:
+		return text_limit;
+	}
+}
+
+static __always_inline void take_step(const struct telling *made, const struct step *step)
+{
+	__u64 address = argument_of(made, step->argument), length, count;
+
+	if (!address)
+		return;
+	switch (step->what) {
+	case STEP_STRING:
+		take_string(address, CHUNK);
+		return;
+	case STEP_STRINGS:
+		take_strings(address);
+		return;
+	case STEP_IOCTL:
+		take_ioctl(made->told.args[1], address);
+		return;
+	}
+	length = length_of(made, step);
+	if (step->text && length > text_limit)
+		length = text_limit;
+	count = argument_of(made, step->count);
+	switch (step->what) {
+	case STEP_BYTES:
+		take(address, length > ROOM ? ROOM : length, PIECE_MEMORY);
+		return;
+	case STEP_IOVEC:
+		/* Of data that the kernel reads each piece is shown up to the string limit. */
+		if (step->length == LENGTH_LIMIT)
+			length = ~0ull;
+		take_iovecs(address, count > MOST_IOVECS ? MOST_IOVECS : count, length);
+		return;
+	case STEP_MSGHDR:
+		take_message(address, ~0ull);
+		return;
+	case STEP_MMSGHDR:
+		if (made->told.type == TOLD_EXIT && made->told.ret >= 0 && made->told.ret < (__s64)count)
+			count = made->told.ret;
+		take_messages(address, count > MOST_MESSAGES ? MOST_MESSAGES : count);
+		return;
+	case STEP_PROGRAM: {
+		bool compat = made->told.flags & TOLD_COMPAT;
+
+		count = word_at(address, true) & 0xffff;
+		take(address, compat ? 8 : 16, PIECE_MEMORY);
+		take(word_at(address + (compat ? 4 : 8), compat), count > 512 ? 4096 : count * 8, PIECE_MEMORY);
+		return;
+	}
+	}
+}

@@ -1,0 +1,135 @@
+//! Which memory the program copies for a call, and whether before it or after.
+
+use fdscope_syscall::capture::{Capture, Length, What, When, captures};
+use fdscope_syscall::{Arch, names};
+
+use super::wire::{MOST_STEPS, Plan, Step, step_length, step_what};
+
+/// Calls whose memory is not there any more when they return, or that programs make with one structure both for what
+/// the kernel reads and for what it writes.
+const BEFORE: &[&str] = &[
+    "execve",
+    "execveat",
+    "nanosleep",
+    "clock_nanosleep",
+    "clock_nanosleep_time64",
+    "rt_sigprocmask",
+];
+
+/// Calls that return structures by the byte; of others what was returned is text.
+const STRUCTURES: &[&str] = &["getdents", "getdents64", "sched_getaffinity", "io_getevents"];
+
+/// Calls whose bytes, as many as an argument says, are text.
+const TEXTS: &[&str] = &[
+    "write",
+    "pwrite64",
+    "send",
+    "sendto",
+    "mq_timedsend",
+    "mq_timedsend_time64",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "sethostname",
+    "setdomainname",
+    "add_key",
+    "keyctl",
+    "process_madvise",
+    "init_module",
+];
+
+/// The plan of a call. With `enters`, what the kernel reads is copied when the call is entered.
+pub fn plan(arch: Arch, number: u64, enters: bool) -> Plan {
+    let name = names::name(arch, number).unwrap_or_default();
+    let captures = captures(arch, number);
+    // Of poll(2), what is read and what is written are different members of the same structures.
+    let early = BEFORE.contains(&name) || name != "poll" && is_overwritten(&captures);
+    let before = enters || early;
+    let is_before = |capture: &&Capture| before && capture.when == When::Enter;
+    let mut steps: Vec<Step> = captures.iter().filter(is_before).map(|c| step(c, name)).collect();
+    let late = captures.iter().filter(|capture| !is_before(capture)).map(|c| step(c, name));
+    let mut plan = Plan { selected: 1, early: early.into(), ..Plan::default() };
+    plan.enters = steps.len().min(MOST_STEPS) as u8;
+    for step in late {
+        if !steps[plan.enters.into()..].contains(&step) {
+            steps.push(step);
+        }
+    }
+    plan.steps = steps.len().min(MOST_STEPS) as u8;
+    for (place, step) in plan.step.iter_mut().zip(steps) {
+        *place = step;
+    }
+    plan
+}
+
+/// True if the kernel writes where it has read.
+fn is_overwritten(captures: &[Capture]) -> bool {
+    captures.iter().any(|before| {
+        before.when == When::Enter
+            && captures
+                .iter()
+                .any(|after| after.when == When::Exit && after.argument == before.argument)
+    })
+}
+
+fn step(capture: &Capture, name: &str) -> Step {
+    let argument = capture.argument;
+    let plain = |what| Step { argument, what, ..Step::default() };
+    match capture.what {
+        What::CString => plain(step_what::STRING),
+        What::Strings => plain(step_what::STRINGS),
+        What::Msghdr => plain(step_what::MSGHDR),
+        What::Mmsghdr { count } => Step { count, ..plain(step_what::MMSGHDR) },
+        What::Ioctl => plain(step_what::IOCTL),
+        What::Program => plain(step_what::PROGRAM),
+        What::Bytes(length) => {
+            Step { text: is_text(length, name).into(), ..sized(plain(step_what::BYTES), length) }
+        }
+        What::Iovec { count, total } => Step { count, ..sized(plain(step_what::IOVEC), total) },
+    }
+}
+
+fn is_text(length: Length, name: &str) -> bool {
+    match length {
+        Length::Returned => !STRUCTURES.contains(&name),
+        Length::Argument(_) => TEXTS.contains(&name),
+        _ => false,
+    }
+}
+
+fn sized(step: Step, length: Length) -> Step {
+    let (length, operand, amount) = match length {
+        Length::Const(amount) => (step_length::CONST, 0, amount),
+        Length::Argument(operand) => (step_length::ARGUMENT, operand, 1),
+        Length::Times(operand, amount) => (step_length::ARGUMENT, operand, amount),
+        Length::Returned => (step_length::RETURNED, 0, 1),
+        Length::ReturnedTimes(amount) => (step_length::RETURNED, 0, amount),
+        Length::Pointed(operand) => (step_length::POINTED, operand, 0),
+        Length::Bits(operand) => (step_length::BITS, operand, 0),
+        Length::Limit => (step_length::LIMIT, 0, 0),
+    };
+    Step { length, operand, amount, ..step }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overwritten_is_copied_before() {
+        let bytes = |when| Capture { argument: 1, when, what: What::Bytes(Length::Const(4)) };
+        assert!(is_overwritten(&[bytes(When::Enter), bytes(When::Exit)]));
+        assert!(!is_overwritten(&[bytes(When::Enter)]));
+    }
+
+    #[test]
+    fn every_call_has_a_plan_that_fits() {
+        for arch in Arch::ALL {
+            for number in 0..512 {
+                let plan = plan(arch, number, true);
+                assert!(plan.enters <= plan.steps && usize::from(plan.steps) <= MOST_STEPS);
+                assert!(captures(arch, number).len() <= MOST_STEPS, "{arch:?} {number}");
+            }
+        }
+    }
+}
