@@ -42,8 +42,8 @@ pub use port::{EventSource, Inventories, Progress, SnapshotSource, Symbolized, S
 pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
 pub use socket::{
-    Address, Family, Socket, SocketClass, SocketDetail, SocketMemory, SocketState, SocketTimer,
-    Unheld,
+    Address, Family, Keeper, Socket, SocketClass, SocketDetail, SocketMemory, SocketState,
+    SocketTimer, Unheld,
 };
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
 pub use survey::{Survey, Vitals};

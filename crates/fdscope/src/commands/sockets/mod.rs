@@ -5,15 +5,14 @@ mod summary;
 use std::io::{BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use fdscope_model::Unheld;
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{Detail, Survey};
+use fdscope_proc::net::{Detail, Owners, Survey, Surveyed};
 use fdscope_render::column::{Column, Needs, Order, choose, sort_order, write_json, write_object};
 use fdscope_render::filter::{self, Expr};
 use fdscope_render::groups::Groups;
 use fdscope_render::mistake::Mistake;
 use fdscope_render::sheet::{KeepColumns, Sheet};
-use fdscope_render::sockets::{DETAIL, SOCKETS, SocketRow, initial};
+use fdscope_render::sockets::{DETAIL, OWNERS, SOCKETS, SocketRow, initial};
 use fdscope_render::units::count_of;
 
 use crate::Done;
@@ -40,7 +39,8 @@ pub fn run(sockets: &Sockets) -> Done {
     }
     let query = Query::of(sockets)?;
     let detail = if query.needs().has(DETAIL) { Detail::Everything } else { Detail::Ends };
-    let survey = Survey::take(&root, detail)?;
+    let owners = if query.needs().has(OWNERS) { Owners::All } else { Owners::Unasked };
+    let survey = Survey::take(&root, detail, owners)?;
     let rows = match (&query.groups, sockets.count) {
         (_, true) => count(sockets, &query, &survey)?,
         (Some(columns), _) => grouped(sockets, &query, columns.clone(), &survey)?,
@@ -87,12 +87,11 @@ impl Query {
 
     /// The rows that match.
     fn rows<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = SocketRow> + 'a {
-        let made = survey.sockets().map(|(socket, owners, unheld)| {
-            let listener = match unheld {
-                Some(Unheld::AcceptQueue(inode)) if inode != 0 => survey.owners(inode).to_vec(),
-                _ => Vec::new(),
-            };
-            SocketRow { socket, owners: owners.to_vec(), unheld, listener }
+        let made = survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| SocketRow {
+            socket,
+            owners: owners.to_vec(),
+            unheld,
+            keepers,
         });
         made.filter(|row| self.filter.as_ref().is_none_or(|filter| filter.matches(row)))
     }
