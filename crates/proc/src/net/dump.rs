@@ -23,6 +23,7 @@ pub(crate) struct Diag {
     socket: OwnedFd,
     buffer: Vec<u8>,
     sequence: u32,
+    inode: u64,
 }
 
 impl Diag {
@@ -33,7 +34,13 @@ impl Diag {
 
     /// Over a socket opened elsewhere.
     pub fn over(socket: OwnedFd) -> Self {
-        Diag { socket, buffer: vec![0; DATAGRAM], sequence: 0 }
+        let inode = rustix::fs::fstat(&socket).map_or(0, |stat| stat.st_ino);
+        Diag { socket, buffer: vec![0; DATAGRAM], sequence: 0, inode }
+    }
+
+    /// Its own inode: it is among the sockets that it lists, and nobody asks for it.
+    pub fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Hands every row that answers the request to `sink`.
