@@ -7,6 +7,7 @@
 mod footprint;
 mod open_files;
 mod server;
+mod sockets;
 mod storm;
 mod tool;
 
@@ -54,6 +55,7 @@ const PARTS: &[Part] = &[
     ("memory", footprint::bytes_per_handle),
     ("verdict", footprint::seconds_to_verdict),
     ("open-files", open_files::rows),
+    ("sockets", sockets::rows),
 ];
 
 /// Runs the chore.

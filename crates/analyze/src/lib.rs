@@ -37,6 +37,7 @@ mod rules;
 mod shape;
 pub mod signs;
 mod site;
+mod sockets;
 mod summary;
 mod survival;
 mod swing;
@@ -49,6 +50,7 @@ pub use judge::{Judgement, Names};
 pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle};
 pub use links::link_notes;
 pub use reconcile::Reconciled;
+pub use sockets::{Seen, SocketLimits, SocketTally};
 pub use summary::{Growing, Summary};
 pub use threads::{
     entry_function, group_threads, thread_limits, unjoined_bytes, word as doing_word,

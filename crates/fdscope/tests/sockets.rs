@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
 use common::run;
+use fdscope_fixtures::{Fixture, c};
 use serde_json::Value;
 
 fn sockets(filter: &str) -> Vec<Value> {
@@ -82,4 +83,142 @@ fn a_wrong_word_is_shown_with_the_nearest() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("did you mean state?"), "{said}");
+}
+
+/// The value of `key=` in a line.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+#[test]
+fn sockets_that_live_without_a_descriptor_are_explained() {
+    if !rustix::process::getuid().is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let fixture = Fixture::start(&c("kept"), &[]);
+    let pid = fixture.pid();
+    for line in fixture.said() {
+        let Some(how) = value(line, "how") else { continue };
+        if line.starts_with("skip") {
+            println!("skipped: needs {how}: {line}");
+            continue;
+        }
+        let filter = match value(line, "port") {
+            Some(port) => format!("port = {port} and unheld = orphan"),
+            None => format!("inode = {}", value(line, "inode").expect("an inode")),
+        };
+        let rows = sockets(&filter);
+        assert_eq!(rows.len(), 1, "{line}: {rows:?}");
+        let row = &rows[0];
+        assert_eq!(row["unheld"], how, "{row}");
+        if how != "orphan" {
+            let keepers = row["keepers"].as_array().expect("a list");
+            assert!(keepers.iter().any(|keeper| keeper["pid"] == pid), "{row}");
+        }
+    }
+    fixture.finish();
+}
+
+#[test]
+fn a_namespace_without_a_process_is_read_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = folder.path().join("ns");
+    std::fs::write(&place, "").expect("a file");
+    // The mount is seen by this shell and its children alone, and gone with them.
+    let script = "unshare --net=\"$1\" true || exit 99; inode=$(stat -c %i \"$1\"); \
+                  exec \"$0\" sockets --json \"netns = $inode\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_fdscope")]).arg(&place);
+    let Ok(output) = command.output() else { return println!("skipped: needs unshare") };
+    if !output.status.success() {
+        println!("skipped: needs CAP_SYS_ADMIN");
+        return;
+    }
+    let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = object["sockets"].as_array().expect("a list");
+    // Each namespace has the kernel's own netlink sockets.
+    assert!(rows.iter().any(|row| row["unheld"] == "kernel"), "{rows:?}");
+}
+
+#[test]
+fn connections_that_are_not_closed_are_found() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let port = address.port();
+    let accepted: Vec<TcpStream> = (0..12)
+        .map(|_| {
+            let client = TcpStream::connect(address).expect("connect");
+            let (mut accepted, _) = listener.accept().expect("accept");
+            drop(client);
+            // The peer's end has come.
+            assert_eq!(std::io::Read::read(&mut accepted, &mut [0]).expect("the end"), 0);
+            accepted
+        })
+        .collect();
+    let own = std::process::id();
+    let filter = format!("port = {port}");
+    let output = run(&["sockets", "--findings", "--json", &filter]);
+    let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let finding = &object["findings"][0];
+    assert_eq!((&finding["rule"], &finding["count"]), (&"close-wait".into(), &12.into()));
+    assert_eq!(finding["pid"], own);
+    let output = run(&["sockets", "--findings", &filter]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("cure: close(2)") && text.contains("descriptors "), "{text}");
+    drop(accepted);
+}
+
+#[test]
+fn what_nobody_asks_for_is_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("address").port().to_string();
+    let filter = format!("state = listen and port = {port}");
+    let output = run(&["sockets", "-H", "-o", "state,port", &filter]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.split_whitespace().next(), Some("listen"), "{text}");
+}
+
+/// The schema as a closed world: no key may be written that it does not name.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.values_mut().for_each(close);
+            if map.contains_key("properties") && map.get("type") == Some(&"object".into()) {
+                map.insert("additionalProperties".to_owned(), false.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_json_is_as_promised() {
+    let text = include_str!("../../../docs/schema/sockets-1.schema.json");
+    let mut schema: Value = serde_json::from_str(text).expect("the schema is JSON");
+    close(&mut schema);
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("mem:///sockets", schema).expect("the schema is a resource");
+    let index = compiler.compile("mem:///sockets", &mut schemas).expect("the schema compiles");
+    let _pair = UnixStream::pair().expect("pair");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let _client = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
+    let ways: [&[&str]; 6] = [
+        &["sockets", "--json"],
+        &["sockets", "--json", "-o", "state,pid"],
+        &["sockets", "--json", "--count"],
+        &["sockets", "--json", "--group-by", "state"],
+        &["sockets", "--json", "--findings"],
+        &["sockets", "--json", "--summary"],
+    ];
+    for way in ways {
+        let output = run(way);
+        let mut object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        if let Err(error) = schemas.validate(&object, index) {
+            panic!("{way:?}: {error}");
+        }
+        object["taken_at_ns"] = "now".into();
+        assert!(schemas.validate(&object, index).is_err());
+    }
 }

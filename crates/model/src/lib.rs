@@ -7,6 +7,7 @@
 pub mod card;
 pub mod event;
 pub mod fault;
+mod finding;
 pub mod handle;
 pub mod id;
 pub mod interpreter;
@@ -28,6 +29,7 @@ pub mod verdict;
 
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
 pub use fault::Fault;
+pub use finding::SocketFinding;
 pub use handle::{Association, Handle, HandleKey, NamespaceClass};
 pub use id::{
     DeviceId, FdNumber, FileId, InodeId, Monotonic, Pid, ProcessId, SiteId, StackId, TableId, Tid,
@@ -42,8 +44,8 @@ pub use port::{EventSource, Inventories, Progress, SnapshotSource, Symbolized, S
 pub use process::{Process, Snapshot};
 pub use sight::{Blind, Sight, SourceName};
 pub use socket::{
-    Address, Family, Socket, SocketClass, SocketDetail, SocketMemory, SocketState, SocketTimer,
-    Unheld,
+    Address, Family, Keeper, Socket, SocketClass, SocketDetail, SocketMemory, SocketState,
+    SocketTimer, Unheld,
 };
 pub use stack::{CodeAddr, Frame, Registers, Stack, Symbol, Trace};
 pub use survey::{Survey, Vitals};

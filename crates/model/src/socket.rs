@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::id::InodeId;
+use crate::handle::Association;
+use crate::id::{InodeId, Pid};
 use crate::inventory::End;
 use crate::name::Name;
 
@@ -125,9 +126,26 @@ pub enum Unheld {
     Orphan,
     /// The kernel's own.
     Kernel,
-    /// It has an inode, so somebody holds it: a process that may not be looked into, a message in flight
-    /// (SCM_RIGHTS), an io_uring, a mapping, or the kernel.
+    /// It is in the table of registered files of an io_uring.
+    Ring,
+    /// Its packet ring is mapped: the mapping keeps it alive after its descriptor was closed.
+    Mapped,
+    /// It was sent over a UNIX socket (SCM_RIGHTS) and nobody received it yet. The kernel tells where descriptors wait
+    /// and not which, so this is a conclusion: every process was looked into, and none of the others is true.
+    InFlight,
+    /// It has an inode, so somebody holds it: a process that may not be looked into, or the kernel.
     NotSeen,
+}
+
+/// Who keeps a socket alive by other means than a descriptor; or who would have to accept or receive it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Keeper {
+    /// The process.
+    pub pid: Pid,
+    /// Its name.
+    pub comm: Name,
+    /// By what.
+    pub via: Association,
 }
 
 impl Unheld {
@@ -139,6 +157,9 @@ impl Unheld {
             Unheld::AcceptQueue(_) => "accept-queue",
             Unheld::Orphan => "orphan",
             Unheld::Kernel => "kernel",
+            Unheld::Ring => "ring",
+            Unheld::Mapped => "mapped",
+            Unheld::InFlight => "in-flight",
             Unheld::NotSeen => "not-seen",
         }
     }

@@ -128,3 +128,18 @@ fn a_bound_socket_that_does_nothing_is_listed() {
     assert_eq!(socket.state, Some(SocketState::BoundInactive));
     assert!(matches!(socket.local, Some(Address::Inet(a)) if a.port() != 0));
 }
+
+#[test]
+fn a_connection_that_was_reset_is_closed_and_not_bound() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let client = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
+    // Closing a listener resets what it did not accept.
+    drop(listener);
+    // Waits until the reset has come.
+    let mut byte = [0];
+    let error = std::io::Read::read(&mut &client, &mut byte).expect_err("reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let mut book = book();
+    let socket = look(&mut book, &client);
+    assert_eq!(socket.state, Some(SocketState::Closed));
+}

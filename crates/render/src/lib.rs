@@ -14,6 +14,7 @@ pub mod card;
 pub mod charset;
 pub mod column;
 pub mod filter;
+pub mod findings;
 pub mod folded;
 pub mod graph;
 pub mod groups;

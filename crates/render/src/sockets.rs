@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use fdscope_model::inventory::End;
 use fdscope_model::name::escape;
-use fdscope_model::{Address, Socket, SocketDetail, SocketMemory, Unheld};
+use fdscope_model::{Address, Keeper, Socket, SocketDetail, SocketMemory, Unheld};
 use serde::Serialize;
 
 use crate::column::{Class, Column, Columns, Needs, Value, Vocabulary, write_json};
@@ -15,6 +15,9 @@ use crate::handles::words;
 /// What has to be asked of each socket beyond its ends: memory, times, retransmissions.
 pub const DETAIL: Needs = Needs(1);
 
+/// Who holds sockets, or why nobody does: a look at every descriptor of every process.
+pub const OWNERS: Needs = Needs(2);
+
 /// A socket, with who holds it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SocketRow {
@@ -24,8 +27,8 @@ pub struct SocketRow {
     pub owners: Vec<End>,
     /// Why there is none.
     pub unheld: Option<Unheld>,
-    /// Who listens, for a connection that waits to be accepted.
-    pub listener: Vec<End>,
+    /// Who listens, whose ring or mapping it is, or where it may wait to be received.
+    pub keepers: Vec<Keeper>,
 }
 
 type Row = SocketRow;
@@ -54,16 +57,19 @@ static UNHELD: Vocabulary = Vocabulary {
     find: |text| WHY.iter().map(|why| why.word()).find(|word| word.eq_ignore_ascii_case(text)),
 };
 
-const WHY: [Unheld; 6] = [
+const WHY: [Unheld; 9] = [
     Unheld::TimeWait,
     Unheld::HalfOpen,
     Unheld::AcceptQueue(0),
     Unheld::Orphan,
     Unheld::Kernel,
+    Unheld::Ring,
+    Unheld::Mapped,
+    Unheld::InFlight,
     Unheld::NotSeen,
 ];
 
-static ALL: [Column<Row>; 29] = [
+static ALL: [Column<Row>; 30] = [
     Column::new(
         "protocol",
         "PROTO",
@@ -106,27 +112,42 @@ static ALL: [Column<Row>; 29] = [
         |row: &Row| owner(row),
     )
     .key("owners")
+    .needs(OWNERS)
     .json(owners_json),
     Column::new("pid", "PID", Class::Number, "processes that hold it", |row: &Row| {
         Value::List(row.owners.iter().map(|end| Value::Number(end.pid.0.into())).collect())
     })
-    .key("pids"),
+    .key("pids")
+    .needs(OWNERS),
     Column::new("comm", "COMMAND", Class::Text, "their names", |row: &Row| {
         Value::List(row.owners.iter().map(|end| Value::text(end.comm.bytes())).collect())
     })
     .aliases(&["command"])
-    .key("comms"),
+    .key("comms")
+    .needs(OWNERS),
     Column::new("fd", "FD", Class::Number, "their descriptors", |row: &Row| {
         Value::List(row.owners.iter().map(|end| Value::Number(end.fd.0.into())).collect())
     })
-    .key("fds"),
+    .key("fds")
+    .needs(OWNERS),
     Column::new(
         "unheld",
         "UNHELD",
         Class::Word(&UNHELD),
         "why no process holds it",
         |row: &Row| Value::known(row.unheld, |why| Value::Word(why.word())),
-    ),
+    )
+    .needs(OWNERS),
+    Column::new(
+        "keeper",
+        "KEEPER",
+        Class::Text,
+        "who has to accept or receive it, or keeps it without descriptor",
+        |row: &Row| Value::phrase(keepers(&row.keepers)),
+    )
+    .key("keepers")
+    .needs(OWNERS)
+    .json(keepers_json),
     Column::new("port", "PORT", Class::Number, "either end's port", ports).key("ports"),
     Column::new("family", "FAMILY", Class::Word(&FAMILY), "address family", |row: &Row| {
         Value::Word(family_word(row.socket.family))
@@ -155,6 +176,7 @@ static ALL: [Column<Row>; 29] = [
         Value::phrase(ends(&row.socket.ends))
     })
     .key("peer_owners")
+    .needs(OWNERS)
     .json(|row: &Row, out| {
         write_json(&row.socket.ends.iter().map(Holder::of).collect::<Vec<_>>(), out)
     }),
@@ -265,6 +287,21 @@ fn timer(row: &Row) -> Value<'_> {
     })
 }
 
+/// Not more than these are named: descriptors in flight may wait in many places.
+const NAMED: usize = 4;
+
+fn keepers(keepers: &[Keeper]) -> String {
+    let one = |keeper: &Keeper| {
+        let via = words::association(keeper.via, None);
+        format!("{}/{} {via}", keeper.pid, keeper.comm)
+    };
+    let mut named: Vec<String> = keepers.iter().take(NAMED).map(one).collect();
+    if keepers.len() > NAMED {
+        named.push(format!("{} more", keepers.len() - NAMED));
+    }
+    named.join(" or ")
+}
+
 fn ends(ends: &[End]) -> String {
     ends.iter().map(words::end).collect::<Vec<_>>().join(", ")
 }
@@ -275,10 +312,13 @@ fn owner(row: &Row) -> Value<'_> {
     Value::Phrase(match why {
         Unheld::TimeWait => "(over: TIME_WAIT)".to_owned(),
         Unheld::HalfOpen => "(being connected)".to_owned(),
-        Unheld::AcceptQueue(_) if row.listener.is_empty() => "(not accepted yet)".to_owned(),
-        Unheld::AcceptQueue(_) => format!("(not accepted yet by {})", ends(&row.listener)),
+        Unheld::AcceptQueue(_) if row.keepers.is_empty() => "(not accepted yet)".to_owned(),
+        Unheld::AcceptQueue(_) => format!("(not accepted yet by {})", keepers(&row.keepers)),
         Unheld::Orphan => "(orphan: closed, still sending)".to_owned(),
         Unheld::Kernel => "(kernel)".to_owned(),
+        Unheld::Ring => format!("(registered with io_uring of {})", keepers(&row.keepers)),
+        Unheld::Mapped => format!("(its ring is mapped by {})", keepers(&row.keepers)),
+        Unheld::InFlight => format!("(in flight, to be received by {})", keepers(&row.keepers)),
         Unheld::NotSeen => "(no descriptor seen)".to_owned(),
     })
 }
@@ -294,6 +334,22 @@ impl Holder {
     fn of(end: &End) -> Self {
         Holder { pid: end.pid.0, comm: escape(end.comm.bytes()), fd: end.fd.0 }
     }
+}
+
+#[derive(Serialize)]
+struct Kept {
+    pid: u32,
+    comm: String,
+    via: String,
+}
+
+fn keepers_json(row: &Row, out: &mut Vec<u8>) {
+    let kept = |keeper: &Keeper| Kept {
+        pid: keeper.pid.0,
+        comm: escape(keeper.comm.bytes()),
+        via: words::association(keeper.via, None),
+    };
+    write_json(&row.keepers.iter().map(kept).collect::<Vec<_>>(), out);
 }
 
 fn owners_json(row: &Row, out: &mut Vec<u8>) {

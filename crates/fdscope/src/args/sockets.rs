@@ -12,6 +12,7 @@ use super::values::Color;
     fdscope sockets 'port = 443 and idle > 10m' -o +idle\n  \
     fdscope sockets --group-by protocol,state,owner  counts, the greatest first\n  \
     fdscope sockets unheld                           sockets without a process, each with the reason\n  \
+    fdscope sockets --findings                       CLOSE_WAIT piling up, full backlogs, stuck queues …\n  \
     fdscope sockets --summary                        sockstat, explained\n\n\
     The filter language is that of fdscope ls.")]
 pub struct Sockets {
@@ -21,6 +22,9 @@ pub struct Sockets {
     /// The kernel's own counts, in bytes and shares of their limits
     #[arg(long, conflicts_with_all = ["filter", "columns", "sort", "group_by", "count"])]
     pub summary: bool,
+    /// What is wrong with them, with evidence and cure
+    #[arg(long, conflicts_with_all = ["summary", "columns", "sort", "group_by", "count"])]
+    pub findings: bool,
     /// Columns to show: a,b,c; +x adds to the usual ones; all
     #[arg(short = 'o', long = "columns", value_name = "LIST")]
     pub columns: Option<String>,

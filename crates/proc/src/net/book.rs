@@ -13,7 +13,7 @@ use super::ends::Pairs;
 use super::loan::Lender;
 use super::row::Row;
 use super::sources::Reader;
-use super::space::{Space, socket_inside};
+use super::space::{Space, mounted, open_mounted, socket_inside};
 use crate::error::ProcError;
 use crate::root::{PidDir, ProcRoot};
 
@@ -189,6 +189,33 @@ impl SocketBook {
         self.listed(inode).unwrap_or_else(|| row.socket(namespace))
     }
 
+    /// Makes the namespaces known that are mounted somewhere, as ip-netns(8) and container engines do it, so that they
+    /// live without a process. One that may not be opened or entered is told.
+    pub fn learn_mounted(&mut self) -> Vec<Fault> {
+        if !self.root.is_live() {
+            return Vec::new();
+        }
+        let mut faults = Vec::new();
+        for (inode, path) in mounted(&self.root) {
+            let known = Space { inode: Some(inode), files: None };
+            if self.spaces.iter().any(|space| space.is(&known)) {
+                continue;
+            }
+            match open_mounted(&path, inode) {
+                Ok(Some(space)) => drop(self.learn_space(space)),
+                // Unmounted meanwhile, or something else is mounted above it.
+                Ok(None) | Err(Errno::NOENT) => {}
+                Err(cause) => {
+                    let what = fdscope_model::name::escape(path.bytes());
+                    let cause = format!("{what}: {cause}; its sockets are not shown");
+                    faults.push(fault(None, "enter the network namespace", &cause));
+                }
+            }
+        }
+        faults.append(&mut self.faults);
+        faults
+    }
+
     /// Makes a namespace known by a descriptor of it, and gives its inode.
     fn learn_space(&mut self, space: OwnedFd) -> Option<u64> {
         let inode = Some(rustix::fs::fstat(&space).ok()?.st_ino);
@@ -201,6 +228,12 @@ impl SocketBook {
             _ => socket_inside(space.as_fd()).map(Diag::over),
         };
         let mut faults = Vec::new();
+        if let Err(cause) = &diag {
+            let cause = format!("{cause}; sockets of net:[{}] are not shown", found.inode?);
+            self.faults.push(fault(None, "enter the network namespace", &cause));
+            self.spaces.push(found);
+            return inode;
+        }
         let reader = Reader { diag, process: None, detail: self.detail };
         self.read(found, reader, None, &mut faults);
         self.faults.extend(faults.into_iter().take(1));

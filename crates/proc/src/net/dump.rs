@@ -9,10 +9,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{recv, sendto, socket_with};
 
-use super::message::{Message, Messages, dump_request};
+use super::message::{Message, Messages, SOCK_DIAG_BY_FAMILY, dump_request, request};
 
 /// More than the kernel puts into one datagram of a dump (32 KiB; net/netlink/af_netlink.c, netlink_dump).
-pub(crate) const DATAGRAM: usize = 64 * 1024;
+const DATAGRAM: usize = 64 * 1024;
 
 /// The kernel answers within the call; this is for a kernel that does not.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ pub(crate) struct Diag {
     socket: OwnedFd,
     buffer: Vec<u8>,
     sequence: u32,
+    inode: u64,
 }
 
 impl Diag {
@@ -33,7 +34,13 @@ impl Diag {
 
     /// Over a socket opened elsewhere.
     pub fn over(socket: OwnedFd) -> Self {
-        Diag { socket, buffer: vec![0; DATAGRAM], sequence: 0 }
+        let inode = rustix::fs::fstat(&socket).map_or(0, |stat| stat.st_ino);
+        Diag { socket, buffer: vec![0; DATAGRAM], sequence: 0, inode }
+    }
+
+    /// Its own inode: it is among the sockets that it lists, and nobody asks for it.
+    pub fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Hands every row that answers the request to `sink`.
@@ -42,12 +49,35 @@ impl Diag {
     pub fn dump(&mut self, request: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
         self.sequence += 1;
         let request = dump_request(self.sequence, request);
+        self.exchange(&request, SOCK_DIAG_BY_FAMILY, sink)
+    }
+
+    /// One request of rtnetlink(7), and every row of its answer, whose type is `row`.
+    pub fn route(
+        class: u16,
+        flags: u16,
+        payload: &[u8],
+        row: u16,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Errno> {
+        // NETLINK_ROUTE is protocol 0.
+        let mut route = Self::over(open_netlink(None)?);
+        let request = request(class, flags, route.sequence, payload);
+        route.exchange(&request, row, sink)
+    }
+
+    fn exchange(
+        &mut self,
+        request: &[u8],
+        row: u16,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Errno> {
         let kernel = SocketAddrNetlink::new(0, 0);
-        sendto(&self.socket, &request, SendFlags::empty(), &kernel)?;
+        sendto(&self.socket, request, SendFlags::empty(), &kernel)?;
         loop {
             let (_, length) = recv(&self.socket, &mut self.buffer[..], RecvFlags::TRUNC)?;
             let datagram = self.buffer.get(..length).ok_or(Errno::MSGSIZE)?;
-            let mut messages = Messages::new(datagram, self.sequence);
+            let mut messages = Messages::of(datagram, self.sequence, row);
             while let Some(message) = messages.next() {
                 match message {
                     Message::Row(row) => sink(row),
@@ -67,7 +97,7 @@ pub(crate) fn open_socket() -> Result<OwnedFd, Errno> {
 }
 
 /// A netlink socket for a protocol in the network namespace of the calling thread.
-pub(crate) fn open_netlink(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
+fn open_netlink(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
     let socket =
         socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol)?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;

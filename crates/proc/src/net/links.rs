@@ -8,12 +8,10 @@ use std::path::Path;
 use fdscope_model::link::{Link, TunOwner};
 use fdscope_model::{FdNumber, Pid};
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{RecvFlags, SendFlags, recv, sendto};
 
-use super::dump::{DATAGRAM, open_netlink};
+use super::dump::Diag;
 use super::link_message::{LinkChange, change_request, parse_address, parse_link};
-use super::message::{DUMP, Message, Messages, request};
+use super::message::DUMP;
 use crate::error::ProcError;
 use crate::parse::{FdInfoLine, decimal, parse_fdinfo_line};
 use crate::root::ProcRoot;
@@ -43,15 +41,13 @@ pub fn read_links() -> Result<Vec<Link>, Errno> {
 
 fn dump_links() -> Result<Vec<Link>, Errno> {
     let mut links = Vec::new();
-    exchange(&request(GET_LINK, DUMP, 1, &[0; 16]), NEW_LINK, &mut |row| {
-        links.extend(parse_link(row))
-    })?;
+    Diag::route(GET_LINK, DUMP, &[0; 16], NEW_LINK, &mut |row| links.extend(parse_link(row)))?;
     let mut address = |row: &[u8]| {
         let Some((index, address)) = parse_address(row) else { return };
         let link = links.iter_mut().find(|link: &&mut Link| link.index == index);
         link.into_iter().for_each(|link| link.addresses.push(address));
     };
-    exchange(&request(GET_ADDRESS, DUMP, 1, &[0; 8]), NEW_ADDRESS, &mut address)?;
+    Diag::route(GET_ADDRESS, DUMP, &[0; 8], NEW_ADDRESS, &mut address)?;
     links.sort_by_key(|link| link.index);
     Ok(links)
 }
@@ -61,30 +57,7 @@ fn dump_links() -> Result<Vec<Link>, Errno> {
 /// # Errors
 /// The kernel's: `PERM` without CAP_NET_ADMIN, `INVAL` for an MTU out of range, `NODEV`.
 pub fn change_link(index: u32, change: LinkChange) -> Result<(), Errno> {
-    let message = request(NEW_LINK, ACKNOWLEDGE, 1, &change_request(index, change));
-    exchange(&message, NEW_LINK, &mut |_| ())
-}
-
-/// One request, and every row of its answer.
-fn exchange(request: &[u8], row: u16, sink: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
-    // NETLINK_ROUTE is protocol 0.
-    let socket = open_netlink(None)?;
-    sendto(&socket, request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        let (_, length) = recv(&socket, &mut buffer[..], RecvFlags::TRUNC)?;
-        let datagram = buffer.get(..length).ok_or(Errno::MSGSIZE)?;
-        let mut messages = Messages::of(datagram, 1, row);
-        while let Some(message) = messages.next() {
-            match message {
-                Message::Row(row) => sink(row),
-                Message::End(0) if messages.interrupted => return Err(Errno::AGAIN),
-                Message::End(0) => return Ok(()),
-                Message::End(code) => return Err(Errno::from_raw_os_error(code)),
-                Message::Broken => return Err(Errno::BADMSG),
-            }
-        }
-    }
+    Diag::route(NEW_LINK, ACKNOWLEDGE, &change_request(index, change), NEW_LINK, &mut |_| ())
 }
 
 impl ProcRoot {

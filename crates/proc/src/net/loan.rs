@@ -19,6 +19,7 @@ use rustix::net::sockopt::{
 use rustix::net::{SocketAddrAny, getpeername, getsockname};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
+use super::message::u32_at;
 use super::others_diag::class_of;
 use super::row::{Ends, Row};
 use super::unix_diag::{kind_of, name_of};
@@ -198,16 +199,23 @@ fn unix_name(address: SocketAddrAny) -> Option<Box<[u8]>> {
 /// IPPROTO_TCP and TCP_INFO, whose first byte is the state.
 const TCP: i32 = 6;
 const TCP_INFO: i32 = 11;
+/// Where TCP_INFO says how many segments were sent (since 4.2; include/uapi/linux/tcp.h), and its length with that.
+const SEGMENTS_OUT: usize = 136;
+const INFO_LENGTH: usize = 140;
 
 fn state(socket: BorrowedFd<'_>, row: &Row) -> Option<SocketState> {
     if socket_acceptconn(socket).unwrap_or(false) {
         return Some(SocketState::Listen);
     }
-    let mut info = [0];
+    let mut info = [0; INFO_LENGTH];
     if row.protocol.starts_with("TCP") && option(socket, TCP, TCP_INFO, &mut info).is_ok() {
         let is_bound = matches!(row.ends, Ends::Inet { local, .. } if local.port != 0);
+        // One that was connected and is over keeps the port that getsockname(2) tells, and is not bound to it.
+        let was_connected = u32_at(&info, SEGMENTS_OUT).is_some_and(|sent| sent > 0);
         return match SocketState::from_number(info[0]) {
-            Some(SocketState::Closed) if is_bound => Some(SocketState::BoundInactive),
+            Some(SocketState::Closed) if is_bound && !was_connected => {
+                Some(SocketState::BoundInactive)
+            }
             state => state,
         };
     }

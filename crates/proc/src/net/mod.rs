@@ -23,7 +23,7 @@ mod unix_diag;
 pub use book::SocketBook;
 pub use ends::Holders;
 pub use sources::parse_every_way;
-pub use survey::Survey;
+pub use survey::{Owners, Survey, Surveyed};
 
 /// How much is asked of each socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -110,7 +110,10 @@ impl Reader<'_> {
         let detail = self.detail;
         let request = ask.request(detail).ok_or(Errno::NOENT)?;
         let diag = self.diag.as_mut().map_err(|cause| *cause)?;
-        diag.dump(&request, &mut |bytes| rows.extend(ask.parse(bytes, detail)))
+        let own = diag.inode();
+        diag.dump(&request, &mut |bytes| {
+            rows.extend(ask.parse(bytes, detail).filter(|row| row.inode != own || own == 0));
+        })
     }
 
     /// Reads the text table instead; says what is missing if that fails too, unless the kernel has no such sockets.

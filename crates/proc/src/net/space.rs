@@ -1,14 +1,15 @@
 //! Network namespaces: which one a process lives in, and a diagnosis socket inside it.
 
-use fdscope_model::NamespaceClass;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use fdscope_model::{Name, NamespaceClass};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::dump::open_socket;
 use crate::error::ProcError;
-use crate::parse::decimal;
-use crate::root::PidDir;
+use crate::parse::{decimal, parse_mountinfo};
+use crate::root::{PidDir, ProcRoot};
 
 /// What is known of a network namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,6 +56,36 @@ pub(crate) fn namespace_inode(link: &[u8]) -> Option<u64> {
     let word = NamespaceClass::Net.word().as_bytes();
     let rest = link.strip_prefix(word)?.strip_prefix(b":[")?;
     decimal(rest.strip_suffix(b"]")?)
+}
+
+/// `NSFS_MAGIC` (include/uapi/linux/magic.h).
+const NSFS: u64 = 0x6e73_6673;
+
+/// The network namespaces that are mounted somewhere: inode and place.
+pub(crate) fn mounted(root: &ProcRoot) -> Vec<(u64, Name)> {
+    let bytes = root.read("thread-self/mountinfo").unwrap_or_default();
+    let mut found = Vec::new();
+    parse_mountinfo(&bytes, |mount| {
+        let inode = namespace_inode(mount.root.bytes());
+        if let Some(inode) = inode.filter(|_| mount.kind.bytes() == b"nsfs") {
+            found.push((inode, mount.point));
+        }
+    });
+    found
+}
+
+/// A descriptor of a mounted namespace, if that is what is found at the place. Opens nothing else: the place is looked
+/// at by O_PATH first, and what was looked at is what is opened.
+pub(crate) fn open_mounted(place: &Name, inode: u64) -> Result<Option<OwnedFd>, Errno> {
+    let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = rustix::fs::open(place.bytes(), look, Mode::empty())?;
+    if rustix::fs::fstatfs(&found)?.f_type as u64 != NSFS {
+        return Ok(None);
+    }
+    let path = format!("/proc/thread-self/fd/{}", found.as_raw_fd());
+    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let is_same = rustix::fs::fstat(&opened)?.st_ino == inode;
+    Ok(is_same.then_some(opened))
 }
 
 /// A diagnosis socket in the network namespace that `space` refers to.

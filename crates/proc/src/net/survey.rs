@@ -1,12 +1,17 @@
 //! Every socket of the machine with who holds it: the book of all namespaces, joined with all descriptor tables.
 
 use fdscope_model::inventory::End;
-use fdscope_model::{Family, Fault, FdNumber, Name, Pid, Socket, SocketState, Unheld};
+use std::collections::{HashMap, HashSet};
+
+use fdscope_model::{
+    Association, Family, Fault, FdNumber, Keeper, Name, Pid, Socket, SocketState, Unheld,
+};
 use rustix::fd::AsFd;
 
 use super::row::{Ends, Point, Row};
 use super::{Detail, Holders, SocketBook};
 use crate::error::ProcError;
+use crate::inventory::{InventorySource, Wanted};
 use crate::parse::{Link, parse_link};
 use crate::root::{ProcRoot, numbers_in, read_fd_link};
 
@@ -15,12 +20,39 @@ use crate::root::{ProcRoot, numbers_in, read_fd_link};
 pub struct Survey {
     book: SocketBook,
     holders: Holders,
+    owners: Owners,
+    /// Who keeps sockets by other means than descriptors, by inode.
+    keepers: HashMap<u64, Vec<Keeper>>,
+    /// Where descriptors wait to be received.
+    receivers: Vec<Keeper>,
     /// Sockets that no table lists, asked through their descriptors.
     unlisted: Vec<Socket>,
     /// What could not be read.
     pub faults: Vec<Fault>,
     /// Processes whose descriptors may not be read: sockets of theirs look unheld.
     pub unreadable: u64,
+}
+
+/// Whether it is asked who holds the sockets: it costs a look at every descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owners {
+    /// Nobody asks: no socket has owners, or a reason why it has none.
+    Unasked,
+    /// All of them.
+    All,
+}
+
+/// A socket, and who has to do with it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Surveyed<'a> {
+    /// The socket.
+    pub socket: Socket,
+    /// Every descriptor that is it.
+    pub owners: &'a [End],
+    /// Why there is none; `None` too if nobody asked.
+    pub unheld: Option<Unheld>,
+    /// Who listens, whose ring or mapping it is, or where it may wait to be received.
+    pub keepers: Vec<Keeper>,
 }
 
 /// A socket that a process holds.
@@ -35,25 +67,77 @@ impl Survey {
     ///
     /// # Errors
     /// If /proc cannot be listed. A process that cannot be read is counted, one that ends meanwhile is passed over.
-    pub fn take(root: &ProcRoot, detail: Detail) -> Result<Self, ProcError> {
+    pub fn take(root: &ProcRoot, detail: Detail, owners: Owners) -> Result<Self, ProcError> {
         let mut survey = Survey {
             book: SocketBook::with_detail(root.clone(), detail),
             holders: Holders::default(),
+            owners,
+            keepers: HashMap::new(),
+            receivers: Vec::new(),
             unlisted: Vec::new(),
             faults: Vec::new(),
             unreadable: 0,
         };
         let mut held = Vec::new();
-        for pid in root.pids()? {
+        let pids = root.pids()?;
+        for &pid in &pids {
             survey.faults.extend(survey.book.learn(pid));
+            if owners == Owners::Unasked {
+                continue;
+            }
             match survey.walk(root, pid, &mut held) {
                 Err(error) if error.is_not_permitted() => survey.unreadable += 1,
                 // Gone meanwhile, or a zombie.
                 _ => {}
             }
         }
+        survey.faults.extend(survey.book.learn_mounted());
         survey.ask_unlisted(&held);
+        if owners == Owners::All {
+            survey.find_keepers(root, &pids);
+        }
         Ok(survey)
+    }
+
+    /// Looks for sockets without a descriptor in rings, mappings and messages; nowhere, if every socket has one.
+    fn find_keepers(&mut self, root: &ProcRoot, pids: &[Pid]) {
+        let is_lost = |row: &&Row| {
+            row.inode != 0
+                && self.holders.of(row.inode).is_empty()
+                && !matches!(row.ends, Ends::Netlink { local: 0, .. })
+        };
+        let lost: HashSet<u64> =
+            self.book.rows.iter().filter(is_lost).map(|row| row.inode).collect();
+        if lost.is_empty() {
+            return;
+        }
+        let wanted = Wanted {
+            descriptors: true,
+            ring_slots: true,
+            in_flight: true,
+            mappings: true,
+            ..Wanted::nothing()
+        };
+        let mut source = InventorySource::new(root.clone(), wanted);
+        source.read_each(pids, &mut |pid, read| {
+            // What may not be read was counted when descriptors were walked.
+            let Ok(inventory) = read else { return };
+            let comm = &inventory.process.comm;
+            for entry in &inventory.entries {
+                let via = entry.handle.via;
+                let keeper = || Keeper { pid, comm: comm.clone(), via };
+                match (via, parse_link(entry.handle.name.bytes())) {
+                    (Association::InFlight(_), _) => self.receivers.push(keeper()),
+                    (Association::RingSlot(..) | Association::Mapping(_), Link::Socket(inode))
+                        if lost.contains(&inode) =>
+                    {
+                        self.keepers.entry(inode).or_default().push(keeper());
+                    }
+                    _ => {}
+                }
+            }
+        });
+        self.receivers.dedup();
     }
 
     fn walk(&mut self, root: &ProcRoot, pid: Pid, held: &mut Vec<Held>) -> Result<(), ProcError> {
@@ -76,7 +160,7 @@ impl Survey {
 
     /// Asks the sockets that no table lists, once each; that may make more namespaces known.
     fn ask_unlisted(&mut self, held: &[Held]) {
-        let mut asked = std::collections::HashSet::new();
+        let mut asked = HashSet::new();
         for Held { pid, fd, inode } in held {
             if self.book.is_listed(*inode) || !asked.insert(*inode) {
                 continue;
@@ -90,17 +174,72 @@ impl Survey {
     }
 
     /// Every socket, those that no table lists at the end, with who holds it and, if nobody, why.
-    pub fn sockets(&self) -> impl Iterator<Item = (Socket, &[End], Option<Unheld>)> {
+    pub fn sockets(&self) -> impl Iterator<Item = Surveyed<'_>> {
         let listeners = Listeners::new(&self.book.rows);
         let listed = self.book.rows.iter().map(move |row| {
             let mut socket = self.book.made(row);
+            if self.owners == Owners::Unasked {
+                return Surveyed { socket, owners: &[], unheld: None, keepers: Vec::new() };
+            }
             self.book.find_ends(&mut socket, &self.holders);
             let owners = self.holders.of(row.inode);
-            let unheld = owners.is_empty().then(|| unheld(row, &listeners));
-            (socket, owners, unheld)
+            let unheld = owners.is_empty().then(|| self.unheld(row, &listeners));
+            let keepers = unheld.map_or_else(Vec::new, |why| self.keepers_of(row, why));
+            Surveyed { socket, owners, unheld, keepers }
         });
-        let unlisted = self.unlisted.iter();
-        listed.chain(unlisted.map(|socket| (socket.clone(), self.holders.of(socket.inode), None)))
+        let unlisted = self.unlisted.iter().map(|socket| Surveyed {
+            socket: socket.clone(),
+            owners: self.holders.of(socket.inode),
+            unheld: None,
+            keepers: Vec::new(),
+        });
+        listed.chain(unlisted)
+    }
+
+    fn keepers_of(&self, row: &Row, why: Unheld) -> Vec<Keeper> {
+        match why {
+            Unheld::AcceptQueue(inode) if inode != 0 => {
+                let keeper = |end: &End| Keeper {
+                    pid: end.pid,
+                    comm: end.comm.clone(),
+                    via: Association::Fd(end.fd),
+                };
+                self.holders.of(inode).iter().map(keeper).collect()
+            }
+            Unheld::Ring | Unheld::Mapped => {
+                self.keepers.get(&row.inode).cloned().unwrap_or_default()
+            }
+            Unheld::InFlight => self.receivers.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why nobody holds a socket that has an inode.
+    fn why_not_seen(&self, inode: u64) -> Unheld {
+        let keepers = self.keepers.get(&inode).map_or(&[][..], Vec::as_slice);
+        match keepers.first().map(|keeper| keeper.via) {
+            Some(Association::RingSlot(..)) => Unheld::Ring,
+            Some(_) => Unheld::Mapped,
+            None if self.unreadable == 0 && !self.receivers.is_empty() => Unheld::InFlight,
+            None => Unheld::NotSeen,
+        }
+    }
+
+    fn unheld(&self, row: &Row, listeners: &Listeners) -> Unheld {
+        use SocketState::{CloseWait, Established, NewSynReceived, SynReceived, TimeWait};
+        match (row.state, row.inode) {
+            // Only the kernel's netlink sockets have port 0, and they have inodes.
+            _ if matches!(row.ends, Ends::Netlink { local: 0, .. }) => Unheld::Kernel,
+            (_, inode) if inode != 0 => self.why_not_seen(inode),
+            (Some(TimeWait), _) => Unheld::TimeWait,
+            (Some(NewSynReceived | SynReceived), _) => Unheld::HalfOpen,
+            // close(2) leads out of these states at once: it was never accepted.
+            (Some(Established | CloseWait), _) if is_inet(row) => {
+                Unheld::AcceptQueue(listeners.of(row).unwrap_or(0))
+            }
+            _ if is_inet(row) => Unheld::Orphan,
+            _ => Unheld::Kernel,
+        }
     }
 
     /// Who holds a socket, by inode.
@@ -125,29 +264,12 @@ fn is_tcp(protocol: &[u8]) -> bool {
     matches!(protocol, b"TCP" | b"TCPv6")
 }
 
-fn unheld(row: &Row, listeners: &Listeners) -> Unheld {
-    use SocketState::{CloseWait, Established, NewSynReceived, SynReceived, TimeWait};
-    match (row.state, row.inode) {
-        // Only the kernel's netlink sockets have port 0, and they have inodes.
-        _ if matches!(row.ends, Ends::Netlink { local: 0, .. }) => Unheld::Kernel,
-        (_, inode) if inode != 0 => Unheld::NotSeen,
-        (Some(TimeWait), _) => Unheld::TimeWait,
-        (Some(NewSynReceived | SynReceived), _) => Unheld::HalfOpen,
-        // close(2) leads out of these states at once: it was never accepted.
-        (Some(Established | CloseWait), _) if is_inet(row) => {
-            Unheld::AcceptQueue(listeners.of(row).unwrap_or(0))
-        }
-        _ if is_inet(row) => Unheld::Orphan,
-        _ => Unheld::Kernel,
-    }
-}
-
 fn is_inet(row: &Row) -> bool {
     matches!(row.family, Family::Inet | Family::Inet6)
 }
 
 /// Listening Internet sockets, by namespace and address.
-struct Listeners(std::collections::HashMap<(u32, Point), u64>);
+struct Listeners(HashMap<(u32, Point), u64>);
 
 impl Listeners {
     fn new(rows: &[Row]) -> Self {

@@ -277,7 +277,7 @@ pub(super) fn access_letter(access: Option<Access>) -> &'static str {
 }
 
 /// A descriptor as it is shown: `7u`; other associations by a word.
-pub(super) fn association(via: Association, access: Option<Access>) -> String {
+pub(crate) fn association(via: Association, access: Option<Access>) -> String {
     match via {
         Association::Fd(fd) => format!("{fd}{}", access_letter(access)),
         Association::Cwd => "cwd".to_owned(),

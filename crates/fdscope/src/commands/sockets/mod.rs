@@ -1,19 +1,20 @@
 //! `fdscope sockets`: every socket of every network namespace, with who holds it, or why nobody does.
 
+mod findings;
 mod summary;
 
 use std::io::{BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
-use fdscope_model::Unheld;
+use fdscope_analyze::SocketTally;
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{Detail, Survey};
+use fdscope_proc::net::{Detail, Owners, Survey, Surveyed};
 use fdscope_render::column::{Column, Needs, Order, choose, sort_order, write_json, write_object};
 use fdscope_render::filter::{self, Expr};
 use fdscope_render::groups::Groups;
 use fdscope_render::mistake::Mistake;
 use fdscope_render::sheet::{KeepColumns, Sheet};
-use fdscope_render::sockets::{DETAIL, SOCKETS, SocketRow, initial};
+use fdscope_render::sockets::{DETAIL, OWNERS, SOCKETS, SocketRow, initial};
 use fdscope_render::units::count_of;
 
 use crate::Done;
@@ -39,12 +40,17 @@ pub fn run(sockets: &Sockets) -> Done {
         return summary::run(&root, sockets.json);
     }
     let query = Query::of(sockets)?;
-    let detail = if query.needs().has(DETAIL) { Detail::Everything } else { Detail::Ends };
-    let survey = Survey::take(&root, detail)?;
+    let needs = query.needs().and(if sockets.findings { DETAIL.and(OWNERS) } else { Needs::NONE });
+    let detail = if needs.has(DETAIL) { Detail::Everything } else { Detail::Ends };
+    let owners = if needs.has(OWNERS) { Owners::All } else { Owners::Unasked };
+    let survey = Survey::take(&root, detail, owners)?;
+    if sockets.findings {
+        return find(&root, &query, &survey, sockets.json);
+    }
     let rows = match (&query.groups, sockets.count) {
         (_, true) => count(sockets, &query, &survey)?,
         (Some(columns), _) => grouped(sockets, &query, columns.clone(), &survey)?,
-        (None, _) if sockets.json => objects(&query, &survey)?,
+        (None, _) if sockets.json => objects(&root, &query, &survey)?,
         (None, _) => table(sockets, &query, &survey)?,
     };
     said(&survey);
@@ -87,12 +93,11 @@ impl Query {
 
     /// The rows that match.
     fn rows<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = SocketRow> + 'a {
-        let made = survey.sockets().map(|(socket, owners, unheld)| {
-            let listener = match unheld {
-                Some(Unheld::AcceptQueue(inode)) if inode != 0 => survey.owners(inode).to_vec(),
-                _ => Vec::new(),
-            };
-            SocketRow { socket, owners: owners.to_vec(), unheld, listener }
+        let made = survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| SocketRow {
+            socket,
+            owners: owners.to_vec(),
+            unheld,
+            keepers,
         });
         made.filter(|row| self.filter.as_ref().is_none_or(|filter| filter.matches(row)))
     }
@@ -160,7 +165,29 @@ fn head() -> String {
     )
 }
 
-fn objects(query: &Query, survey: &Survey) -> Result<usize> {
+/// What is wrong with the sockets that match, and nothing else.
+fn find(root: &ProcRoot, query: &Query, survey: &Survey, json: bool) -> Done {
+    let mut tally = SocketTally::new(findings::limits(root));
+    query.rows(survey).for_each(|row| findings::note(&mut tally, &row));
+    let found = tally.findings();
+    let mut out = std::io::stdout().lock();
+    if json {
+        let mut bytes = format!("{{{},\"findings\":", head()).into_bytes();
+        fdscope_render::findings::json(&found, &mut bytes);
+        bytes.extend(b"}\n");
+        out.write_all(&bytes)?;
+    } else {
+        out.write_all(fdscope_render::findings::text(&found).as_bytes())?;
+    }
+    out.flush()?;
+    said(survey);
+    if found.is_empty() {
+        eprintln!("fdscope: nothing is wrong with these sockets that the rules know of");
+    }
+    Ok(Ending::Done)
+}
+
+fn objects(root: &ProcRoot, query: &Query, survey: &Survey) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), survey.unreadable)?;
     let mut buffer = Vec::new();
@@ -169,7 +196,9 @@ fn objects(query: &Query, survey: &Survey) -> Result<usize> {
     out.write_all(&buffer)?;
     write!(out, ",\"sockets\":[")?;
     let mut rows = 0;
+    let mut tally = SocketTally::new(findings::limits(root));
     for row in query.rows(survey) {
+        findings::note(&mut tally, &row);
         buffer.clear();
         if rows > 0 {
             buffer.push(b',');
@@ -178,7 +207,11 @@ fn objects(query: &Query, survey: &Survey) -> Result<usize> {
         out.write_all(&buffer)?;
         rows += 1;
     }
-    writeln!(out, "]}}")?;
+    buffer.clear();
+    fdscope_render::findings::json(&tally.findings(), &mut buffer);
+    out.write_all(b"],\"findings\":")?;
+    out.write_all(&buffer)?;
+    writeln!(out, "}}")?;
     out.flush()?;
     Ok(rows)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{Detail, Survey};
+use fdscope_proc::net::{Detail, Owners, Survey};
 use fdscope_proc::parse::{parse_netstat, parse_sockstat};
 use fdscope_render::column::write_json;
 use fdscope_render::units::{bytes, count, share};
@@ -47,7 +47,7 @@ const LOSSES: &[(&str, &str)] = &[
 /// Runs it.
 pub fn run(root: &ProcRoot, json: bool) -> Done {
     let counts = Counts::read(root)?;
-    let survey = Survey::take(root, Detail::Ends)?;
+    let survey = Survey::take(root, Detail::Ends, Owners::All)?;
     let mut figures =
         vec![counts.here("sockets", "used", "used_sockets", "sockets of every family")];
     figures.extend(counts.tcp(&survey));
