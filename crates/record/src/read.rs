@@ -48,6 +48,16 @@ impl Ending {
     }
 }
 
+/// A frame as it was found.
+pub(crate) struct Whole {
+    /// Its records, unpacked.
+    pub(crate) records: Vec<u8>,
+    /// Its bytes in the file.
+    pub(crate) bytes: Vec<u8>,
+    /// True if detail was left out already.
+    pub(crate) thinned: bool,
+}
+
 /// A recording being read.
 #[derive(Debug)]
 pub struct Reader<R = BufReader<File>> {
@@ -113,7 +123,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// If the file cannot be read. That it is cut or damaged is no error: [`Reader::ending`] tells.
     pub fn read_all(&mut self, sink: &mut dyn FnMut(Record<'static>) -> bool) -> Result<(), Error> {
-        while let Some((records, _, _)) = self.next_frame()? {
+        while let Some(Whole { records, .. }) = self.next_frame()? {
             let mut from = In::new(&records);
             while !from.bytes.is_empty() {
                 match Record::get(&mut from) {
@@ -142,8 +152,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The records of the next frame, its bytes, and whether it was thinned.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>, bool)>, Error> {
+    /// The next frame; none at the end, the proper one or not.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Whole>, Error> {
         if self.ending.is_some() {
             return Ok(None);
         }
@@ -151,7 +161,7 @@ impl<R: Read> Reader<R> {
         match frame::read(&mut self.from).map_err(failed)? {
             Found::Frame(records, bytes, thinned) => {
                 self.at += bytes.len() as u64;
-                return Ok(Some((records, bytes, thinned)));
+                return Ok(Some(Whole { records, bytes, thinned }));
             }
             Found::End => {}
             Found::Cut => self.ending = Some(Ending::Cut { at: self.at }),

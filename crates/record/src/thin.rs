@@ -17,7 +17,7 @@ use fdscope_model::{AcquireCause, Body, HandleKey, Monotonic, Pid, TableId};
 use crate::bytes::{Get, In, Out, Put};
 use crate::error::Error;
 use crate::frame;
-use crate::read::Reader;
+use crate::read::{Reader, Whole};
 use crate::record::{Record, Thinned};
 
 /// A stretch is held in memory while it is thinned, and is at most so many records.
@@ -36,7 +36,7 @@ pub(crate) fn rewrite(
     let mut copy = Copy { to: BufWriter::new(to), size: 0 };
     copy.write(&frame::head()).map_err(failed)?;
     let (mut place, mut stretch) = (0, Vec::new());
-    while let Some((records, bytes, thinned)) = reader.next_frame()? {
+    while let Some(Whole { records, bytes, thinned }) = reader.next_frame()? {
         let began = place;
         place += bytes.len() as u64;
         let mut decoded = Vec::new();

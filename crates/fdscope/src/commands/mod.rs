@@ -11,5 +11,6 @@ pub mod lsof;
 pub mod manual;
 pub mod proc;
 pub mod ps;
+pub mod record;
 pub mod sockets;
 pub mod threads;
