@@ -17,3 +17,9 @@ pub fn typed_command() -> String {
     let arguments = std::env::args().skip(1).map(quoted);
     std::iter::once("fdscope".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
+
+/// What tells this run of the kernel from any other: process numbers and times mean nothing across it.
+pub fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}

@@ -1,4 +1,23 @@
-//! Recordings: a versioned, append-only file of events and samples, and its reader.
+//! Recordings: a versioned, append-only, compressed file of what a watch was told, and its reader.
 //!
-//! Knows the serialized form; decides nothing about leaks.
+//! A recording is the journal of a ledger: [`Writer`] takes every [`Record`] in the order in which the ledger took it,
+//! [`Reader`] gives them back in that order, and the same fold then comes to the same verdicts. Knows the serialized form
+//! (docs/recording.md) and nothing else: it decides nothing about leaks, and reads no clock.
 #![forbid(unsafe_code)]
+
+mod bytes;
+mod error;
+mod events;
+mod frame;
+mod nouns;
+mod read;
+mod record;
+mod thin;
+mod words;
+mod write;
+
+pub use error::{Error, Malformed};
+pub use frame::{VERSION, framed};
+pub use read::{Ending, Reader};
+pub use record::{Closing, Opening, Record, Thinned};
+pub use write::{Bounds, Writer};

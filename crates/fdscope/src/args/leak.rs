@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fdscope_model::{HandleKind, Level};
 
+use super::record::{Keep, Span};
 use super::values::{Color, parse_duration, parse_kind, parse_level, parse_size};
 
 /// `fdscope leak`.
@@ -14,11 +15,13 @@ use super::values::{Color, parse_duration, parse_kind, parse_level, parse_size};
     fdscope leak 4123                    watch process 4123 for 30 s\n  \
     fdscope leak nginx --duration 5m     every process named nginx, for 5 minutes\n  \
     fdscope leak --fail-on leak -- ./tests   from the first instruction; exit code 3 if it leaks\n  \
-    fdscope leak 4123 --json | jq '.verdicts[] | select(.level == \"leak\")'\n\n\
+    fdscope leak 4123 --json | jq '.verdicts[] | select(.level == \"leak\")'\n  \
+    fdscope leak 4123 -o a.fdr           keep a recording of it, too\n  \
+    fdscope leak a.fdr --from 14:02 --to 14:20   the same of a recording, or of a part of it\n\n\
     Ctrl-C ends the watch and prints what was learnt; a second Ctrl-C quits. The target is left as it was.")]
 pub struct Leak {
-    /// Processes to watch: numbers or names (several with the same name are all watched)
-    #[arg(value_name = "PID|NAME")]
+    /// Processes to watch: numbers or names (several with the same name are all watched); or a recording
+    #[arg(value_name = "PID|NAME|FILE")]
     pub targets: Vec<String>,
     /// Command to run and watch from its first instruction to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "targets")]
@@ -65,6 +68,18 @@ pub struct Leak {
     /// No live line while watching
     #[arg(short, long)]
     pub quiet: bool,
+    /// Keep a recording of the watch in this file, readable by you only
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How large it may grow.
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Which part of a recording.
+    #[command(flatten)]
+    pub span: Span,
+    /// True for `record`: no report, and no end but Ctrl-C.
+    #[arg(skip)]
+    pub only_record: bool,
 }
 
 /// `fdscope demo`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::Done;
-use crate::args::{Color, Demo, Leak, StackMode};
+use crate::args::{Color, Demo, Keep, Leak, Span, StackMode};
 use crate::commands::leak;
 
 /// Runs the command.
@@ -41,5 +41,9 @@ fn arguments(demo: &Demo, program: String) -> Result<Leak> {
         color: Color::Auto,
         ring: 8 << 20,
         quiet: false,
+        output: None,
+        keep: Keep::default(),
+        span: Span::default(),
+        only_record: false,
     })
 }

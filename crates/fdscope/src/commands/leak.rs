@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use fdscope_model::verdict::Report;
 use fdscope_model::{Level, Limit, LimitName, Monotonic, Name, Pid, Process, ProcessId};
 use fdscope_proc::ProcRoot;
-use fdscope_render::{Output, live};
+use fdscope_record::Writer;
+use fdscope_render::{Output, live, units};
 use fdscope_stack::{StackOptions, Stacks};
 use fdscope_sys::clock::monotonic_now;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -20,7 +21,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::Done;
 use crate::args::Leak;
 use crate::ending::{Ending, Failure};
+use crate::live::books::Tape;
 use crate::live::launch::Launched;
+use crate::live::replay::{is_recording, replay};
 use crate::live::report::report;
 use crate::live::source::{Live, Opened, Wanted, open};
 use crate::live::watch::{Until, Watch};
@@ -48,12 +51,41 @@ pub fn run(leak: Leak) -> Done {
             .cure("give --folded a file")
             .into());
     }
+    if leak.targets.iter().any(|target| is_recording(target)) {
+        return of_recording(&leak);
+    }
+    if leak.span.is_given() {
+        return Err(Failure::new(Ending::Usage, "--from, --to and --at are for recordings").into());
+    }
     let proc = ProcRoot::open()?;
     let (processes, interrupted) = (targets(&proc, &leak)?, catch_signals()?);
     check_readable(&proc, &processes)?;
     let mut run = Run::begin(&proc, &leak, processes)?;
     run.watch(&leak, &interrupted)?;
     run.finish(&leak)
+}
+
+/// The same of a recording.
+fn of_recording(leak: &Leak) -> Done {
+    let [path] = leak.targets.as_slice() else {
+        return Err(Failure::new(Ending::Usage, "a recording is judged by itself")
+            .cure("fdscope leak FILE; fdscope diff A B compares two")
+            .into());
+    };
+    if leak.output.is_some() {
+        return Err(
+            Failure::new(Ending::Usage, "-o records what is watched, not a recording").into()
+        );
+    }
+    let mut replay = replay(Path::new(path), &leak.span)?;
+    let report = replay.report(machine::typed_command(), &leak.kinds);
+    print(&report, leak)?;
+    Ok(if has_findings(&report, leak) { Ending::Findings } else { Ending::Done })
+}
+
+fn has_findings(report: &Report, leak: &Leak) -> bool {
+    let Some(level) = leak.fail_on else { return false };
+    report.verdicts.iter().any(|verdict| is_at_least(verdict.level, level))
 }
 
 /// The processes to watch; none for a launch.
@@ -125,9 +157,11 @@ impl Run {
         if let Some(launched) = &launched {
             processes.push(launched_process(proc, launched.pid(), &leak.launch));
         }
+        let tape = tape(leak)?;
         let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
         let launching = launched.is_some();
-        let watch = Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching)?;
+        let watch =
+            Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, tape)?;
         if let Some(launched) = &mut launched {
             launched.go(&leak.launch[0])?;
         }
@@ -143,7 +177,7 @@ impl Run {
 
     fn watch(&mut self, leak: &Leak, interrupted: &AtomicBool) -> Result<()> {
         let duration = match leak.duration {
-            None if self.launched.is_none() => Some(DEFAULT_DURATION),
+            None if self.launched.is_none() && !leak.only_record => Some(DEFAULT_DURATION),
             chosen => chosen,
         };
         let deadline =
@@ -153,7 +187,9 @@ impl Run {
         let Run { watch, launched, .. } = self;
         let ended = watch.run(&until, &mut |watch| {
             line.show(watch);
-            go_on(watch, launched.as_mut(), leak)
+            // Who only records has nothing to stay for once that is over; who watches goes on watching.
+            let over = leak.only_record && watch.ledger.has_no_room();
+            Ok(!over && go_on(watch, launched.as_mut(), leak)?)
         });
         line.clear();
         ended?;
@@ -164,15 +200,15 @@ impl Run {
         let command = machine::typed_command();
         let report = report(&mut self.watch, command, &self.fallbacks, &leak.kinds);
         let status = self.wait_for_command(leak);
-        print(&report, leak)?;
+        if !leak.only_record {
+            print(&report, leak)?;
+        }
         if matches!(self.watch.live, Live::Bpf(..)) {
             fdscope_sys::linger::release_behind();
         }
-        if let Some(level) = leak.fail_on {
-            let reached = report.verdicts.iter().any(|verdict| is_at_least(verdict.level, level));
-            if reached {
-                return Ok(Ending::Findings);
-            }
+        say_recorded(&mut self.watch, &report, leak)?;
+        if has_findings(&report, leak) {
+            return Ok(Ending::Findings);
         }
         if report.events == 0 && report.totals.iter().all(|total| total.gone) && status.is_none() {
             return Ok(Ending::TargetGone);
@@ -204,6 +240,26 @@ impl Run {
     }
 }
 
+/// The recording that is asked for. Made before anything is watched: a file that cannot be made costs nothing yet.
+fn tape(leak: &Leak) -> Result<Option<Tape>> {
+    let Some(path) = &leak.output else { return Ok(None) };
+    let writer = Writer::create(path, leak.keep.bounds())?;
+    Ok(Some(Tape::new(writer, machine::typed_command())))
+}
+
+/// Says what became of the recording.
+fn say_recorded(watch: &mut Watch, report: &Report, leak: &Leak) -> Result<()> {
+    let (Some(recorded), Some(path)) = (watch.ledger.recorded(), &leak.output) else {
+        return Ok(());
+    };
+    let size = units::bytes(recorded?);
+    let events = units::count_of(report.events, "event", "events");
+    if !leak.quiet || leak.only_record {
+        eprintln!("fdscope: {events} recorded in {size}: fdscope leak {}", path.display());
+    }
+    Ok(())
+}
+
 /// Says on standard error that watching has begun, how, and why not by a better source.
 fn say_watching(watch: &Watch, fallbacks: &[fdscope_model::Blind], leak: &Leak) {
     for blind in fallbacks {
@@ -216,6 +272,10 @@ fn say_watching(watch: &Watch, fallbacks: &[fdscope_model::Blind], leak: &Leak) 
     };
     let span = match (leak.duration, leak.launch.is_empty()) {
         (Some(duration), _) => format!("for {} s", duration.as_secs_f64()),
+        (None, true) if leak.only_record => {
+            eprintln!("fdscope: recording {who} by {source}; Ctrl-C ends it");
+            return;
+        }
         (None, true) => format!("for {} s", DEFAULT_DURATION.as_secs()),
         (None, false) => "to its end".to_owned(),
     };

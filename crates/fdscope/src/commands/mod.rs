@@ -12,6 +12,7 @@ pub mod lsof;
 pub mod manual;
 pub mod proc;
 pub mod ps;
+pub mod record;
 pub mod sockets;
 pub mod threads;
 pub mod trace;

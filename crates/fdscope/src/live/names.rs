@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use fdscope_analyze::Ledger;
 use fdscope_model::{FdNumber, HandleKind, Name, Pid, Tid, kind};
 use fdscope_proc::ProcRoot;
+
+use crate::live::books::Books;
 
 /// At most this many links are read per process and tick: reading one takes about 2 µs.
 const MOST_PER_TICK: usize = 1024;
@@ -27,7 +28,7 @@ impl NameBook {
 
     /// Reads the names of handles that came while watching and do not have one yet, and tells the ledger the kinds
     /// that only a name reveals.
-    pub fn learn(&self, ledger: &mut Ledger, pid: Pid) {
+    pub fn learn(&self, ledger: &mut Books, pid: Pid) {
         let Ok(dir) = self.proc.pid_dir(pid) else { return };
         let mut read = 0;
         for handle in ledger.live(pid) {
@@ -47,8 +48,9 @@ impl NameBook {
             if handle.kind == HandleKind::UnknownDescriptor || handle.kind == HandleKind::CharDevice
             {
                 let found = kind::classify(0o100_000, link.bytes());
-                ledger.learn(pid, handle.key, found, None);
+                ledger.learn(pid, handle.key, found);
             }
+            ledger.descriptor_is(pid, handle.fd, handle.born, &link);
             self.keep(pid, handle.fd, handle.born.0, link);
         }
     }

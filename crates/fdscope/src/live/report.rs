@@ -1,8 +1,11 @@
 //! The report: what the ledger judges, and all else that is known about the run.
 
-use fdscope_analyze::Names;
+use std::cell::RefCell;
+
+use fdscope_analyze::{Judgement, Names};
 use fdscope_model::verdict::Report;
-use fdscope_model::{Blind, HandleKind, Sight};
+use fdscope_model::{Blind, HandleKind, Monotonic, Sight, StackId, Symbolized, Symbolizer};
+use fdscope_record::{Closing, Record};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 
 use crate::live::watch::Watch;
@@ -16,22 +19,21 @@ pub fn report(
     kinds: &[HandleKind],
 ) -> Report {
     let now = monotonic_now();
-    let Watch { live, ledger, stacks, names, faults, begun, .. } = watch;
-    let names = Names {
-        handle: &|pid, fd| names.descriptor(pid, fd),
-        thread: &|pid, tid| names.thread(pid, tid),
-    };
-    let mut judgement = ledger.judge(now, stacks, names);
-    if !kinds.is_empty() {
-        judgement.verdicts.retain(|verdict| kinds.contains(&verdict.kind));
-    }
+    let taken_at_ns = wall_now_ns();
+    let sight = sight(watch.live.sight(), fallbacks);
+    let (mut judgement, mut heard) = judge(watch, now);
+    heard.extend(watch.faults.iter().cloned().map(Record::Fault));
+    heard.push(Record::Sight(sight.clone()));
+    let Watch { ledger, faults, begun, .. } = watch;
+    ledger.close(heard, Closing { judged: now, taken_at_ns });
+    only(&mut judgement, kinds);
     Report {
         command,
-        taken_at_ns: wall_now_ns(),
+        taken_at_ns,
         machine: machine::describe(),
         begun: *begun,
         ended: now,
-        sight: sight(live.sight(), fallbacks),
+        sight,
         lost: ledger.lost(),
         events: ledger.events(),
         stacks_skipped: ledger.stacks_skipped(),
@@ -39,6 +41,54 @@ pub fn report(
         verdicts: judgement.verdicts,
         misuse: judgement.misuse,
         faults: std::mem::take(faults),
+    }
+}
+
+/// Leaves verdicts of these kinds; none named: of all.
+pub fn only(judgement: &mut Judgement, kinds: &[HandleKind]) {
+    if !kinds.is_empty() {
+        judgement.verdicts.retain(|verdict| kinds.contains(&verdict.kind));
+    }
+}
+
+/// The judgement, and every name that it was given, for the recording.
+fn judge(watch: &mut Watch, now: Monotonic) -> (Judgement, Vec<Record<'static>>) {
+    let Watch { ledger, stacks, names, .. } = watch;
+    let heard = RefCell::new(Vec::new());
+    let hear = |record: Record<'static>| {
+        if ledger.records() {
+            heard.borrow_mut().push(record);
+        }
+    };
+    let book = Names {
+        handle: &|pid, fd| {
+            let name = names.descriptor(pid, fd);
+            // That there is none now is an answer, too.
+            hear(Record::Descriptor(pid, fd, Monotonic(0), name.clone().unwrap_or_default()));
+            name
+        },
+        thread: &|pid, tid| {
+            let name = names.thread(pid, tid);
+            hear(Record::Thread(pid, tid, name.clone().unwrap_or_default()));
+            name
+        },
+    };
+    let mut stacks = Overheard { stacks, hear: &hear };
+    let judgement = ledger.judge(now, &mut stacks, book);
+    (judgement, heard.into_inner())
+}
+
+/// Names stacks, and tells what it answered.
+struct Overheard<'a> {
+    stacks: &'a mut dyn Symbolizer,
+    hear: &'a dyn Fn(Record<'static>),
+}
+
+impl Symbolizer for Overheard<'_> {
+    fn symbolize(&mut self, stack: StackId) -> Symbolized {
+        let names = self.stacks.symbolize(stack);
+        (self.hear)(Record::Stack(stack, names.clone()));
+        names
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use fdscope_analyze::{Ledger, LedgerOptions, Summary};
+use fdscope_analyze::{LedgerOptions, Summary};
 use fdscope_model::{
     Acquire, Body, Event, Fail, Fault, Monotonic, Pid, Process, Progress, Release, Snapshot, Trace,
 };
@@ -13,6 +13,7 @@ use fdscope_proc::{ProcRoot, Sampler, pattern};
 use fdscope_stack::Stacks;
 use fdscope_sys::clock::monotonic_now;
 
+use crate::live::books::{Books, Tape};
 use crate::live::interpreters::InterpreterSearch;
 use crate::live::names::NameBook;
 use crate::live::source::Live;
@@ -32,7 +33,7 @@ pub struct Watch {
     /// Where events come from.
     pub live: Live,
     /// The books.
-    pub ledger: Ledger,
+    pub ledger: Books,
     /// The stacks.
     pub stacks: Stacks,
     /// What handles are called.
@@ -72,12 +73,13 @@ impl Watch {
         processes: &[Process],
         interval: Duration,
         launching: bool,
+        tape: Option<Tape>,
     ) -> Result<Self> {
         let begun = monotonic_now();
         let options = LedgerOptions { begun: Some(begun), pattern };
         let mut watch = Watch {
             live,
-            ledger: Ledger::new(options),
+            ledger: Books::new(options, tape),
             stacks,
             names: NameBook::new(proc.clone()),
             faults: Vec::new(),
@@ -91,6 +93,7 @@ impl Watch {
             sampled: Monotonic(0),
             reconciled: begun,
         };
+        watch.ledger.open(begun, watch.live.sight());
         for process in processes {
             watch.ledger.know(process.clone());
             watch.sample_from_now_on(process.id.pid);
@@ -166,13 +169,18 @@ impl Watch {
         let interpreters = &mut self.interpreters;
         let timeout = interpreters.look(live, stacks, timeout)?;
         let progress = live.poll(timeout, &mut |event| {
+            if let Body::Exit { .. } = event.body {
+                ledger.name_stacks(stacks);
+            }
             follow_process(event, stacks, samplers, proc);
             interpreters.follow(event);
             if let Body::Acquire(acquire) = &event.body
                 && let fdscope_model::HandleKey::Thread(tid) = acquire.key
             {
                 // Threads are often named and gone before the report is made.
-                names.thread(event.pid, tid);
+                if let Some(name) = names.thread(event.pid, tid) {
+                    ledger.thread_is(event.pid, tid, name);
+                }
             }
             if matches!(event.body, Body::Reconcile { .. } | Body::Exec { .. }) {
                 wants_reconcile.insert(event.pid);
@@ -197,6 +205,7 @@ impl Watch {
         if now.since_ns(self.sampled) >= self.interval_ns {
             self.sampled = now;
             self.sample();
+            self.ledger.name_stacks(&mut self.stacks);
             self.tune_stacks()?;
         }
         if now.since_ns(self.reconciled) >= RECONCILE_EVERY_NS {

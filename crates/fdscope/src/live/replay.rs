@@ -1,0 +1,331 @@
+//! A recording told to a ledger again, in the same order, and judged by the same code.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::Result;
+use fdscope_analyze::{Ledger, LedgerOptions, Names};
+use fdscope_model::process::Sample;
+use fdscope_model::verdict::Report;
+use fdscope_model::{
+    Acquire, AcquireCause, Blind, Body, Event, Fault, FdNumber, HandleKey, HandleKind, Monotonic,
+    Name, Pid, Process, Sight, SourceName, StackId, Symbolized, Symbolizer, Tid, Trace,
+};
+use fdscope_proc::pattern;
+use fdscope_record::{Closing, Ending as End, Opening, Reader, Record};
+use fdscope_render::units;
+
+use crate::args::Span;
+use crate::ending::{Ending, Failure};
+use crate::live::report::only;
+
+/// What a recording told up to a moment.
+pub struct Replay {
+    /// The books at that moment.
+    pub ledger: Ledger,
+    /// How the recording began.
+    pub opening: Opening,
+    /// What frames are called.
+    pub stacks: Frames,
+    /// What handles and threads are called.
+    pub names: Called,
+    /// The moment.
+    pub now: Monotonic,
+    /// Every process that was told of, as last told.
+    pub processes: HashMap<Pid, Process>,
+    /// The last sample of each process.
+    pub samples: HashMap<Pid, Sample>,
+    begun: Monotonic,
+    sight: Option<Sight>,
+    faults: Vec<Fault>,
+    closing: Option<Closing>,
+    left_out: u64,
+    full: bool,
+    ending: End,
+}
+
+/// The names of stacks.
+#[derive(Default)]
+pub struct Frames(HashMap<StackId, Symbolized>);
+
+impl Symbolizer for Frames {
+    fn symbolize(&mut self, stack: StackId) -> Symbolized {
+        self.0.get(&stack).cloned().unwrap_or_default()
+    }
+}
+
+/// The names of descriptors and threads.
+#[derive(Default)]
+pub struct Called {
+    descriptors: HashMap<(Pid, FdNumber), Name>,
+    threads: HashMap<(Pid, Tid), Name>,
+}
+
+impl Called {
+    /// What a descriptor was called when last asked.
+    pub fn descriptor(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
+        self.descriptors.get(&(pid, fd)).filter(|name| !name.is_empty()).cloned()
+    }
+
+    /// What a thread was called.
+    pub fn thread(&self, pid: Pid, tid: Tid) -> Option<Name> {
+        self.threads.get(&(pid, tid)).filter(|name| !name.is_empty()).cloned()
+    }
+}
+
+/// True if a target names a recording and not a process.
+pub fn is_recording(target: &str) -> bool {
+    Reader::is_recording(Path::new(target))
+}
+
+/// Reads a recording from `span.from` up to `span.to`.
+///
+/// # Errors
+/// If it cannot be read, or has nothing of that time.
+pub fn replay(path: &Path, span: &Span) -> Result<Replay> {
+    let mut reader = Reader::open(path)?;
+    let mut replay: Option<Replay> = None;
+    let (mut from, mut to) = (None, None);
+    let mut early = false;
+    reader.read_all(&mut |record| {
+        let Some(replay) = &mut replay else {
+            if let Record::Opening(opening) = record {
+                (from, to) = span.moments(&opening);
+                early = to.is_some_and(|to: Monotonic| to < opening.begun);
+                replay = Some(Replay::new(opening));
+            }
+            return replay.is_some() && !early;
+        };
+        if let (Some(to), Some(at)) = (to, time_of(&record))
+            && at > to
+        {
+            replay.now = to;
+            return false;
+        }
+        if let (Some(begin), Some(at)) = (from, time_of(&record))
+            && at >= begin
+        {
+            from = None;
+            replay.begin_at(begin);
+        }
+        replay.take(record);
+        !replay.full
+    })?;
+    let nothing = |why: &str| {
+        let what = format!("{} has nothing of that time: {why}", path.display());
+        Failure::new(Ending::Usage, what)
+    };
+    let Some(mut replay) = replay else {
+        let why = reader.ending().sentence().unwrap_or_default();
+        return Err(
+            Failure::new(Ending::Failed, format!("{} is empty: {why}", path.display())).into()
+        );
+    };
+    if early || from.is_some() {
+        return Err(nothing(&replay.spans()).into());
+    }
+    let stopped = replay.full || to.is_some_and(|to| replay.now == to);
+    replay.ending = if stopped { End::Whole } else { reader.ending() };
+    Ok(replay)
+}
+
+/// The time of what happened; an opening has passed already.
+fn time_of(record: &Record<'_>) -> Option<Monotonic> {
+    match record {
+        Record::Opening(_) => None,
+        // What was there already may have been born long before.
+        Record::Event(Event { at, .. }) => Some(*at),
+        other => other.at(),
+    }
+}
+
+impl Replay {
+    fn new(opening: Opening) -> Self {
+        let begun = opening.begun;
+        Replay {
+            ledger: ledger(begun),
+            opening,
+            stacks: Frames::default(),
+            names: Called::default(),
+            now: begun,
+            processes: HashMap::new(),
+            samples: HashMap::new(),
+            begun,
+            sight: None,
+            faults: Vec::new(),
+            closing: None,
+            left_out: 0,
+            full: false,
+            ending: End::Open,
+        }
+    }
+
+    fn take(&mut self, record: Record<'static>) {
+        if let Some(at) = record.at() {
+            self.now = self.now.max(at);
+        }
+        let Replay { ledger, names, .. } = self;
+        match record {
+            Record::Opening(_) => {}
+            Record::Process(process) => {
+                self.processes.insert(process.id.pid, process.clone());
+                ledger.know(process);
+            }
+            Record::Event(event) => {
+                note_name(names, &event);
+                ledger.apply(&event);
+            }
+            Record::Sample(sample) => {
+                ledger.sample(&sample);
+                self.samples.insert(sample.pid, sample);
+            }
+            Record::Learnt(pid, key, kind) => ledger.learn(pid, key, kind, None),
+            Record::Comparing(pid, at) => ledger.begin_reconcile(pid, at),
+            Record::Compared(snapshot) => {
+                ledger.finish_reconcile(&snapshot);
+            }
+            Record::Stack(stack, frames) => {
+                self.stacks.0.insert(stack, frames);
+            }
+            Record::Descriptor(pid, fd, _, name) => {
+                names.descriptors.insert((pid, fd), name);
+            }
+            Record::Thread(pid, tid, name) => {
+                names.threads.insert((pid, tid), name);
+            }
+            Record::Fault(fault) => self.faults.push(fault),
+            Record::Sight(sight) => self.sight = Some(sight),
+            Record::Thinned(thinned) => self.left_out += thinned.pairs,
+            Record::Full(_) => self.full = true,
+            Record::Closing(closing) => self.closing = Some(closing),
+        }
+    }
+
+    /// Watching begins only now: what is alive existed before.
+    fn begin_at(&mut self, begun: Monotonic) {
+        let before = std::mem::replace(&mut self.ledger, ledger(begun));
+        self.begun = begun;
+        for pid in before.pids() {
+            if let Some(process) = self.processes.get(&pid) {
+                self.ledger.know(process.clone());
+            }
+            let descriptors = before.live(pid).into_iter().map(|handle| Acquire {
+                key: handle.key,
+                kind: handle.kind,
+                file: handle.file,
+                inode: handle.inode,
+                cloexec: handle.cloexec,
+                cause: AcquireCause::Existing,
+                name: self.names.descriptor(pid, handle.fd),
+                trace: Trace::None,
+            });
+            let others = before.live_others(pid).into_iter().map(|(key, kind, _)| other(key, kind));
+            for acquire in descriptors.chain(others) {
+                let body = Body::Acquire(acquire);
+                self.ledger.apply(&Event { at: begun, pid, tid: Tid(0), body });
+            }
+            if let Some(sample) = self.samples.get(&pid) {
+                self.ledger.sample(&Sample { at: begun, ..sample.clone() });
+            }
+        }
+    }
+
+    /// Wall time of a moment, in nanoseconds since the epoch.
+    pub fn wall_ns(&self, at: Monotonic) -> u64 {
+        let Opening { taken_at_ns, begun, .. } = self.opening;
+        taken_at_ns.saturating_add(at.0).saturating_sub(begun.0)
+    }
+
+    /// From when to when, in a few words.
+    fn spans(&self) -> String {
+        let ends = [self.opening.begun, self.now].map(|at| units::wall_time(self.wall_ns(at)));
+        format!("it spans {} to {}", ends[0], ends[1])
+    }
+
+    /// Judges as of `now`.
+    pub fn report(&mut self, command: String, kinds: &[HandleKind]) -> Report {
+        let Replay { ledger, stacks, names, now, .. } = self;
+        let book = Names {
+            handle: &|pid, fd| names.descriptor(pid, fd),
+            thread: &|pid, tid| names.thread(pid, tid),
+        };
+        let mut judgement = ledger.judge(*now, stacks, book);
+        only(&mut judgement, kinds);
+        let whole = self.closing.filter(|closing| closing.judged == self.now);
+        Report {
+            command,
+            taken_at_ns: whole
+                .map_or_else(|| self.wall_ns(self.now), |closing| closing.taken_at_ns),
+            machine: self.opening.machine.clone(),
+            begun: self.begun,
+            ended: self.now,
+            sight: self.sight(),
+            lost: self.ledger.lost(),
+            events: self.ledger.events(),
+            stacks_skipped: self.ledger.stacks_skipped(),
+            totals: judgement.totals,
+            verdicts: judgement.verdicts,
+            misuse: judgement.misuse,
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// What the source saw, what it did not, and what the recording itself lacks.
+    fn sight(&self) -> Sight {
+        let recorded = units::wall_time(self.opening.taken_at_ns);
+        let mut sight = self.sight.clone().unwrap_or(Sight {
+            source: SourceName::Recording,
+            how: "an unknown source".to_owned(),
+            blind: Vec::new(),
+        });
+        sight.how = format!("a recording of {recorded}, made by {}", sight.how);
+        sight.source = SourceName::Recording;
+        let mut lacks = |what: &str, why: String| {
+            sight.blind.push(Blind { what: what.to_owned(), why, cure: None });
+        };
+        if let Some(why) = self.ending.sentence() {
+            lacks("what came after the end of the recording", why);
+        }
+        if self.full {
+            let why = "the recording reached its --max-size, and nothing more could be left out";
+            lacks("what came after the end of the recording", why.to_owned());
+        }
+        if self.left_out > 0 {
+            let pairs = units::count(self.left_out);
+            let why = format!(
+                "{pairs} births were left out with their deaths, to keep to --max-size and --max-age"
+            );
+            lacks("handles that were closed again, in the older part", why);
+        }
+        sight
+    }
+}
+
+fn ledger(begun: Monotonic) -> Ledger {
+    Ledger::new(LedgerOptions { begun: Some(begun), pattern })
+}
+
+fn other(key: HandleKey, kind: HandleKind) -> Acquire<'static> {
+    let cause = AcquireCause::Existing;
+    Acquire {
+        key,
+        kind,
+        file: None,
+        inode: None,
+        cloexec: None,
+        cause,
+        name: None,
+        trace: Trace::None,
+    }
+}
+
+/// Names that come with events, until a better one is told.
+fn note_name(names: &mut Called, event: &Event<'_>) {
+    if let Body::Acquire(Acquire { key: HandleKey::Descriptor(_, fd), name, .. }) = &event.body {
+        match name {
+            Some(name) => names.descriptors.insert((event.pid, *fd), name.clone()),
+            // Another handle stands here now, and nobody knows its name yet.
+            None => names.descriptors.remove(&(event.pid, *fd)),
+        };
+    }
+}

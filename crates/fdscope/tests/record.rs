@@ -1,0 +1,101 @@
+//! A recording is judged as its watch was, whole or cut; what it is not said to hold, it says.
+
+mod common;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use common::{Watching, is_root, run};
+use fdscope_fixtures::{Fixture, c};
+use serde_json::Value;
+
+/// Makes events until the recording holds many seconds of them.
+fn step_for(fixture: &mut Fixture, span: Duration) {
+    let end = Instant::now() + span;
+    while Instant::now() < end {
+        fixture.ask("step 1");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The report without what may differ: who tells it, and what was typed.
+fn comparable(mut report: Value) -> Value {
+    let object = report.as_object_mut().expect("a report is an object");
+    object.remove("source").expect("documented");
+    object.remove("command").expect("documented");
+    report
+}
+
+fn leak(arguments: &[&str]) -> Value {
+    let output = run(&[&["leak"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {said}"))
+}
+
+fn live_and_recorded_agree(source: &str) {
+    let folder = tempfile::tempdir().expect("room for a folder");
+    let path = folder.path().join("a.fdr");
+    let path = path.to_str().expect("ASCII");
+    let mut fixture = Fixture::start(&c("leaky"), &["kind=file", "healthy=10"]);
+    let pid = fixture.pid().to_string();
+    let watching =
+        Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m", "-o", path]);
+    step_for(&mut fixture, Duration::from_secs(6));
+    let live = watching.report().json();
+    drop(fixture);
+    let replayed = leak(&[path, "--json"]);
+    assert_eq!(replayed["source"]["name"], "recording");
+    assert_eq!(replayed["source"]["cannot_see"], live["source"]["cannot_see"]);
+    assert!(live["events"].as_u64() > Some(10), "{live}");
+    assert_eq!(comparable(replayed), comparable(live));
+    cut_recordings_say_so(path);
+}
+
+/// Half a file is half a watch, and says so.
+fn cut_recordings_say_so(path: &str) {
+    let bytes = fs::read(path).expect("just written");
+    fs::write(path, &bytes[..bytes.len() - bytes.len() / 3]).expect("room");
+    let cut = leak(&[path, "--json"]);
+    let unseen = cut["source"]["cannot_see"].to_string();
+    assert!(unseen.contains("cut off"), "{unseen}");
+    let early = leak(&[path, "--json", "--to", "+1s"]);
+    assert!(early["events"].as_u64() < cut["events"].as_u64(), "{early}");
+    let late = leak(&[path, "--json", "--from", "+1s"]);
+    let existing = late["verdicts"][0]["existing"].as_u64();
+    assert!(late["processes"][0]["open_at_start"].as_u64() > Some(0), "{existing:?} {late}");
+    let nothing = run(&["leak", path, "--from", "+10m"]);
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[test]
+fn a_recorded_watch_by_ebpf_is_judged_as_it_was_live() {
+    if is_root("CAP_BPF for the bpf source") {
+        live_and_recorded_agree("bpf");
+    }
+}
+
+#[test]
+fn a_recorded_watch_by_ptrace_is_judged_as_it_was_live() {
+    live_and_recorded_agree("ptrace");
+}
+
+#[test]
+fn a_recorded_watch_by_sampling_is_judged_as_it_was_live() {
+    live_and_recorded_agree("poll");
+}
+
+#[test]
+fn wrong_files_and_options_are_told_apart() {
+    let check = |arguments: &[&str], code: i32, words: &str| {
+        let output = run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    };
+    check(&["record"], 2, "--output");
+    check(&["record", "1"], 2, "--output");
+    check(&["leak", "1", "--from", "14:02"], 2, "for recordings");
+    check(&["record", "self-that-is-nobody", "-o", "/tmp/never.fdr"], 4, "no process");
+    check(&["leak", "/etc/passwd"], 4, "no process");
+}
