@@ -394,13 +394,10 @@ fn wait(ring: &PacketRing, timeout_ms: i64) -> Result<Option<String>> {
     if !failed {
         return Ok(None);
     }
-    Ok(match ring.error() {
-        None => None,
-        Some(error) => Some(match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NETDOWN) => "The interface disappeared or went down".to_owned(),
-            _ => error.to_string(),
-        }),
-    })
+    Ok(ring.error().map(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NETDOWN) => "The interface disappeared or went down".to_owned(),
+        _ => error.to_string(),
+    }))
 }
 
 fn span(ms: i64) -> Timespec {
