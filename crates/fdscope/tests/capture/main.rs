@@ -1,5 +1,6 @@
 //! `fdscope tcpdump` beside tcpdump: the same packets, the same options, the same bytes.
 
+mod live;
 mod packets;
 
 use std::path::Path;
@@ -154,5 +155,48 @@ fn expressions_choose_the_packets_that_tcpdump_chooses() {
     ];
     for expression in expressions {
         check(&["-nn", expression], &file);
+    }
+}
+
+#[test]
+fn files_are_turned_over_as_tcpdump_turns_them() {
+    if !tcpdump() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let many: Vec<(Vec<u8>, usize)> =
+        (0..2200).map(|_| (packets::ether(0x9999, &[7; 1400]), usize::MAX)).collect();
+    let file = folder.path().join("many.pcap");
+    std::fs::write(&file, packets::file(1, false, &many)).expect("written");
+    for form in [&["-C", "1"][..], &["-C", "1", "-W", "2"], &["-C", "1", "-W", "12"]] {
+        let written = |program: &str, leading: &[&str], name: &str| {
+            let into = folder.path().join(name);
+            std::fs::create_dir(&into).expect("made");
+            let mut command = Command::new(program);
+            command.args(leading).args(form).arg("-r").arg(&file).arg("-w").arg(into.join("out"));
+            // tcpdump gives root's privileges away before it opens files.
+            command.args(if leading.is_empty() { &["-Z", "root"][..] } else { &[] });
+            assert!(command.output().expect("runs").status.success());
+            let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(&into)
+                .expect("listed")
+                .map(|entry| entry.expect("listed"))
+                .map(|entry| {
+                    (
+                        entry.file_name().to_string_lossy().into_owned(),
+                        std::fs::read(entry.path()).expect("read"),
+                    )
+                })
+                .collect();
+            files.sort();
+            std::fs::remove_dir_all(&into).expect("removed");
+            files
+        };
+        let theirs = written("tcpdump", &[], "theirs");
+        let ours = written(env!("CARGO_BIN_EXE_fdscope"), &["tcpdump"], "ours");
+        let names = |files: &[(String, Vec<u8>)]| {
+            files.iter().map(|file| file.0.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&ours), names(&theirs), "{form:?}");
+        assert!(ours == theirs, "bytes with {form:?}");
     }
 }
