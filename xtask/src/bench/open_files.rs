@@ -100,7 +100,7 @@ impl Scene {
 }
 
 /// Processor time of a command from start to end.
-fn seconds_of(command: &mut Command) -> Result<f64> {
+pub fn seconds_of(command: &mut Command) -> Result<f64> {
     let before = ticks_of_children()?;
     command.status().with_context(|| format!("failed to run {command:?}"))?;
     Ok((ticks_of_children()? - before) as f64 / 100.0)
