@@ -4,6 +4,7 @@
 //! medians are printed. The output is a Markdown table. `cargo xtask bench NAME…` runs only the named parts; `--quick`
 //! takes fewer rounds.
 
+mod capture;
 mod footprint;
 mod open_files;
 mod server;
@@ -56,6 +57,7 @@ const PARTS: &[Part] = &[
     ("verdict", footprint::seconds_to_verdict),
     ("open-files", open_files::rows),
     ("sockets", sockets::rows),
+    ("capture", capture::rows),
 ];
 
 /// Runs the chore.

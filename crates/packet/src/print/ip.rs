@@ -47,17 +47,13 @@ impl Line<'_> {
             put!(self, "bad-hlen {header}");
             return Ok(());
         }
-        let mut total = usize::from(self.u16(at + 2)?);
+        let total = usize::from(self.u16(at + 2)?);
         if length < total {
             put!(self, "truncated-ip - {} bytes missing! ", total - length);
         }
         if total < header {
-            if total != 0 {
-                put!(self, "bad-len {total}");
-                return Ok(());
-            }
-            // Segmentation is left to the card: the length is not known yet.
-            total = length;
+            put!(self, "bad-len {total}");
+            return Ok(());
         }
         self.within(at + total, |line| line.ip_inside(at, header, total))
     }
@@ -178,7 +174,7 @@ impl Line<'_> {
         }
     }
 
-    /// The authentication header.
+    /// The authentication header (RFC 4302): its length is in words, two left out.
     fn authentication(&mut self, at: usize, length: usize, above: Above) -> Read {
         self.protocol = "ah";
         if !self.has(at, 1) {
@@ -186,15 +182,20 @@ impl Line<'_> {
             return Ok(());
         }
         let next = self.u8(at)?;
+        self.text("AH");
         let words = usize::from(self.u8(at + 1)?);
-        let (index, sequence) = (self.u32(at + 4)?, self.u32(at + 8)?);
-        put!(self, "AH(spi=0x{index:08x}");
-        if self.verbose() > 0 {
-            put!(self, ",sumlen={}", (words * 4).wrapping_sub(4));
-        }
-        put!(self, ",seq=0x{sequence:x}");
         let own = (words + 2) * 4;
-        self.text(",icv=0x");
+        self.text("(");
+        if self.verbose() > 0 {
+            put!(self, "length={words}({own}-bytes),");
+        }
+        let reserved = self.u16(at + 2)?;
+        if reserved != 0 {
+            put!(self, "reserved=0x{reserved:x}[MustBeZero],");
+        }
+        put!(self, "spi=0x{:08x},", self.u32(at + 4)?);
+        put!(self, "seq=0x{:x},", self.u32(at + 8)?);
+        self.text("icv=0x");
         for index in 12..own {
             let byte = self.u8(at + index)?;
             self.hex2(byte);

@@ -79,17 +79,42 @@ const TEXTS: &[TextProtocol] = &[
 ];
 
 const DOMAIN: u16 = 53;
+const SECURE_SHELL: u16 = 22;
 
 impl Line<'_> {
     pub fn tcp_payload(&mut self, at: usize, length: usize, (from, to): (u16, u16)) -> Read {
         if from == DOMAIN || to == DOMAIN {
             return self.dns(at, length, true, false);
         }
+        if from == SECURE_SHELL || to == SECURE_SHELL {
+            return self.secure_shell(at, length);
+        }
         let text = TEXTS.iter().find(|text| text.ports.contains(&from) || text.ports.contains(&to));
         match text {
             Some(text) => self.text_protocol(text, at, length),
             None => Ok(()),
         }
+    }
+
+    /// The version that both sides of SSH begin with.
+    fn secure_shell(&mut self, at: usize, length: usize) -> Read {
+        self.protocol = "ssh";
+        for (index, letter) in b"SSH-".iter().enumerate() {
+            if self.u8(at + index)? != *letter {
+                return Ok(());
+            }
+        }
+        for index in 4..length {
+            match self.u8(at + index)? {
+                0x20..=0x7e => {}
+                b'\n' => return self.plain(": SSH: ", at, index),
+                b'\r' if index + 1 < length && self.u8(at + index + 1)? == b'\n' => {
+                    return self.plain(": SSH: ", at, index);
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     fn text_protocol(&mut self, text: &TextProtocol, at: usize, length: usize) -> Read {

@@ -21,7 +21,9 @@ impl Line<'_> {
         let kind = self.u16(14)?;
         let known = self.sll_payload(kind, HEADER, length.saturating_sub(HEADER))?;
         if known == Known::NoEthertype && !self.options.link_header {
-            self.sll_header(length)?;
+            // Tags that were told are not counted again.
+            let tags = self.link_header - HEADER;
+            self.sll_header(length.saturating_sub(tags))?;
         }
         self.sll_rest(known, HEADER)
     }
@@ -58,7 +60,9 @@ impl Line<'_> {
         let kind = self.u16(0)?;
         let known = self.sll_payload(kind, HEADER2, length.saturating_sub(HEADER2))?;
         if known == Known::NoEthertype && !self.options.link_header {
-            self.sll2_header(length)?;
+            // Tags that were told are not counted again.
+            let tags = self.link_header - HEADER2;
+            self.sll2_header(length.saturating_sub(tags))?;
         }
         self.sll_rest(known, HEADER2)
     }

@@ -25,6 +25,8 @@ pub struct Numbers {
     /// Where the selective acknowledgements' side began.
     pub sack_begin: u32,
     pub flags: u8,
+    /// Where the segment ends on the wire.
+    pub segment_end: usize,
 }
 
 impl Line<'_> {
@@ -101,6 +103,7 @@ impl Line<'_> {
         {
             self.tcp_checksum(at, length, above)?;
         }
+        let numbers = Numbers { segment_end: at + length, ..numbers };
         self.tcp_rest(at, header, length - header, numbers, (from, to))
     }
 
@@ -128,7 +131,7 @@ impl Line<'_> {
     fn tcp_numbers(&mut self, at: usize, above: Above, ports: (u16, u16)) -> Read<Numbers> {
         let flags = self.u8(at + 13)?;
         let (seq, ack) = (self.u32(at + 4)?, self.u32(at + 8)?);
-        let mut numbers = Numbers { seq, ack, sack_begin: 0, flags };
+        let mut numbers = Numbers { seq, ack, sack_begin: 0, flags, segment_end: usize::MAX };
         if self.options.absolute || flags & ACK == 0 {
             return Ok(numbers);
         }

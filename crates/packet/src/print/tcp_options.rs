@@ -142,7 +142,10 @@ impl Line<'_> {
                 self.dec(echo);
             }
             19 => {
-                self.text(" shared secret not supplied with -M, can't check - ");
+                let whole = numbers.segment_end <= self.end;
+                let why =
+                    if whole { "shared secret not supplied with -M" } else { "snaplen too short" };
+                put!(self, " {why}, can't check - ");
                 self.hex_bytes(at, 16, "")?;
             }
             20 => put!(self, " cap {:02x} id {}", self.u8(at)?, self.u8(at + 1)?),
@@ -203,6 +206,9 @@ impl Line<'_> {
             return Ok(Ok(rest));
         }
         for index in 0..rest {
+            if index == 2 {
+                self.text(" mac 0x");
+            }
             if index + 1 > left {
                 return Ok(Err(Stop::Bad));
             }
@@ -213,7 +219,6 @@ impl Line<'_> {
             match index {
                 0 => put!(self, " keyid {byte}"),
                 1 => put!(self, " rnextkeyid {byte}"),
-                2 => put!(self, " mac 0x{byte:02x}"),
                 _ => self.hex2(byte),
             }
         }

@@ -49,7 +49,7 @@ impl Filter {
         let snap_length = if snap_length == 0 { MOST_BYTES } else { snap_length };
         let text = text(options)?;
         let whole = if guise == Guise::Tcpdump {
-            Ok((!text.trim().is_empty()).then(|| Expression::Packet(0..text.len())))
+            Ok((!text.trim().is_empty()).then_some(Expression::Packet(0..text.len())))
         } else {
             Expression::read(&text)
         };

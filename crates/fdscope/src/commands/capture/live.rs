@@ -37,6 +37,8 @@ const RING_KIB: u64 = 32 * 1024;
 const BLOCK: u32 = 1 << 20;
 /// How long the kernel may keep a block that is not full: what is printed must come soon, a file may wait.
 const SOON_MS: u32 = 50;
+/// Who asks for owners asks while they live.
+const WHILE_ALIVE_MS: u32 = 10;
 const LATER_MS: u32 = 200;
 const AT_ONCE_MS: u32 = 1;
 
@@ -88,9 +90,11 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
     if filter.told(options)? {
         return Ok(Ending::Done);
     }
-    let timeout_ms = match (options.immediate, &options.write, options.print) {
-        (true, _, _) => AT_ONCE_MS,
-        (_, Some(_), false) => LATER_MS,
+    let wants_owners = options.owners.unwrap_or(guise == Guise::Capture);
+    let timeout_ms = match (&options.write, options.print) {
+        _ if options.immediate => AT_ONCE_MS,
+        _ if wants_owners => WHILE_ALIVE_MS,
+        (Some(_), false) => LATER_MS,
         _ => SOON_MS,
     };
     let ring = open_ring(options, &device, timeout_ms)?;
@@ -109,11 +113,11 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         }
         None => None,
     };
+    ring.listen(device.index as i32).map_err(|error| opening(&device.name, &error))?;
     if let Some(user) = &options.user {
         drop_privileges(user)?;
     }
     announce(options, guise, &device, snap_length);
-    let wants_owners = options.owners.unwrap_or(guise == Guise::Capture);
     let owners = (wants_owners || filter.asks_processes())
         .then(|| {
             ProcRoot::open().map(|root| {
@@ -123,7 +127,6 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         .transpose()?;
     let mut screen = Screen::new(printer(options), options);
     screen.printer().learn_interfaces(devices::names());
-    ring.listen(device.index as i32).map_err(|error| opening(&device.name, &error))?;
     let ask = again || filter.asks_processes();
     let mut run = Run {
         options,
@@ -394,13 +397,10 @@ fn wait(ring: &PacketRing, timeout_ms: i64) -> Result<Option<String>> {
     if !failed {
         return Ok(None);
     }
-    Ok(match ring.error() {
-        None => None,
-        Some(error) => Some(match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NETDOWN) => "The interface disappeared or went down".to_owned(),
-            _ => error.to_string(),
-        }),
-    })
+    Ok(ring.error().map(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NETDOWN) => "The interface disappeared or went down".to_owned(),
+        _ => error.to_string(),
+    }))
 }
 
 fn span(ms: i64) -> Timespec {

@@ -135,19 +135,22 @@ impl Owners {
     fn find(&self, ends: Ends, way: Way) -> Option<Rc<Owner>> {
         let Ends { transport, source, destination } = ends;
         let connected = |own, peer| self.known.get(&(transport, own, peer));
-        let bound = |own: SocketAddr| {
+        // A socket of an address is of that machine or container; one of any address is only if the side is ours.
+        let bound = |own: SocketAddr, ours: bool| {
             let any: IpAddr = match own.ip() {
                 IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
             };
             let both = Ipv6Addr::UNSPECIFIED.into();
             let places = [own.ip(), any, both];
-            places.into_iter().find_map(|ip| connected(SocketAddr::new(ip, own.port()), NOBODY))
+            let count = if ours { places.len() } else { 1 };
+            let mut places = places.into_iter().take(count);
+            places.find_map(|ip| connected(SocketAddr::new(ip, own.port()), NOBODY))
         };
         connected(source, destination)
             .or_else(|| connected(destination, source))
-            .or_else(|| if way == Way::In { None } else { bound(source) })
-            .or_else(|| if way == Way::Out { None } else { bound(destination) })
+            .or_else(|| bound(source, way != Way::In))
+            .or_else(|| bound(destination, way != Way::Out))
             .cloned()
     }
 
