@@ -14,7 +14,7 @@ use fdscope_model::inventory::End;
 use fdscope_model::{Address, Socket};
 use fdscope_packet::ends::{Ends, Transport};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{Detail, Survey};
+use fdscope_proc::net::{self, Detail, Survey};
 use fdscope_sys::clock;
 
 use super::expression::Process;
@@ -158,12 +158,12 @@ impl Owners {
     /// late.
     fn survey(&mut self) {
         let began = clock::monotonic_now().0;
-        if let Ok(survey) = Survey::take(&self.root, Detail::Ends) {
+        if let Ok(survey) = Survey::take(&self.root, Detail::Ends, net::Owners::All) {
             if self.known.len() >= MOST {
                 self.known.clear();
             }
-            for (socket, holders, _) in survey.sockets() {
-                self.learn(&socket, holders, began);
+            for surveyed in survey.sockets() {
+                self.learn(&surveyed.socket, surveyed.owners, began);
             }
         }
         let now = clock::monotonic_now().0;
