@@ -15,6 +15,7 @@ enum told_type {
 	TOLD_ATTACHED = 5,    /* a new thread or process is watched: pid and tid are its numbers */
 	TOLD_ENDED = 6,       /* a thread ended: ret is its exit code as wait(2) has it */
 	TOLD_SUPERSEDED = 7,  /* a thread called exec and has its leader's number now: ret is its own until then */
+	TOLD_RAN = 8,         /* a process runs another program */
 };
 
 enum told_flags {

@@ -482,6 +482,9 @@ int program_run(__u64 *args)
 			former = entered->tid;
 		entered->tid = tid;
 	}
+	made = start_telling(TOLD_RAN, pid, tid, bpf_ktime_get_ns());
+	if (made)
+		send(made, false);
 	if (former == tid)
 		return 0;
 	if (scope->thread)

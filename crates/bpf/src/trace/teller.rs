@@ -78,6 +78,12 @@ impl Teller {
         match told.kind {
             told_type::ENTER => self.tell_enter(bytes, &told, &pieces, &mut tell),
             told_type::EXIT => self.tell_exit(&told, pieces, &mut tell),
+            told_type::RAN => {
+                self.launching.take_if(|launching| *launching == pid);
+                if let Some(unwinder) = &mut self.unwinder {
+                    unwinder.exec(pid);
+                }
+            }
             _ if self.launching == Some(pid) && told.kind != told_type::ENDED => {}
             told_type::SIGNAL => {
                 let mut siginfo = [0; SIGINFO_BYTES];
@@ -133,15 +139,8 @@ impl Teller {
             Ok(errno) if (1..4096).contains(&errno) => Ended::Failed(errno),
             _ => Ended::Returned(told.ret),
         };
-        let ran = is_exec(&call) && matches!(ended, Ended::Returned(_));
-        if self.launching == Some(pid) {
-            if !is_exec(&call) {
-                return;
-            }
-            self.launching = None;
-        }
-        if ran && let Some(unwinder) = &mut self.unwinder {
-            unwinder.exec(pid);
+        if self.launching == Some(pid) && !is_exec(&call) {
+            return;
         }
         let stack = self.stack(told, &copied);
         let mut pieces: Vec<Piece<'_>> = copied;

@@ -20,6 +20,8 @@ pub mod told_type {
     pub const ENDED: u16 = 6;
     /// A thread took its leader's number by exec.
     pub const SUPERSEDED: u16 = 7;
+    /// A process runs another program.
+    pub const RAN: u16 = 8;
 }
 
 /// Flags of a record: `enum told_flags`.
