@@ -12,5 +12,6 @@ pub mod manual;
 pub mod proc;
 pub mod ps;
 pub mod record;
+pub mod report;
 pub mod sockets;
 pub mod threads;
