@@ -5,7 +5,8 @@
 
 use fdscope_model::event::{Body, Event};
 use fdscope_model::{
-    FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, TableId,
+    FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, StackId,
+    TableId,
 };
 
 use crate::bins::Bins;
@@ -52,6 +53,8 @@ pub struct LiveHandle {
     pub birth_seen: bool,
     /// The close-on-exec flag, where known.
     pub cloexec: Option<bool>,
+    /// The birth stack, where seen.
+    pub stack: Option<StackId>,
 }
 
 /// What the ledger takes in memory.
@@ -266,5 +269,6 @@ fn live_handle(table: TableId, fd: FdNumber, entry: &Entry) -> LiveHandle {
         born: entry.born,
         birth_seen: entry.origin == crate::entry::Origin::Seen,
         cloexec: entry.cloexec(),
+        stack: entry.stack(),
     }
 }

@@ -99,3 +99,19 @@ fn wrong_files_and_options_are_told_apart() {
     check(&["record", "self-that-is-nobody", "-o", "/tmp/never.fdr"], 4, "no process");
     check(&["leak", "/etc/passwd"], 4, "no process");
 }
+
+#[test]
+fn every_format_is_written_and_hostile_names_stay_inert() {
+    let recording =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../record/tests/recordings/every-record-1.fdr");
+    for format in ["html", "markdown", "folded", "speedscope", "pprof", "sarif", "junit"] {
+        let output = run(&["report", recording, "-o", "-", "--format", format]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{format}: {said}");
+        assert!(!output.stdout.contains(&0x1b), "{format}");
+        if format == "html" {
+            let page = String::from_utf8(output.stdout).expect("UTF-8");
+            assert_eq!(page.matches("</script>").count(), 3, "two of data, one of code");
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
-pub use record::{Keep, Record, Span};
+pub use record::{Format, Keep, Record, Report, Span};
 pub use sockets::Sockets;
 pub use threads::Threads;
 pub use values::Color;
@@ -50,8 +50,10 @@ pub struct Arguments {
 pub enum Command {
     /// Watch a process and name what leaks, from which line, and when the limit breaks
     Leak(Leak),
-    /// Record a process to a file, for `leak`, `diff` and `report` to read at any time
+    /// Record a process to a file, for `leak` and `report` to read at any time
     Record(Record),
+    /// Write what a recording shows as a page to hand on, or for other tools
+    Report(Report),
     /// Show open handles, one a line: of processes, of files, of ports; filter, count, group
     Ls(Box<Ls>),
     /// Every process by how near it is to a limit: descriptors, threads, growth, time left

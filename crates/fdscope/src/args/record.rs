@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fdscope_model::Monotonic;
 use fdscope_record::{Bounds, Opening};
 
@@ -16,7 +16,7 @@ use super::values::{Color, parse_duration};
     fdscope record nginx -o nginx.fdr              until Ctrl-C\n  \
     fdscope record 4123 -o a.fdr --duration 24h    a day, in at most 200 MB\n  \
     fdscope record -o t.fdr -- ./tests             from the first instruction to the end\n\n\
-    Read it with `fdscope leak FILE`, `fdscope diff FILE`, `fdscope report FILE`; also while it is written. Neither \
+    Read it with `fdscope leak FILE` and `fdscope report FILE`; also while it is written. Neither \
     environment nor anything that is read or written is in it.")]
 pub struct Record {
     /// Processes to record: numbers or names
@@ -105,6 +105,43 @@ impl Keep {
         let ns = |age: Duration| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
         Bounds { max_bytes: self.max_size, max_age_ns: self.max_age.map(ns) }
     }
+}
+
+/// `fdscope report`.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub recording: PathBuf,
+    /// The file to write, readable by you only; - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Which part of the recording.
+    #[command(flatten)]
+    pub span: Span,
+}
+
+/// What `report` can write.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// One page that needs nothing else, for a browser
+    #[default]
+    Html,
+    /// For a ticket
+    Markdown,
+    /// Folded stacks of living handles, for flame graphs
+    Folded,
+    /// For speedscope.app
+    Speedscope,
+    /// For `go tool pprof`
+    Pprof,
+    /// For code scanning
+    Sarif,
+    /// For CI: a test case a site
+    Junit,
 }
 
 /// Which part of a recording is looked at.

@@ -69,7 +69,7 @@ pub fn run(leak: Leak) -> Done {
 fn of_recording(leak: &Leak) -> Done {
     let [path] = leak.targets.as_slice() else {
         return Err(Failure::new(Ending::Usage, "a recording is judged by itself")
-            .cure("fdscope leak FILE; fdscope diff A B compares two")
+            .cure("fdscope leak FILE")
             .into());
     };
     if leak.output.is_some() {

@@ -13,6 +13,7 @@ pub mod manual;
 pub mod proc;
 pub mod ps;
 pub mod record;
+pub mod report;
 pub mod sockets;
 pub mod threads;
 pub mod trace;

@@ -32,9 +32,9 @@ pub struct Replay {
     /// The moment.
     pub now: Monotonic,
     /// Every process that was told of, as last told.
-    pub processes: HashMap<Pid, Process>,
+    processes: HashMap<Pid, Process>,
     /// The last sample of each process.
-    pub samples: HashMap<Pid, Sample>,
+    samples: HashMap<Pid, Sample>,
     begun: Monotonic,
     sight: Option<Sight>,
     faults: Vec<Fault>,
@@ -228,6 +228,11 @@ impl Replay {
                 self.ledger.sample(&Sample { at: begun, ..sample.clone() });
             }
         }
+    }
+
+    /// What a process is called; empty if nothing told.
+    pub fn comm(&self, pid: Pid) -> String {
+        self.processes.get(&pid).map_or_else(String::new, |process| process.comm.to_string())
     }
 
     /// Wall time of a moment, in nanoseconds since the epoch.

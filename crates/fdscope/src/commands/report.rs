@@ -1,0 +1,77 @@
+//! `fdscope report`: what a recording shows, as a page or for other tools.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fdscope_model::Symbolizer;
+use fdscope_render::Charset;
+use fdscope_render::export::html::{HandleRow, page};
+use fdscope_render::export::{Export, export};
+
+use crate::Done;
+use crate::args::{Format, Report};
+use crate::ending::{Ending, Failure};
+use crate::live::replay::{Replay, is_recording, replay};
+use crate::machine;
+
+/// Runs the command.
+pub fn run(report: &Report) -> Done {
+    if report.output != Path::new("-") && is_recording(&report.output.to_string_lossy()) {
+        let what = format!("{} is a recording, and is not written over", report.output.display());
+        return Err(Failure::new(Ending::Usage, what).into());
+    }
+    let mut replay = replay(&report.recording, &report.span)?;
+    let told = replay.report(machine::typed_command(), &[]);
+    let form = match report.format {
+        Format::Html => None,
+        Format::Markdown => Some(Export::Markdown),
+        Format::Folded => Some(Export::Folded),
+        Format::Speedscope => Some(Export::Speedscope),
+        Format::Pprof => Some(Export::Pprof),
+        Format::Sarif => Some(Export::Sarif),
+        Format::Junit => Some(Export::Junit),
+    };
+    let bytes = match form {
+        Some(form) => export(&told, form),
+        None => page(&told, &handles(&mut replay)).into_bytes(),
+    };
+    write(&report.output, &bytes)?;
+    Ok(Ending::Done)
+}
+
+/// Every descriptor that is open at the end.
+fn handles(replay: &mut Replay) -> Vec<HandleRow> {
+    let mut rows = Vec::new();
+    for pid in replay.ledger.pids() {
+        let comm = replay.comm(pid);
+        for handle in replay.ledger.live(pid) {
+            let named = handle.stack.map(|stack| replay.stacks.symbolize(stack));
+            let frame = named.as_ref().and_then(|n| n.at.and_then(|at| n.frames.get(at)));
+            let function = frame.and_then(|frame| frame.symbol.function.as_deref());
+            let name = replay.names.descriptor(pid, handle.fd);
+            rows.push(HandleRow {
+                pid: pid.0,
+                comm: comm.clone(),
+                fd: handle.fd.0,
+                kind: handle.kind.word(),
+                name: name.map_or_else(String::new, |name| Charset::Utf8.name(&name)),
+                site: function.map_or_else(String::new, |f| Charset::Utf8.symbol(f)),
+                age_ns: handle.birth_seen.then(|| replay.now.since_ns(handle.born)),
+            });
+        }
+    }
+    rows
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path == Path::new("-") {
+        let mut stdout = std::io::stdout().lock();
+        return Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?);
+    }
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.with_context(|| format!("failed to write {}", path.display()))
+}
