@@ -52,12 +52,7 @@ impl Signals {
     fn register() -> Result<Self> {
         let signals = Signals { ended: Arc::default(), asked: Arc::default() };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // The second one ends it at once.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                1,
-                Arc::clone(&signals.ended),
-            )?;
+            // A second one is the first again: timeout(1) sends to the process and to its group.
             signal_hook::flag::register(signal, Arc::clone(&signals.ended))?;
         }
         signal_hook::flag::register(SIGUSR1, Arc::clone(&signals.asked))?;
@@ -182,7 +177,7 @@ impl Run<'_> {
         timeout_ms: u32,
         program: &str,
     ) -> Result<Ending> {
-        let mut failure = None;
+        let (mut failure, mut broken) = (None, None);
         let mut next = Next::More;
         while next == Next::More && !signals.ended.load(Ordering::Relaxed) {
             if signals.asked.swap(false, Ordering::Relaxed) {
@@ -190,7 +185,14 @@ impl Run<'_> {
                 say(&format!("{program}: {}", self.statistics(", ")));
             }
             if let Some(block) = ring.block() {
-                next = self.block(block.bytes())?;
+                match self.block(block.bytes()) {
+                    Ok(told) => next = told,
+                    // What came and was lost is told all the same.
+                    Err(error) => {
+                        broken = Some(error);
+                        break;
+                    }
+                }
                 continue;
             }
             self.idle(&ring)?;
@@ -199,14 +201,14 @@ impl Run<'_> {
                 break;
             }
         }
-        if next == Next::More {
+        if next == Next::More && broken.is_none() {
             self.drain(&mut ring, timeout_ms)?;
         }
         self.count(&ring);
         if self.sink.is_none() && signals.ended.load(Ordering::Relaxed) {
             self.screen.line(b"\n")?;
         }
-        self.screen.flush()?;
+        let flushed = self.screen.flush();
         let losses = Statistics {
             at_ns: clock::wall_now_ns(),
             received: self.received,
@@ -217,7 +219,8 @@ impl Run<'_> {
             say(&format!("{program}: pcap_loop: {error}"));
         }
         say(&self.statistics("\n"));
-        written?;
+        broken.map_or(Ok(()), Err)?;
+        flushed.and(written)?;
         Ok(Ending::AsCommand(i32::from(failure.is_some())))
     }
 

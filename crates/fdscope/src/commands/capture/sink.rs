@@ -4,7 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::process::Command;
@@ -23,7 +23,7 @@ const CHUNK: usize = 256 * 1024;
 /// Where packets go.
 pub struct Sink {
     plan: Plan,
-    writer: Writer<BufWriter<Box<dyn Write>>>,
+    writer: Writer<Out>,
     name: OsString,
     /// Files opened since the name's time changed.
     part: u32,
@@ -175,15 +175,11 @@ impl Plan {
         OsString::from_vec(name)
     }
 
-    fn open(&self, name: &OsStr) -> Result<Writer<BufWriter<Box<dyn Write>>>> {
+    fn open(&self, name: &OsStr) -> Result<Writer<Out>> {
         let what = || name.to_string_lossy().into_owned();
-        let sink: Box<dyn Write> = if name == "-" {
-            Box::new(io::stdout())
-        } else {
-            Box::new(create(name).with_context(what)?)
-        };
+        let file = if name == "-" { None } else { Some(create(name).with_context(what)?) };
         let mut writer = Writer::new(
-            BufWriter::with_capacity(CHUNK, sink),
+            Out { file, pending: Vec::new(), ends: Vec::new(), written: 0 },
             self.format,
             self.link,
             self.snap_length,
@@ -193,6 +189,61 @@ impl Plan {
         // The header is there at once: a file is readable from its first moment on.
         writer.flush().with_context(what)?;
         Ok(writer)
+    }
+}
+
+/// A file or the standard output, to which whole records go: one that does not fit any more leaves no piece behind.
+struct Out {
+    file: Option<File>,
+    pending: Vec<u8>,
+    /// Where records end in `pending`.
+    ends: Vec<usize>,
+    written: u64,
+}
+
+impl Write for Out {
+    /// Takes a whole record.
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(record);
+        self.ends.push(self.pending.len());
+        if self.pending.len() >= CHUNK {
+            self.flush()?;
+        }
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            let mut out = io::stdout().lock();
+            out.write_all(&self.pending)?;
+            self.forget();
+            return out.flush();
+        };
+        let mut done = 0;
+        while let Some(rest) = self.pending.get(done..).filter(|rest| !rest.is_empty()) {
+            match file.write(rest) {
+                Ok(count) if count > 0 => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                failed => {
+                    let whole =
+                        self.ends.iter().rev().find(|end| **end <= done).copied().unwrap_or(0);
+                    // A pipe or a device cannot be shortened, and need not be.
+                    let _shortened = file.set_len(self.written + whole as u64);
+                    self.forget();
+                    return Err(failed.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into()));
+                }
+            }
+        }
+        self.written += done as u64;
+        self.forget();
+        Ok(())
+    }
+}
+
+impl Out {
+    fn forget(&mut self) {
+        self.pending.clear();
+        self.ends.clear();
     }
 }
 
