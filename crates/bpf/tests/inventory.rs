@@ -67,6 +67,8 @@ fn compare_rows(expected: &Entry, found: &Entry) {
 /// Both inventories of a process that holds still.
 fn check(pid: u32, wanted: Wanted) -> Option<Inventory> {
     let mut iterator = iterator(wanted)?;
+    // Blocks are allocated late: what was written must not take its place between the two readings.
+    rustix::fs::sync();
     let iterated = iterator.read(Pid(pid)).expect("inventory");
     let walked = InventorySource::new(root(), wanted).read(Pid(pid)).expect("inventory");
     compare(&walked, &iterated);
