@@ -1,6 +1,7 @@
 //! From records to events: one function per record type, driven by the table of calls.
 
 use fdscope_model::event::Slot;
+use fdscope_model::handle::O_PATH;
 use fdscope_model::interpreter::MOST_INTERPRETER_FRAMES;
 use fdscope_model::{
     Acquire, AcquireCause, Body, DeviceId, Event, Fail, FdNumber, FileId, HandleKey, HandleKind,
@@ -198,8 +199,6 @@ fn acquired<'a>(
         }));
     }
 }
-
-const O_PATH: u32 = 0o10_000_000;
 
 /// File systems of the kernel's own whose files are of one kind: the low half of their magic numbers
 /// (include/uapi/linux/magic.h).

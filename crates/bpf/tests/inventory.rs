@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use fdscope_bpf::{BpfInventories, Support};
 use fdscope_fixtures::{Fixture, c};
-use fdscope_model::{Association, Entry, Facts, HandleKind, Inventories, Inventory, Pid, Socket};
+use fdscope_model::{
+    Address, Association, Entry, Facts, HandleKind, Inventories, Inventory, Pid, Socket,
+};
 use fdscope_proc::net::SocketBook;
 use fdscope_proc::{InventorySource, ProcRoot, Wanted};
 
@@ -65,6 +67,8 @@ fn compare_rows(expected: &Entry, found: &Entry) {
 /// Both inventories of a process that holds still.
 fn check(pid: u32, wanted: Wanted) -> Option<Inventory> {
     let mut iterator = iterator(wanted)?;
+    // Blocks are allocated late: what was written must not take its place between the two readings.
+    rustix::fs::sync();
     let iterated = iterator.read(Pid(pid)).expect("inventory");
     let walked = InventorySource::new(root(), wanted).read(Pid(pid)).expect("inventory");
     compare(&walked, &iterated);
@@ -198,4 +202,57 @@ fn a_process_that_is_gone_is_an_error() {
     let pid = Pid(child.id());
     child.wait().expect("a child of ours");
     assert!(iterator.read(pid).expect_err("it was waited for").is_gone());
+}
+
+#[test]
+fn one_pass_over_many_processes_gives_each_its_rows_in_order() {
+    let wanted = Wanted { kinds: true, access: true, status: true, ..Wanted::default() };
+    let Some(mut iterator) = iterator(wanted) else { return };
+    let fixture = Fixture::start(&c("many"), &["processes=60", "descriptors=20"]);
+    let said = fixture.said().iter().filter_map(|line| line.strip_prefix("child pid="));
+    let children = said.filter_map(|rest| rest.split(' ').next()?.parse().ok()).map(Pid);
+    let mut pids: Vec<Pid> = children.chain([Pid(fixture.pid())]).collect();
+    // A number that names no process, and one that holds nothing.
+    let mut ended = std::process::Command::new("true").spawn().expect("true runs");
+    let zombie = Pid(ended.id());
+    pids.extend([Pid(4_194_300), zombie]);
+    pids.sort_unstable();
+    let mut walk = InventorySource::new(root(), wanted);
+    let mut seen = Vec::new();
+    iterator.read_each(&pids, &mut |pid, read| {
+        seen.push(pid);
+        if pid == zombie {
+            return;
+        }
+        match (walk.read(pid), read) {
+            (Ok(walked), Ok(iterated)) => compare(&walked, &iterated),
+            (walked, iterated) => assert!(walked.is_err() && iterated.is_err(), "{pid}"),
+        }
+    });
+    ended.wait().expect("a child of ours");
+    assert_eq!(seen, pids);
+}
+
+#[test]
+fn who_holds_a_port_is_found_without_reading_the_others() {
+    let folder = Folder::new("port");
+    let path = folder.0.to_str().expect("UTF-8");
+    let fixture = Fixture::start(&c("held"), &[path]);
+    let said = fixture.said().iter().find_map(|line| line.strip_prefix("port tcp="));
+    let port = said.and_then(|rest| rest.split(' ').next()?.parse::<u16>().ok()).expect("a port");
+    let holder = Pid(fixture.pid());
+    let wanted = Wanted { sockets: true, ..Wanted::default() };
+    let mut is_end = |socket: &Socket| {
+        let ends = [&socket.local, &socket.peer].into_iter().flatten();
+        ends.filter_map(|end| match end {
+            Address::Inet(address) => Some(address.port()),
+            _ => None,
+        })
+        .any(|end| end == port)
+    };
+    let Some(mut iterator) = iterator(wanted) else { return };
+    let other = Fixture::start(&c("sockets"), &[]);
+    let mut pids = vec![Pid(std::process::id()), holder, Pid(other.pid())];
+    iterator.narrow(&mut pids, &mut is_end);
+    assert_eq!(pids, [holder]);
 }

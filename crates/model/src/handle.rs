@@ -88,6 +88,9 @@ impl HandleKey {
     }
 }
 
+/// `O_PATH` of open(2); the same on every processor that fdscope knows.
+pub const O_PATH: u32 = 0o10_000_000;
+
 /// A handle as read from the kernel at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Handle {
@@ -111,4 +114,22 @@ pub struct Handle {
     pub name: Name,
     /// What could not be read of it.
     pub fault: Option<Fault>,
+}
+
+impl Handle {
+    /// A handle of which no more is known than who holds it, and how.
+    pub fn blank(owner: ProcessId, via: Association) -> Self {
+        Handle {
+            owner,
+            via,
+            kind: HandleKind::UnknownDescriptor,
+            file: None,
+            inode: None,
+            mode: None,
+            flags: None,
+            offset: None,
+            name: Name::default(),
+            fault: None,
+        }
+    }
 }

@@ -4,8 +4,8 @@
 //! What sockets tell stands in `socket`.
 
 use crate::fault::Fault;
-use crate::handle::Handle;
-use crate::id::{FdNumber, InodeId, Pid};
+use crate::handle::{Association, Handle, O_PATH};
+use crate::id::{FdNumber, InodeId, Pid, ProcessId};
 use crate::name::Name;
 use crate::process::Process;
 use crate::socket::Socket;
@@ -41,6 +41,18 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A row of which nothing is known yet.
+    pub fn blank(owner: ProcessId, via: Association) -> Self {
+        Entry {
+            handle: Handle::blank(owner, via),
+            access: None,
+            status: None,
+            mount: None,
+            facts: Facts::Nothing,
+            locks: Vec::new(),
+        }
+    }
+
     /// True if the file has no name any more: its space is free once the last handle is closed.
     pub fn is_deleted(&self) -> bool {
         let by_name = self.handle.name.bytes().ends_with(b" (deleted)");
@@ -70,6 +82,20 @@ pub enum Access {
     Both,
     /// Neither: `O_PATH`.
     Neither,
+}
+
+impl Access {
+    /// The access that open(2)'s flags ask for.
+    pub fn of_flags(flags: u32) -> Self {
+        match flags & 3 {
+            _ if flags & O_PATH != 0 => Access::Neither,
+            0 => Access::Read,
+            1 => Access::Write,
+            2 => Access::Both,
+            // Neither may be read nor written, only ioctl(2) (open(2), "access mode 3").
+            _ => Access::Neither,
+        }
+    }
 }
 
 /// What statx(2) says without waiting for anybody (`AT_STATX_DONT_SYNC`).

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use fdscope_model::handle::O_PATH;
 use fdscope_model::kind::classify;
 use fdscope_model::{
-    Association, DeviceId, Fault, FdNumber, Handle, HandleKind, InodeId, Name, Pid, ProcessId,
+    Association, DeviceId, Fault, FdNumber, Handle, HandleKind, InodeId, Pid, ProcessId,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Statx, StatxFlags, statat};
@@ -20,9 +21,6 @@ use crate::mounts::{MountBook, MountFacts};
 use crate::parse::{FdInfo, Link, parse_link};
 use crate::root::{End, PidDir, ProcRoot, each_line, open_file, read_fd_link};
 use crate::status::ask_file;
-
-/// `O_PATH`; the same on every processor that fdscope knows.
-pub(crate) const O_PATH: u32 = 0o10_000_000;
 
 /// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
 const MQUEUE_SIZE: u64 = 80;
@@ -135,7 +133,7 @@ impl OpenTable {
         detail: Detail,
         internal: &mut InternalDevices,
     ) -> Option<Handle> {
-        let mut handle = self.blank(fd);
+        let mut handle = Handle::blank(self.owner, Association::Fd(fd));
         if detail == Detail::Number {
             return Some(handle);
         }
@@ -273,21 +271,6 @@ impl OpenTable {
     /// What is known of a mount that the process has a file of.
     pub fn mount(&self, id: u32) -> Option<MountFacts> {
         self.mounts.get(id, &self.process, &self.root)
-    }
-
-    fn blank(&self, fd: FdNumber) -> Handle {
-        Handle {
-            owner: self.owner,
-            via: Association::Fd(fd),
-            kind: HandleKind::UnknownDescriptor,
-            file: None,
-            inode: None,
-            mode: None,
-            flags: None,
-            offset: None,
-            name: Name::default(),
-            fault: None,
-        }
     }
 
     /// What could not be read of a descriptor.

@@ -137,11 +137,22 @@ pub fn load_iterator(instructions: &[u8], license: &CStr, function: u32) -> io::
 /// # Errors
 /// `EINVAL` on kernels that bind iterators to nothing, `ESRCH` if there is no such process.
 pub fn link_task_iterator(program: BorrowedFd<'_>, pid: Pid) -> io::Result<OwnedFd> {
-    let info = TaskLinkInfo { pid: pid.0, ..TaskLinkInfo::default() };
+    link_iterator(program, &TaskLinkInfo { pid: pid.0, ..TaskLinkInfo::default() })
+}
+
+/// Binds an iterator program over tasks to every task of the caller's PID namespace.
+///
+/// # Errors
+/// Those of BPF_LINK_CREATE.
+pub fn link_all_tasks_iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    link_iterator(program, &TaskLinkInfo::default())
+}
+
+fn link_iterator(program: BorrowedFd<'_>, info: &TaskLinkInfo) -> io::Result<OwnedFd> {
     let attr = LinkCreate {
         prog_fd: program.as_raw_fd() as u32,
         attach_type: BPF_TRACE_ITER,
-        iter_info: &raw const info as u64,
+        iter_info: std::ptr::from_ref(info) as u64,
         iter_info_len: size_of::<TaskLinkInfo>() as u32,
         ..LinkCreate::default()
     };

@@ -1,5 +1,6 @@
 //! From the program's record to a row of the inventory.
 
+use fdscope_model::handle::O_PATH;
 use fdscope_model::kind::classify;
 use fdscope_model::{
     Access, Association, DeviceId, Entry, Facts, Fault, FdNumber, FileId, FileStatus, Handle,
@@ -11,7 +12,6 @@ use zerocopy::FromBytes;
 use super::socket::socket;
 use super::wire::{HeldRow, HeldSocket, part};
 
-const O_PATH: u32 = 0o10_000_000;
 const S_IFMT: u32 = 0o170_000;
 const S_IFCHR: u32 = 0o020_000;
 const S_IFBLK: u32 = 0o060_000;
@@ -59,7 +59,7 @@ impl<'a> Record<'a> {
         let (name, fault) = self.name(pid);
         let mode = mode_of(row);
         Entry {
-            access: Some(access_of(row.flags)),
+            access: Some(Access::of_flags(row.flags)),
             status: status_of(row, mode),
             mount: Some(row.mount),
             facts: if wants_sockets { self.socket() } else { Facts::Nothing },
@@ -99,7 +99,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn socket(&self) -> Facts {
+    /// The socket, where it is one.
+    pub fn socket(&self) -> Facts {
         let row = &self.row;
         let Ok((held, names)) = HeldSocket::read_from_prefix(self.rest) else {
             return Facts::Nothing;
@@ -154,17 +155,6 @@ fn kind_of(row: &HeldRow, mode: u32, name: &Name) -> HandleKind {
     match (row.magic, classify(mode, name.bytes())) {
         (magic::QUEUES, HandleKind::File) => HandleKind::MessageQueue,
         (_, kind) => kind,
-    }
-}
-
-/// The access that open(2)'s flags ask for.
-fn access_of(flags: u32) -> Access {
-    match flags & 3 {
-        _ if flags & O_PATH != 0 => Access::Neither,
-        0 => Access::Read,
-        1 => Access::Write,
-        2 => Access::Both,
-        _ => Access::Neither,
     }
 }
 

@@ -6,6 +6,7 @@
 //! what only fdinfo tells of a kind.
 
 mod entry;
+mod pass;
 mod rows;
 mod socket;
 pub mod wire;
@@ -13,7 +14,7 @@ pub mod wire;
 use std::io;
 use std::os::fd::AsFd;
 
-use fdscope_model::{Entry, Inventories, Inventory, Pid};
+use fdscope_model::{Entry, Inventories, Inventory, Pid, Socket};
 use fdscope_proc::{InventorySource, ProcError, ProcRoot, Wanted};
 use fdscope_sys::bpf::{link_task_iterator, open_iterator};
 
@@ -90,6 +91,21 @@ impl Inventories for BpfInventories {
         match self.descriptors(pid) {
             Ok(entries) => self.walk.read_around(pid, entries),
             Err(_) => self.walk.read(pid),
+        }
+    }
+
+    fn read_each(&mut self, pids: &[Pid], sink: &mut dyn FnMut(Pid, Result<Inventory, ProcError>)) {
+        if self.walk.wanted().descriptors && self.is_for_one_pass(pids) {
+            return self.read_in_one_pass(pids, sink);
+        }
+        for &pid in pids {
+            sink(pid, self.read(pid));
+        }
+    }
+
+    fn narrow(&mut self, pids: &mut Vec<Pid>, matches: &mut dyn FnMut(&Socket) -> bool) {
+        if let Some(holders) = self.holders(pids, matches) {
+            *pids = holders;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of descriptors: the link of each, and what else is wanted of its kind.
 
+use fdscope_model::handle::O_PATH;
 use fdscope_model::kind::classify;
 use fdscope_model::{
     Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId, Socket,
@@ -8,14 +9,14 @@ use rustix::io::Errno;
 
 use super::facts::{Told, has_own_lines};
 use super::names::Rows;
-use super::process::{Reader, Trust, access_of_flags, access_of_link, blank, fault, is_closed};
+use super::process::{Reader, Trust, access_of_link, fault, is_closed};
 use crate::descriptors::Detail;
 use crate::error::ProcError;
 use crate::mounts::MountFacts;
 use crate::parse::{Link, parse_link};
 use crate::root::PidDir;
 use crate::status::status_of;
-use crate::table::{O_PATH, OpenTable, device_of, looks_like_mqueue, needs_type};
+use crate::table::{OpenTable, device_of, looks_like_mqueue, needs_type};
 
 /// Kinds that can only be had for reading and writing: eventfd(2), epoll(7) … take no access mode.
 const ALWAYS_BOTH: &[HandleKind] = &[
@@ -158,7 +159,7 @@ struct Look<'a> {
 impl Look<'_> {
     /// The row; `None` if the descriptor is closed by now. Rows of what is held through it go to `behind`.
     fn read(mut self, behind: &mut Vec<Entry>) -> Option<Entry> {
-        let mut entry = blank(self.owner, Association::Fd(self.fd));
+        let mut entry = Entry::blank(self.owner, Association::Fd(self.fd));
         let read = match self.table.link(self.fd) {
             Ok(text) => {
                 entry.handle.kind = classify(0, text);
@@ -277,7 +278,7 @@ impl Look<'_> {
 
     fn add_access(&mut self, entry: &mut Entry) -> Result<(), Failed> {
         let access = match self.told.as_ref().and_then(|told| told.info.flags) {
-            Some(flags) => access_of_flags(flags),
+            Some(flags) => Access::of_flags(flags),
             None if ALWAYS_BOTH.contains(&entry.handle.kind) => Access::Both,
             None => {
                 let mode = self.table.link_mode(self.fd);
@@ -394,7 +395,7 @@ impl Look<'_> {
         let wanted = self.reader.wanted;
         if let (Facts::IoUring { files, .. }, true) = (facts, wanted.ring_slots) {
             for (slot, name) in files {
-                let mut entry = blank(self.owner, Association::RingSlot(self.fd, *slot));
+                let mut entry = Entry::blank(self.owner, Association::RingSlot(self.fd, *slot));
                 entry.handle.kind = match classify(0, name.bytes()) {
                     HandleKind::OtherDescriptor => HandleKind::UnknownDescriptor,
                     kind => kind,
@@ -405,7 +406,7 @@ impl Look<'_> {
         }
         if wanted.in_flight {
             for _ in 0..in_flight {
-                behind.push(blank(self.owner, Association::InFlight(self.fd)));
+                behind.push(Entry::blank(self.owner, Association::InFlight(self.fd)));
             }
         }
     }

@@ -5,11 +5,11 @@
 
 use std::collections::HashSet;
 
-use fdscope_model::{Association, FileStatus, HandleKind, InodeId, Inventory, Name};
+use fdscope_model::{Association, Entry, FileStatus, HandleKind, InodeId, Inventory, Name};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags, StatxFlags, openat2};
 
-use super::process::{Reader, Trust, blank, fault};
+use super::process::{Reader, Trust, fault};
 use crate::parse::parse_map;
 use crate::root::PidDir;
 use crate::status::{ask_empty, status_of};
@@ -32,7 +32,7 @@ impl Reader {
             if is_path && !inodes.insert(inode) || !is_path && !others.insert(map.path.to_vec()) {
                 return;
             }
-            let mut entry = blank(owner, Association::Mapping(map.start));
+            let mut entry = Entry::blank(owner, Association::Mapping(map.start));
             entry.handle.kind = HandleKind::Mapping;
             entry.handle.inode = Some(inode);
             entry.handle.offset = Some(map.offset);

@@ -1,8 +1,8 @@
 //! Rows without a number: working directory, root directory, executable, namespaces.
 
-use fdscope_model::{Association, Facts, HandleKind, InodeId, Inventory, NamespaceClass};
+use fdscope_model::{Association, Entry, Facts, HandleKind, InodeId, Inventory, NamespaceClass};
 
-use super::process::{Reader, Trust, blank, fault};
+use super::process::{Reader, Trust, fault};
 use crate::parse::parse_link;
 use crate::root::PidDir;
 
@@ -16,7 +16,7 @@ impl Reader {
     /// Adds a row for each place. One that may not be read is a row with its fault; kernel threads have no executable.
     pub(super) fn add_places(&self, dir: &PidDir, place: &str, inventory: &mut Inventory) {
         for &(link, via, kind, operation) in PLACES {
-            let mut entry = blank(inventory.process.id, via);
+            let mut entry = Entry::blank(inventory.process.id, via);
             entry.handle.kind = kind;
             let path = format!("{place}{link}");
             match dir.read_link(&path, operation) {
@@ -36,7 +36,7 @@ impl Reader {
     /// Adds a row for each namespace that the process lives in.
     pub(super) fn add_namespaces(&mut self, dir: &PidDir, place: &str, inventory: &mut Inventory) {
         for class in NamespaceClass::ALL {
-            let mut entry = blank(inventory.process.id, Association::Namespace(class));
+            let mut entry = Entry::blank(inventory.process.id, Association::Namespace(class));
             entry.handle.kind = HandleKind::Namespace;
             let path = format!("{place}ns/{}", class.word());
             match dir.read_link(&path, "read link of a namespace") {

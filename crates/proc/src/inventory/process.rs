@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fdscope_model::{
-    Access, Association, DeviceId, Entry, Facts, Fault, FileStatus, Handle, HandleKind, InodeId,
-    Inventory, Name, Pid, Process, ProcessId,
+    Access, DeviceId, Entry, Fault, FileStatus, InodeId, Inventory, Name, Pid, Process, ProcessId,
 };
 use rustix::io::Errno;
 
@@ -16,7 +15,7 @@ use crate::error::ProcError;
 use crate::mounts::{MountBook, every_file_answers};
 use crate::parse::Stat;
 use crate::root::{PidDir, ProcRoot};
-use crate::table::{InternalDevices, O_PATH};
+use crate::table::InternalDevices;
 
 /// Whose files may be asked for their status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,29 +116,6 @@ impl Reader {
     }
 }
 
-/// A row of which nothing is known yet.
-pub(super) fn blank(owner: ProcessId, via: Association) -> Entry {
-    Entry {
-        handle: Handle {
-            owner,
-            via,
-            kind: HandleKind::UnknownDescriptor,
-            file: None,
-            inode: None,
-            mode: None,
-            flags: None,
-            offset: None,
-            name: Name::default(),
-            fault: None,
-        },
-        access: None,
-        status: None,
-        mount: None,
-        facts: Facts::Nothing,
-        locks: Vec::new(),
-    }
-}
-
 /// What could not be read of a process or of one of its rows.
 pub(super) fn fault(pid: Pid, operation: &'static str, error: &ProcError) -> Fault {
     let cause = match error {
@@ -158,18 +134,6 @@ pub(super) fn access_of_link(mode: u32) -> Access {
         (true, false) => Access::Read,
         (false, true) => Access::Write,
         (false, false) => Access::Neither,
-    }
-}
-
-/// The access that open(2)'s flags ask for.
-pub(super) fn access_of_flags(flags: u32) -> Access {
-    match flags & 3 {
-        _ if flags & O_PATH != 0 => Access::Neither,
-        0 => Access::Read,
-        1 => Access::Write,
-        2 => Access::Both,
-        // Neither may be read nor written, only ioctl(2) (open(2), "access mode 3").
-        _ => Access::Neither,
     }
 }
 

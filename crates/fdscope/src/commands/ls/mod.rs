@@ -48,7 +48,13 @@ pub fn run(ls: &Ls) -> Done {
         failed: None,
     };
     let mut source = inventories::open(proc, wanted, &selection.pids, ls.source)?;
-    source.read_each(&selection.pids, &mut |pid, read| listing.take(pid, read));
+    let mut pids = selection.pids.clone();
+    if selection.is_of_sockets() && !selection.is_named() {
+        source.narrow(&mut pids, &mut |socket| selection.matches_socket(socket));
+        // Looked at, and found to hold none.
+        listing.faults.read = (selection.pids.len() - pids.len()) as u64;
+    }
+    source.read_each(&pids, &mut |pid, read| listing.take(pid, read));
     listing.finish(ls)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 use fdscope_model::socket::Address;
-use fdscope_model::{DeviceId, InodeId, Name, Pid};
+use fdscope_model::{DeviceId, InodeId, Name, Pid, Socket};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::parse::{Mount, parse_mountinfo};
 use fdscope_render::column::Needs;
@@ -94,6 +94,16 @@ impl Selection {
         self.places.iter().any(is_file)
     }
 
+    /// True if only sockets are looked for, by their ends.
+    pub fn is_of_sockets(&self) -> bool {
+        !self.places.is_empty() && !self.looks_everywhere()
+    }
+
+    /// True if a socket has one of the ends that are looked for.
+    pub fn matches_socket(&self, socket: &Socket) -> bool {
+        self.places.iter().any(|place| place.has_end(socket))
+    }
+
     /// True if a row is at one of the places, or none was asked for.
     pub fn matches(&self, row: &HandleRow) -> bool {
         self.places.is_empty() || self.places.iter().any(|place| place.has(row))
@@ -110,13 +120,22 @@ impl Place {
             }
             Place::Below(folder) => is_below(name, folder),
             Place::Mount(_, device) => inodes(row).any(|found| found.device == *device),
-            Place::Port(port) => ends(row).any(|end| end.port() == *port),
-            Place::Ends(wanted) => ends(row).any(|end| {
+            Place::Port(_) | Place::Ends(_) => {
+                row.socket().is_some_and(|socket| self.has_end(socket))
+            }
+        }
+    }
+
+    fn has_end(&self, socket: &Socket) -> bool {
+        match self {
+            Place::Port(port) => ends(socket).any(|end| end.port() == *port),
+            Place::Ends(wanted) => ends(socket).any(|end| {
                 let same = |own: &SocketAddr| {
                     own.port() == end.port() && own.ip().to_canonical() == end.ip().to_canonical()
                 };
                 wanted.iter().any(same)
             }),
+            _ => false,
         }
     }
 }
@@ -127,8 +146,8 @@ fn inodes(row: &HandleRow) -> impl Iterator<Item = InodeId> {
     row.entry.handle.inode.into_iter().chain(status)
 }
 
-fn ends(row: &HandleRow) -> impl Iterator<Item = SocketAddr> {
-    let addresses = row.socket().into_iter().flat_map(|socket| [&socket.local, &socket.peer]);
+fn ends(socket: &Socket) -> impl Iterator<Item = SocketAddr> {
+    let addresses = [&socket.local, &socket.peer].into_iter();
     addresses.flatten().filter_map(|address| match address {
         Address::Inet(address) => Some(*address),
         _ => None,
