@@ -27,6 +27,10 @@ impl Memory for Of {
     fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
         vm::read(self.0, address, buffer)
     }
+
+    fn stack_pointer(&self) -> Option<u64> {
+        registers(self.0).ok().map(|found| found.unwind.sp)
+    }
 }
 
 /// EBADF, ENFILE, EMFILE: the failures worth telling.

@@ -84,3 +84,41 @@ pub enum Length {
 pub fn captures(arch: Arch, number: u64) -> Vec<Capture> {
     decode::captures(arch, number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(arch: Arch, number: u64, expected: &[Capture]) {
+        assert_eq!(captures(arch, number), expected);
+    }
+
+    #[test]
+    fn pointers_are_followed_when_they_are_known() {
+        let path = Capture { argument: 1, when: When::Enter, what: What::CString };
+        check(Arch::X86_64, 257, &[path]);
+        let data = Capture { argument: 1, when: When::Exit, what: What::Bytes(Length::Returned) };
+        check(Arch::X86_64, 0, &[data]);
+        check(Arch::X86_64, 39, &[]);
+        check(Arch::X86_64, 9999, &[]);
+    }
+
+    #[test]
+    fn arguments_in_memory_are_copied() {
+        let what = What::Bytes(Length::Const(24));
+        check(Arch::I386, 102, &[Capture { argument: 1, when: When::Enter, what }]);
+    }
+
+    #[test]
+    fn no_capture_names_an_argument_that_is_none() {
+        for row in crate::names::NAMES {
+            for arch in Arch::ALL {
+                let Some(number) = row.numbers.of(arch) else { continue };
+                for capture in captures(arch, number.into()) {
+                    assert!(capture.argument < 6, "{} {capture:?}", row.name);
+                }
+            }
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub(crate) const MODE: Argument = plain(|pen, r| pen.permissions((pen.arg(r) as 
 /// A process or thread.
 pub(crate) const PID: Argument = plain(|pen, r| pen.pid(pen.arg_i32(r)));
 /// A user or group; -1 for none.
-pub(crate) const UID: Argument = plain(|pen, r| pen.uid(pen.arg_u32(r).into()));
+pub(crate) const UID: Argument = plain(|pen, r| pen.id_argument(r));
 
 /// Data that the kernel reads, whose length is the next argument.
 pub(crate) const fn data(length_register: u8) -> Argument {
@@ -57,6 +57,18 @@ impl Pen<'_> {
         match id as u32 {
             u32::MAX => self.text("-1"),
             id => self.unsigned(id.into()),
+        }
+    }
+
+    /// A user or group, which i386's older calls take as 16 bits.
+    pub fn id_argument(&mut self, r: u8) {
+        let narrow = self.call.arch == crate::Arch::I386
+            && !self.name.ends_with("32")
+            && self.name != "fchownat";
+        match (narrow, self.arg(r) & 0xffff) {
+            (true, 0xffff) => self.text("-1"),
+            (true, id) => self.unsigned(id),
+            (false, _) => self.uid(self.arg_u32(r).into()),
         }
     }
 

@@ -39,7 +39,9 @@ const POSITION_OUT: Argument = output(
     |pen, r| pen.pointed(pen.arg(r), 8, |pen, b| pen.signed(b.u64(0) as i64)),
     What::Bytes(Length::Const(8)),
 );
-const LLSEEK: Argument = plain(|pen, r| pen.signed((pen.arg(r) << 32 | pen.arg(r + 1)) as i64));
+/// An offset whose upper half comes first.
+const LLSEEK: Argument =
+    plain(|pen, r| pen.signed((pen.arg(r) << 32 | pen.arg(r + 1)) as i64)).taking(2);
 /// The position that sendfile reads and writes; what it was and, if the call moved it, what it is.
 const SENDFILE_BEFORE: Argument = input(
     |pen, r| {
@@ -47,7 +49,8 @@ const SENDFILE_BEFORE: Argument = input(
         pen.pointed(pen.arg(r), size, |pen, b| pen.unsigned(position(b, size)));
     },
     What::Bytes(Length::Const(8)),
-);
+)
+.also(0, When::Exit, What::Bytes(Length::Const(8)));
 const SENDFILE_AFTER: Argument = super::row::ended(|pen, r| {
     let size = pen.sendfile_bytes();
     let address = pen.arg(r - 1);

@@ -66,10 +66,7 @@ fn how(pen: &mut Pen, r: u8) {
 }
 
 /// What readlink wrote.
-const LINK: Argument = output(
-    |pen, r| pen.path_of(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    What::Bytes(Length::Returned),
-);
+const LINK: Argument = RETURNED;
 const CWD: Argument = output(
     |pen, r| pen.path_of(pen.arg(r), (pen.returned().unwrap_or(0) - 1).max(0) as u64),
     What::Bytes(Length::Returned),
@@ -84,12 +81,6 @@ const NODE: Argument = plain(|pen, r| {
     }
 })
 .taking(2);
-const ATTRIBUTE_NAMES: Argument = output(
-    |pen, r| pen.data(pen.arg(r), pen.returned().unwrap_or(0).max(0) as u64),
-    What::Bytes(Length::Returned),
-);
-/// An attribute's value, with the length that the call returned.
-const VALUE_OUT: Argument = ATTRIBUTE_NAMES;
 const UTIMBUF: Argument = input(
     |pen, r| {
         let word = pen.pointer();
@@ -156,25 +147,7 @@ const HANDLE_IN: Argument = input(
     },
     What::Bytes(Length::Const(136)),
 );
-const FAN_INIT: Argument = plain(|pen, r| {
-    let value = u64::from(pen.arg_u32(r));
-    let class = Table { rows: FAN_CLASS.rows, ..FAN_CLASS };
-    pen.choice(&class, value & 12);
-    if value & !12 != 0 {
-        pen.text("|");
-        pen.flags(&FAN_CLASS_FLAGS, value & !12);
-    }
-});
-const FAN_MASK: Argument = super::row::wide(|pen, r| pen.flags(&FAN_EVENTS, pen.arg_u64(r) as u64));
-const FAN_DIRFD: Argument = plain(|pen, r| match pen.arg_i32(r) {
-    -1 => pen.meaning(|pen| pen.text("-1"), |pen| pen.text("FAN_NOFD")),
-    fd => pen.dirfd(fd),
-});
 const EVENT_FLAGS: Argument = plain(|pen, r| pen.open_flags(pen.arg_u32(r).into()));
-
-xlat! {
-    FAN_CLASS "FAN_CLASS_???" { FAN_CLASS_NOTIF 0, FAN_CLASS_CONTENT 4, FAN_CLASS_PRE_CONTENT 8 }
-}
 
 fn special_time(pen: &mut Pen, pair: (i64, i64), name: &str) {
     pen.meaning(|pen| pen.timespec(pair), |pen| pen.text(name));
@@ -379,30 +352,6 @@ rows! {
     utimensat_time64 [DIRFD, PATH, UTIMESPECS, flags(&AT)] Decimal;
     acct [PATH] Decimal;
     uselib [PATH] Decimal;
-    setxattr [PATH, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    lsetxattr [PATH, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    fsetxattr [FD, STRING, data(3), SIZE, flags(&XATTR)] Decimal;
-    getxattr [PATH, STRING, VALUE_OUT, SIZE] Decimal;
-    lgetxattr [PATH, STRING, VALUE_OUT, SIZE] Decimal;
-    fgetxattr [FD, STRING, VALUE_OUT, SIZE] Decimal;
-    listxattr [PATH, ATTRIBUTE_NAMES, SIZE] Decimal;
-    llistxattr [PATH, ATTRIBUTE_NAMES, SIZE] Decimal;
-    flistxattr [FD, ATTRIBUTE_NAMES, SIZE] Decimal;
-    removexattr [PATH, STRING] Decimal;
-    lremovexattr [PATH, STRING] Decimal;
-    fremovexattr [FD, STRING] Decimal;
-    setxattrat [DIRFD, PATH, flags(&AT), STRING, ADDRESS, SIZE] Decimal;
-    getxattrat [DIRFD, PATH, flags(&AT), STRING, ADDRESS, SIZE] Decimal;
-    listxattrat [DIRFD, PATH, flags(&AT), ATTRIBUTE_NAMES, SIZE] Decimal;
-    removexattrat [DIRFD, PATH, flags(&AT), STRING] Decimal;
-    file_getattr [DIRFD, PATH, ADDRESS, SIZE, flags(&AT)] Decimal;
-    file_setattr [DIRFD, PATH, ADDRESS, SIZE, flags(&AT)] Decimal;
     name_to_handle_at [DIRFD, PATH_AND_HANDLE, HANDLE_OUT, INT_OUT, flags(&NAME_TO_HANDLE)] Decimal;
     open_by_handle_at [FD, HANDLE_IN, EVENT_FLAGS] Fd;
-    inotify_init [] Fd;
-    inotify_init1 [flags(&INOTIFY_INIT)] Fd;
-    inotify_add_watch [FD, PATH, flags(&INOTIFY)] Decimal;
-    inotify_rm_watch [FD, INT] Decimal;
-    fanotify_init [FAN_INIT, EVENT_FLAGS] Fd;
-    fanotify_mark [FD, flags(&FAN_MARK), FAN_MASK, FAN_DIRFD, PATH] Decimal;
 }

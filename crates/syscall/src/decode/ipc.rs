@@ -162,6 +162,7 @@ const PRIORITY_OUT: Argument = output(
 const EVENT: Argument = input(super::clock::sigevent, What::Bytes(Length::Const(64)));
 
 rows! {
+    ipc [HEX32, HEX, HEX, HEX, ADDRESS] Decimal;
     semget [KEY, INT, GET_FLAGS] Decimal;
     semctl [INT, INT, SEM_COMMAND, SEM_VALUE] Decimal;
     semop [INT, OPERATIONS, UINT] Decimal;

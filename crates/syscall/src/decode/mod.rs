@@ -4,9 +4,11 @@
 //! names) and behind the result (times) is the line writer's. Start at [`enter`] and [`exit`].
 
 mod args;
+mod block;
 mod clock;
 mod creds;
 mod descriptor;
+mod exec;
 mod fcntl;
 mod file;
 mod futex;
@@ -17,6 +19,7 @@ mod memory;
 mod message;
 mod mount;
 mod network;
+mod notify;
 mod numbers;
 mod pen;
 mod poll;
@@ -36,6 +39,7 @@ mod tables;
 mod termios;
 mod time;
 mod uring;
+mod xattr;
 mod xlat;
 
 pub use quote::{escape, quote};
@@ -130,6 +134,14 @@ pub fn signal(number: u32) -> Cow<'static, str> {
 
 /// What to copy for a call ([`crate::capture`]).
 pub fn captures(arch: Arch, number: u64) -> Vec<Capture> {
+    let hidden = rows::leads_to_arguments(arch, number).map(|argument| Capture {
+        argument,
+        when: crate::capture::When::Enter,
+        what: crate::capture::What::Bytes(crate::capture::Length::Const(24)),
+    });
+    if let Some(hidden) = hidden {
+        return vec![hidden];
+    }
     let row = rows::row(arch, number);
     row.map_or_else(Vec::new, |row| row.captures(arch.pointer_bytes()))
 }

@@ -90,6 +90,7 @@ rows! {
     sendmmsg [FD, MESSAGES_IN, UINT, flags(&MSG)] Decimal;
     recvmmsg [FD, MESSAGES_OUT, UINT, flags(&MSG), super::time::TIMESPEC_IN] Decimal;
     recvmmsg_time64 [FD, MESSAGES_OUT, UINT, flags(&MSG), super::time::TIMESPEC_IN] Decimal;
+    socketcall [INT, ADDRESS] Decimal;
     shutdown [FD, choice(&SHUTDOWN)] Decimal;
     setsockopt [FD, SETSOCKOPT] Decimal;
     getsockopt [FD, GETSOCKOPT_HEAD, GETSOCKOPT] Decimal;

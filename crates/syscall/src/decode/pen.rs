@@ -1,11 +1,12 @@
 //! What writes arguments: the call, its memory, the style, and the text so far.
 
 use super::State;
+pub(crate) use super::block::Block;
 use super::numbers;
 use super::row::{Argument, Row, Show};
 use super::style::{AT_FDCWD, Names, Style, Xlat};
 use crate::capture::When;
-use crate::memory::{self, Memory};
+use crate::memory::Memory;
 use crate::traced::{Call, Ended};
 
 /// Writes one call.
@@ -28,85 +29,6 @@ pub(crate) struct Pen<'a> {
     pub name: &'static str,
     /// What stands behind the result, in brackets.
     pub remark: Vec<u8>,
-}
-
-/// Bytes of a structure. Reading beyond its end gives zeros, as a kernel that knows more than a program does.
-pub(crate) struct Block {
-    bytes: [u8; Block::MOST],
-    length: usize,
-    pointer: usize,
-}
-
-impl Block {
-    /// The largest structure.
-    pub const MOST: usize = 512;
-
-    /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or(&[])
-    }
-
-    /// So many of the bytes, from an offset; fewer if there are fewer.
-    pub fn slice(&self, at: usize, length: usize) -> &[u8] {
-        let rest = self.bytes().get(at..).unwrap_or(&[]);
-        &rest[..length.min(rest.len())]
-    }
-
-    /// An 8-bit field.
-    pub fn u8(&self, at: usize) -> u64 {
-        self.bytes().get(at).copied().unwrap_or(0).into()
-    }
-
-    /// A 16-bit field.
-    pub fn u16(&self, at: usize) -> u64 {
-        match self.bytes().get(at..at + 2) {
-            Some(&[a, b]) => u16::from_ne_bytes([a, b]).into(),
-            _ => 0,
-        }
-    }
-
-    /// A 16-bit field in network order.
-    pub fn be16(&self, at: usize) -> u64 {
-        u64::from(u16::from_be(self.u16(at) as u16))
-    }
-
-    /// A 32-bit field.
-    pub fn u32(&self, at: usize) -> u64 {
-        memory::u32_in(self.bytes(), at).unwrap_or(0).into()
-    }
-
-    /// A signed 32-bit field.
-    pub fn i32(&self, at: usize) -> i64 {
-        (self.u32(at) as i32).into()
-    }
-
-    /// A 64-bit field.
-    pub fn u64(&self, at: usize) -> u64 {
-        memory::word_in(self.bytes(), at, 8).unwrap_or(0)
-    }
-
-    /// The n-th pointer-sized field of a structure of such fields.
-    pub fn word(&self, n: usize) -> u64 {
-        self.word_at(n * self.pointer)
-    }
-
-    /// The pointer-sized field at an offset.
-    pub fn word_at(&self, at: usize) -> u64 {
-        memory::word_in(self.bytes(), at, self.pointer).unwrap_or(0)
-    }
-
-    /// The same, signed.
-    pub fn long_at(&self, at: usize) -> i64 {
-        match self.pointer {
-            4 => self.i32(at),
-            _ => self.u64(at) as i64,
-        }
-    }
-
-    /// The n-th signed field of a structure of such fields.
-    pub fn long(&self, n: usize) -> i64 {
-        self.long_at(n * self.pointer)
-    }
 }
 
 impl<'a> Pen<'a> {
@@ -335,12 +257,15 @@ impl<'a> Pen<'a> {
     }
 
     fn named(&mut self, name: Option<Vec<u8>>) {
-        const DELETED: &[u8] = b" (deleted)";
         let Some(name) = name else { return };
-        let kept = name.strip_suffix(DELETED).filter(|path| path.starts_with(b"/"));
+        // The kernel marks deleted files inside the name, strace behind it.
+        let left = name.strip_suffix(b" (deleted)");
         self.out.push(b'<');
-        self.out.extend_from_slice(kept.unwrap_or(&name));
-        self.out.extend_from_slice(if kept.is_some() { b">(deleted)" } else { b">" });
+        self.out.extend_from_slice(left.unwrap_or(&name));
+        self.out.push(b'>');
+        if left.is_some() {
+            self.text("(deleted)");
+        }
     }
 
     /// `name=` of a field, with a comma if it is not the first.

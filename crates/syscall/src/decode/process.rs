@@ -4,7 +4,6 @@ use super::args::*;
 use super::pen::Pen;
 use super::row::{Argument, choice, ended, flags, input, output, plain, rows};
 use super::siginfo::SIGINFO_OUT;
-use super::tables::file::AT;
 use super::tables::process::*;
 use super::xlat::xlat;
 use crate::Arch;
@@ -184,83 +183,7 @@ fn clone3_written(pen: &mut Pen, r: u8) {
     pen.text("}");
 }
 
-/// The arguments of a program.
-const ARGV: Argument = input(|pen, r| pen.strings(pen.arg(r)), What::Strings);
-/// Its environment: how many there are, or all of them.
-const ENVP: Argument = input(
-    |pen, r| match pen.style.abbreviate {
-        true => pen.count_strings(pen.arg(r)),
-        false => pen.strings(pen.arg(r)),
-    },
-    What::Strings,
-);
-
 impl Pen<'_> {
-    /// Pointers to strings up to a null one.
-    pub fn strings(&mut self, address: u64) {
-        let word = self.pointer() as u64;
-        if address == 0 || !self.style.dereference {
-            return self.address(address);
-        }
-        let most = if self.style.abbreviate { self.style.strings as u64 } else { 1 << 20 };
-        for n in 0.. {
-            let at = self.word(address.wrapping_add(n * word));
-            let Some(pointer) = self.copy(at, word as usize).map(|block| block.word(0)) else {
-                if n == 0 {
-                    return self.address(at);
-                }
-                self.text(", ... /* ");
-                self.address(at);
-                self.text(" */");
-                break;
-            };
-            if n == 0 {
-                self.text("[");
-            }
-            if pointer == 0 {
-                break;
-            }
-            if n > 0 {
-                self.text(", ");
-            }
-            if n >= most {
-                self.text("...");
-                break;
-            }
-            self.string(pointer);
-        }
-        self.text("]");
-    }
-
-    /// `0x7ffe0000 /* 12 vars */`.
-    fn count_strings(&mut self, address: u64) {
-        let word = self.pointer() as u64;
-        self.address(address);
-        if address == 0 || !self.style.dereference {
-            return;
-        }
-        let mut count = 0;
-        let mut readable = true;
-        while count < 1 << 20 {
-            let at = self.word(address.wrapping_add(count * word));
-            match self.copy(at, word as usize).map(|block| block.word(0)) {
-                Some(0) => break,
-                Some(_) => count += 1,
-                None => {
-                    readable = false;
-                    break;
-                }
-            }
-        }
-        if !readable && count == 0 {
-            return;
-        }
-        self.text(" /* ");
-        self.unsigned(count);
-        self.text(if count == 1 { " var" } else { " vars" });
-        self.text(if readable { " */" } else { ", unterminated */" });
-    }
-
     /// What waits return in place of an end: `[{WIFEXITED(s) && WEXITSTATUS(s) == 1}]`.
     fn wait_status(&mut self, status: u64) {
         let (signal, code) = (status & 0x7f, status >> 8 & 0xff);
@@ -309,10 +232,13 @@ impl Pen<'_> {
         let Some(entry) = self.fetch_or_address(address, 16) else { return };
         self.text("{");
         self.field_d("entry_number", entry.i32(0));
-        self.field_x("base_addr", entry.u32(4));
-        self.field("limit");
-        self.text("0x");
-        super::numbers::padded_hex(self.out, entry.u32(8), 5.max(hex_digits(entry.u32(8))));
+        for (name, at) in [("base_addr", 4), ("limit", 8)] {
+            // %#08x of printf(3)
+            self.field(name);
+            let value = entry.u32(at);
+            self.text(if value == 0 { "00" } else { "0x" });
+            super::numbers::padded_hex(self.out, value, 6.max(hex_digits(value)));
+        }
         let bits = entry.u32(12);
         for (name, shift, mask) in [
             ("seg_32bit", 0, 1),
@@ -361,8 +287,6 @@ rows! {
     clone3 [CLONE_ARGS, CLONE_WRITTEN] Pid;
     fork [] Pid;
     vfork [] Pid;
-    execve [PATH, ARGV, ENVP] Decimal;
-    execveat [DIRFD, PATH, ARGV, ENVP, flags(&AT)] Decimal;
     exit [EXIT_STATUS] Never;
     exit_group [EXIT_STATUS] Never;
     wait4 [WHOM, STATUS, flags(&WAIT4), WAIT_USAGE] Pid;

@@ -15,7 +15,7 @@ pub fn escape(out: &mut Vec<u8>, bytes: &[u8], style: Quote, also: &[u8]) {
         Quote::Escapes => false,
     };
     for (n, byte) in bytes.iter().enumerate() {
-        let next_is_digit = bytes.get(n + 1).is_some_and(u8::is_ascii_digit);
+        let next_is_digit = matches!(bytes.get(n + 1), Some(b'0'..=b'7'));
         match *byte {
             byte if hex || also.contains(&byte) && style != Quote::Escapes => {
                 out.extend_from_slice(b"\\x");

@@ -11,6 +11,9 @@ use crate::traced::Call;
 /// The families. A name stands in one of them only.
 const FAMILIES: &[&[Row]] = &[
     super::file::ROWS,
+    super::xattr::ROWS,
+    super::notify::ROWS,
+    super::exec::ROWS,
     super::stat::ROWS,
     super::descriptor::ROWS,
     super::fcntl::ROWS,
@@ -70,6 +73,15 @@ pub(crate) fn resolve(call: &Call, memory: &dyn Memory) -> (Call, Option<&'stati
     match hidden {
         Some((call, row)) => (call, Some(row)),
         None => (*call, row(call.arch, call.number)),
+    }
+}
+
+/// The argument of an i386 call that leads to the arguments proper.
+pub(crate) fn leads_to_arguments(arch: Arch, number: u64) -> Option<u8> {
+    match (arch, number) {
+        (Arch::I386, OLD_SELECT | OLD_MMAP) => Some(0),
+        (Arch::I386, SOCKETCALL) => Some(1),
+        _ => None,
     }
 }
 

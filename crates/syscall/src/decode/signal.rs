@@ -12,8 +12,8 @@ use crate::capture::{Length, What, When};
 
 xlat! {
     ACTION_FLAGS "SA_???" {
-        SA_RESTORER 0x4000000, SA_RESTART 0x10000000, SA_INTERRUPT 0x20000000, SA_NODEFER 0x40000000,
-        SA_RESETHAND 0x80000000, SA_SIGINFO 4, SA_ONSTACK 0x8000000, SA_NOCLDSTOP 1, SA_NOCLDWAIT 2,
+        SA_RESTORER 0x4000000, SA_ONSTACK 0x8000000, SA_RESTART 0x10000000, SA_INTERRUPT 0x20000000,
+        SA_NODEFER 0x40000000, SA_RESETHAND 0x80000000, SA_SIGINFO 4, SA_NOCLDSTOP 1, SA_NOCLDWAIT 2,
         SA_UNSUPPORTED 0x400, SA_EXPOSE_TAGBITS 0x800
     }
     STACK_FLAGS "SS_???" { SS_ONSTACK 1, SS_DISABLE 2, SS_AUTODISARM 0x80000000 }
@@ -93,7 +93,7 @@ fn action(pen: &mut Pen, r: u8) {
     pen.sigset(mask, if old { 32 } else { 64 });
     pen.text(", sa_flags=");
     let flags = action.word_at(flags_at);
-    pen.flags(&ACTION_FLAGS, flags & 0xffff_ffff);
+    pen.flags(&ACTION_FLAGS, flags);
     if restorer && flags & 0x400_0000 != 0 {
         pen.field_p("sa_restorer", action.word_at(restorer_at));
     }
@@ -175,7 +175,13 @@ fn set_bits(set: &Block, length: usize) -> u64 {
 }
 
 fn old_handler(pen: &mut Pen, value: i64) {
-    pen.handler(value as u64);
+    let address = pen.word(value as u64);
+    pen.hex(address);
+    if address < 2 {
+        pen.text(" (");
+        pen.by_name(|pen| pen.handler(address));
+        pen.text(")");
+    }
 }
 
 rows! {
@@ -222,7 +228,7 @@ fn waited(pen: &mut Pen, value: i64) {
 
 fn old_mask(pen: &mut Pen, value: i64) {
     pen.hex(value as u64);
-    pen.text(" (mask ");
+    pen.text(if pen.name == "ssetmask" { " (old mask " } else { " (mask " });
     pen.sigset(value as u64, 32);
     pen.text(")");
 }

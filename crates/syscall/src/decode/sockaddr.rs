@@ -130,7 +130,7 @@ impl Pen<'_> {
                 let groups = block.u32(8);
                 // %#08x of printf(3)
                 self.text(if groups == 0 { "00" } else { "0x" });
-                numbers::padded_hex(self.out, groups, if groups == 0 { 6 } else { 8 });
+                numbers::padded_hex(self.out, groups, if groups >> 24 == 0 { 6 } else { 8 });
             }
             PACKET if length >= 12 => self.sockaddr_packet(block),
             BLUETOOTH if length >= 6 => self.sockaddr_bluetooth(block, length),

@@ -224,6 +224,15 @@ const SEGMENT: Argument =
     input(|pen, r| pen.user_descriptor(pen.arg(r)), What::Bytes(Length::Const(16)));
 const SEGMENT_OUT: Argument =
     output(|pen, r| pen.user_descriptor(pen.arg(r)), What::Bytes(Length::Const(16)));
+/// The number that the kernel chose.
+const SEGMENT_NUMBER: Argument = ended(|pen, r| {
+    let number = pen.fetch(pen.arg(r - 1), 4).filter(|_| !pen.failed()).map(|block| block.u32(0));
+    if let Some(number) = number {
+        pen.remark = format!("entry_number={number}").into_bytes();
+    }
+})
+.glued()
+.taking(0);
 const CODE_SEGMENTS: Argument = plain(|pen, r| pen.address(pen.arg(r)));
 
 rows! {
@@ -253,7 +262,7 @@ rows! {
     vhangup [] Decimal;
     iopl [INT] Decimal;
     ioperm [HEX, HEX, INT] Decimal;
-    set_thread_area [SEGMENT] Decimal;
+    set_thread_area [SEGMENT, SEGMENT_NUMBER] Decimal;
     get_thread_area [SEGMENT_OUT] Decimal;
     modify_ldt [INT, CODE_SEGMENTS, SIZE] Decimal;
     quotactl [HEX32, STRING, UINT, ADDRESS] Decimal;
