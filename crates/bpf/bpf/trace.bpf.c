@@ -141,12 +141,14 @@ static __always_inline bool send(struct telling *made, bool call)
 {
 	__u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 	__u64 size = made->told.bytes;
+	/* The reader has to find out what runs there now, before it is gone. */
+	bool wakes = filled >= wake_at || made->told.type == TOLD_RAN;
 
 	if (size > ROOM + CHUNK || (call && filled > full_at))
 		return false;
 	made->told.lost = untold_so_far();
 	return !bpf_ringbuf_output(&ring, made, sizeof(made->told) + size,
-				   filled >= wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+				   wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 /* Step `index` of a call's plan. A function of its own: what the verifier has seen of it holds for every step. */
