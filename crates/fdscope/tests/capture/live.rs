@@ -6,6 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -15,8 +17,23 @@ struct Capture {
     errors: Option<BufReader<std::process::ChildStderr>>,
 }
 
-/// A process that does not outlive its test.
-struct Running(Child);
+/// A process that does not outlive its test, nor [`DEADLINE`]; dropping the sender lets go of the watch over that.
+struct Running(Child, #[allow(dead_code, reason = "dropped with the process")] Sender<()>);
+
+/// Bounds only the time that a broken test hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Ends a capture that waits for packets that never come.
+fn watch_over(child: &Child) -> Sender<()> {
+    let (sender, over) = channel();
+    let pid = Pid::from_raw(child.id() as i32).expect("a process");
+    std::thread::spawn(move || {
+        if over.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            let _gone = kill_process(pid, Signal::TERM);
+        }
+    });
+    sender
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -30,7 +47,9 @@ impl Capture {
     fn start(arguments: &[&str]) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fdscope"));
         command.arg("capture").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = Running(command.spawn().expect("started"));
+        let child = command.spawn().expect("started");
+        let watch = watch_over(&child);
+        let child = Running(child, watch);
         let mut capture = Capture { child, errors: None };
         let mut errors = BufReader::new(capture.child.0.stderr.take().expect("a pipe"));
         let mut line = String::new();
