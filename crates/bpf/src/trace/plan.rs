@@ -114,6 +114,7 @@ fn sized(step: Step, length: Length) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fdscope_syscall::names::name;
 
     #[test]
     fn what_is_overwritten_is_copied_before() {
@@ -128,7 +129,12 @@ mod tests {
             for number in 0..512 {
                 let plan = plan(arch, number, true);
                 assert!(plan.enters <= plan.steps && usize::from(plan.steps) <= MOST_STEPS);
-                assert!(captures(arch, number).len() <= MOST_STEPS, "{arch:?} {number}");
+                // The ninth of pselect6 is the mask behind its last argument: its address is shown instead.
+                let most = match name(arch, number) {
+                    Some("pselect6" | "pselect6_time64") => MOST_STEPS + 1,
+                    _ => MOST_STEPS,
+                };
+                assert!(captures(arch, number).len() <= most, "{arch:?} {number}");
             }
         }
     }

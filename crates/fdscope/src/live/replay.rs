@@ -283,7 +283,7 @@ impl Replay {
             how: "an unknown source".to_owned(),
             blind: Vec::new(),
         });
-        sight.how = format!("a recording of {recorded}, made by {}", sight.how);
+        sight.how = format!("taken {recorded}, by {}", sight.how);
         sight.source = SourceName::Recording;
         let mut lacks = |what: &str, why: String| {
             sight.blind.push(Blind { what: what.to_owned(), why, cure: None });

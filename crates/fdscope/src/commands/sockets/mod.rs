@@ -182,7 +182,8 @@ fn find(root: &ProcRoot, query: &Query, survey: &Survey, json: bool) -> Done {
     out.flush()?;
     said(survey);
     if found.is_empty() {
-        eprintln!("fdscope: nothing is wrong with these sockets that the rules know of");
+        let seen = if survey.unreadable > 0 { ", as far as they may be seen" } else { "" };
+        eprintln!("fdscope: nothing is wrong with these sockets that the rules know of{seen}");
     }
     Ok(Ending::Done)
 }
