@@ -1,6 +1,6 @@
 //! Packets: files of them, their layers, and the lines that tcpdump prints.
 //!
-//! Pure: bytes in, values and lines out; no sockets and no clock. [`file`] reads and writes pcap and pcapng, [`print`]
+//! Pure: bytes in, values and lines out; no sockets and no clock. [`mod@file`] reads and writes pcap and pcapng, [`mod@print`]
 //! turns one packet into tcpdump's text, a file per protocol.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What strace was told to do. How it is told is in [`crate::read`].
+//! What strace was told to do. How it is told is in [`mod@crate::read`].
 
 use fdscope_syscall::decode::Style;
 

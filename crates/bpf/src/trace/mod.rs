@@ -1,7 +1,7 @@
 //! [`BpfCalls`]: the engine of `trace` by eBPF. System calls are told with the memory that was copied when they were made.
 //!
-//! The program in `bpf/trace.bpf.c` holds no policy: [`plan`] tells it which calls and what to copy for each. Records
-//! are made into happenings in [`teller`].
+//! The program in `bpf/trace.bpf.c` holds no policy: `plan` tells it which calls and what to copy for each. Records
+//! are made into happenings in `teller`.
 
 mod attach;
 pub mod pieces;
