@@ -171,6 +171,16 @@ fn difference(arguments: &[&str]) -> Option<(i64, i64, String)> {
 }
 
 #[test]
+fn every_shape_of_siginfo_is_straces() {
+    let program = c("informed");
+    let arguments = ["-e", "trace=none", program.to_str().expect("UTF-8")];
+    let Some(real) = real() else { return };
+    let (theirs, ours) = (logged(real, &arguments).0, logged(strace(), &arguments).0);
+    assert!(theirs.lines().count() > 1_000, "{theirs}");
+    assert_eq!(ours, theirs);
+}
+
+#[test]
 fn mistakes_are_told_in_straces_words() {
     let mistakes: &[&[&str]] = &[
         &["-a", "x", "true"],

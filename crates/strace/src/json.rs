@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use fdscope_syscall::errno;
 use fdscope_syscall::traced::{Ended, Happening, Traced};
+use fdscope_syscall::{decode, errno};
 
 use crate::line::{Entered, Finished};
-use crate::signal;
 
 /// The schema's name.
 pub const SCHEMA: &str = "fdscope/trace/1";
@@ -116,7 +115,7 @@ pub fn remark(told: &Traced<'_>, words: &str, wall_ns: u64) -> Vec<u8> {
 }
 
 fn named(signal: u32) -> String {
-    format!(",\"signal\":{signal},\"name\":\"{}\"", signal::name(signal))
+    format!(",\"signal\":{signal},\"name\":\"{}\"", decode::signal(signal))
 }
 
 fn begin(event: &str, told: &Traced<'_>, wall_ns: u64) -> String {

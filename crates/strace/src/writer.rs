@@ -11,7 +11,6 @@ use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
 
 use crate::line::{Entered, Sought, ended_word};
 use crate::options::{Count, Options, Shape, Stamp, quiet, status};
-use crate::signal;
 use crate::summary::Summary;
 use crate::time::write_fraction;
 use crate::{dump, json};
@@ -106,7 +105,7 @@ impl<'a> Writer<'a> {
             Happening::Signal { signal, siginfo } => self.signal(told, signal, siginfo, host),
             Happening::Stopped { signal } => {
                 if self.shows_signal(signal) {
-                    let words = format!("--- stopped by {} ---", signal::name(signal));
+                    let words = format!("--- stopped by {} ---", decode::signal(signal));
                     self.remark(told, &words, host);
                 }
             }
@@ -115,7 +114,11 @@ impl<'a> Writer<'a> {
             }
             Happening::Killed { signal, core } => {
                 let core = if core { "(core dumped) " } else { "" };
-                self.end(told, &format!("+++ killed by {} {core}+++", signal::name(signal)), host);
+                self.end(
+                    told,
+                    &format!("+++ killed by {} {core}+++", decode::signal(signal)),
+                    host,
+                );
             }
             Happening::Superseded { by } => self.superseded(told, by, host),
             Happening::Attached => {
@@ -340,8 +343,8 @@ impl<'a> Writer<'a> {
         if !self.shows_signal(signal) {
             return;
         }
-        let mut words = format!("--- {} ", signal::name(signal)).into_bytes();
-        signal::write_info(&mut words, info);
+        let mut words = format!("--- {} ", decode::signal(signal)).into_bytes();
+        decode::siginfo(info, &self.options.style, &decode::NoNames, &mut words);
         words.extend_from_slice(b" ---");
         self.remark(told, &String::from_utf8_lossy(&words), host);
     }

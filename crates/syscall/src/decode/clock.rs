@@ -174,21 +174,26 @@ const TIMES: Argument = output(
         let Some(times) = pen.fetch_or_address(pen.arg(r), 4 * word) else { return };
         pen.text("{");
         for (n, name) in ["tms_utime", "tms_stime", "tms_cutime", "tms_cstime"].iter().enumerate() {
-            let ticks = times.word(n);
-            pen.field_u(name, ticks);
-            if ticks != 0 {
-                // A hundred ticks a second (asm/param.h).
-                pen.text(" /* ");
-                pen.unsigned(ticks / 100);
-                pen.text(".");
-                super::numbers::padded(pen.out, ticks % 100, 2);
-                pen.text(" s */");
-            }
+            pen.field_ticks(name, times.word(n));
         }
         pen.text("}");
     },
     What::Bytes(Length::Const(32)),
 );
+
+impl Pen<'_> {
+    /// A field with clock ticks, a hundred a second (asm/param.h): `250 /* 2.50 s */`.
+    pub fn field_ticks(&mut self, name: &str, ticks: u64) {
+        self.field_u(name, ticks);
+        if ticks != 0 {
+            self.text(" /* ");
+            self.unsigned(ticks / 100);
+            self.text(".");
+            super::numbers::padded(self.out, ticks % 100, 2);
+            self.text(" s */");
+        }
+    }
+}
 
 fn ticks(pen: &mut Pen, value: i64) {
     pen.signed(value);

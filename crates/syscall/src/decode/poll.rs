@@ -3,13 +3,16 @@
 use super::args::*;
 use super::pen::{Block, Pen};
 use super::row::{Argument, choice, ended, flags, input, output, plain, rows};
-use super::siginfo::BAND;
 use super::tables::file::{EPOLL_CREATE, EPOLL_CTL};
 use super::time::{TIMESPEC_IN, TIMEVAL_IN};
 use super::xlat::xlat;
 use crate::capture::{Length, What, When};
 
 xlat! {
+    BAND "POLL???" {
+        POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 16, POLLNVAL 32, POLLRDNORM 64, POLLRDBAND 128,
+        POLLWRNORM 256, POLLWRBAND 512, POLLMSG 1024, POLLREMOVE 0x1000, POLLRDHUP 0x2000
+    }
     EPOLL_EVENTS "EPOLL???" {
         EPOLLIN 1, EPOLLPRI 2, EPOLLOUT 4, EPOLLERR 8, EPOLLHUP 16, EPOLLNVAL 32, EPOLLRDNORM 64, EPOLLRDBAND 128,
         EPOLLWRNORM 256, EPOLLWRBAND 512, EPOLLMSG 1024, EPOLLRDHUP 0x2000, EPOLLEXCLUSIVE 0x10000000,

@@ -29,10 +29,6 @@ xlat! {
     }
     CODE_POLL "POLL_???" { POLL_IN 1, POLL_OUT 2, POLL_MSG 3, POLL_ERR 4, POLL_PRI 5, POLL_HUP 6 }
     CODE_SYS "SYS_???" { SYS_SECCOMP 1, SYS_USER_DISPATCH 2 }
-    pub(crate) BAND "POLL???" {
-        POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 16, POLLNVAL 32, POLLRDNORM 64, POLLRDBAND 128,
-        POLLWRNORM 256, POLLWRBAND 512, POLLMSG 1024, POLLREMOVE 0x1000, POLLRDHUP 0x2000
-    }
     AUDIT "AUDIT_ARCH_???" {
         AUDIT_ARCH_X86_64 0xc000003e, AUDIT_ARCH_I386 0x40000003, AUDIT_ARCH_AARCH64 0xc00000b7,
         AUDIT_ARCH_ARM 0x40000028
@@ -47,6 +43,12 @@ pub(crate) const SIGINFO_IN: Argument =
 /// What it wrote.
 pub(crate) const SIGINFO_OUT: Argument =
     output(|pen, r| pen.siginfo_at(pen.arg(r)), What::Bytes(SIZE));
+
+/// Codes of what is sent (include/uapi/asm-generic/siginfo.h).
+const SI_USER: i64 = 0;
+const SI_TIMER: i64 = -2;
+const SI_SIGIO: i64 = -5;
+const SI_TKILL: i64 = -6;
 
 /// Signals' numbers.
 const SIGILL: i64 = 4;
@@ -96,7 +98,7 @@ impl Pen<'_> {
         let number = u64::from(code as u32);
         match table.name(code as u64) {
             Some(name) => self.meaning(|pen| pen.hex(number), |pen| pen.text(name)),
-            None => self.choice(&Table { rows: &[], unknown: table.unknown }, number),
+            None => self.hex(number),
         }
         if siginfo.i32(4) != 0 {
             let errno = siginfo.i32(4);
@@ -114,20 +116,16 @@ impl Pen<'_> {
         let word = self.pointer();
         let at = if word == 8 { 16 } else { 12 };
         match code {
-            0x80 if signal != SIGSEGV || siginfo.word_at(at) == 0 && siginfo.u32(at + 4) == 0 => {
-                if signal == SIGSEGV {
-                    self.field_p("si_addr", siginfo.word_at(at));
-                }
-            }
-            0 | -6 if !matches!(code, 0x80) => self.sender(siginfo, at),
-            -2 => {
+            SI_USER | SI_TKILL => self.sender(siginfo, at),
+            SI_TIMER => {
                 self.field_x("si_timerid", siginfo.u32(at));
                 self.field_d("si_overrun", siginfo.i32(at + 4));
                 self.value(siginfo, at + 8);
             }
-            _ if code < 0 => {
+            SI_SIGIO => self.band(siginfo, at),
+            ..0 => {
                 self.sender(siginfo, at);
-                self.value(siginfo, at + 8);
+                self.value_if_any(siginfo, at + 8);
             }
             _ => self.siginfo_of_kernel(siginfo, signal, code, at),
         }
@@ -146,8 +144,8 @@ impl Pen<'_> {
                     self.signal(status as u64)
                 }
                 let times = if word == 8 { at + 16 } else { at + 12 };
-                self.field_u("si_utime", siginfo.word_at(times));
-                self.field_u("si_stime", siginfo.word_at(times + word));
+                self.field_ticks("si_utime", siginfo.word_at(times));
+                self.field_ticks("si_stime", siginfo.word_at(times + word));
             }
             SIGILL | SIGFPE | SIGSEGV | SIGBUS | SIGTRAP => {
                 self.field_p("si_addr", siginfo.word_at(at));
@@ -157,15 +155,12 @@ impl Pen<'_> {
                         self.field_p("si_upper", siginfo.word_at(at + 3 * word));
                     }
                     (SIGSEGV, 4) => self.field_u("si_pkey", siginfo.u32(at + 2 * word)),
-                    (SIGBUS, 4 | 5) => self.field_u("si_addr_lsb", siginfo.u16(at + word)),
+                    (SIGBUS, 4 | 5) => self.field_x("si_addr_lsb", siginfo.u16(at + word)),
                     _ => {}
                 }
             }
-            SIGIO => {
-                self.field_f("si_band", &BAND, siginfo.word_at(at));
-                self.field("si_fd");
-                self.fd(siginfo.i32(at + word) as i32);
-            }
+            SIGIO if CODE_POLL.name(code as u64).is_some() => self.band(siginfo, at),
+            SIGIO => {}
             SIGSYS => {
                 self.field_p("si_call_addr", siginfo.word_at(at));
                 let number = siginfo.u32(at + word);
@@ -186,9 +181,7 @@ impl Pen<'_> {
                 if siginfo.u64(at) != 0 {
                     self.sender(siginfo, at);
                 }
-                if siginfo.word_at(at + 8) != 0 {
-                    self.value(siginfo, at + 8);
-                }
+                self.value_if_any(siginfo, at + 8);
             }
         }
     }
@@ -198,6 +191,20 @@ impl Pen<'_> {
         self.pid(siginfo.i32(at) as i32);
         self.field("si_uid");
         self.uid(siginfo.u32(at + 4));
+    }
+
+    fn band(&mut self, siginfo: &Block, at: usize) {
+        let band = siginfo.word_at(at);
+        self.field("si_band");
+        self.signed(if self.pointer() == 8 { band as i64 } else { i64::from(band as i32) });
+        self.field("si_fd");
+        self.fd(siginfo.i32(at + self.pointer()) as i32);
+    }
+
+    fn value_if_any(&mut self, siginfo: &Block, at: usize) {
+        if siginfo.word_at(at) != 0 {
+            self.value(siginfo, at);
+        }
     }
 
     fn value(&mut self, siginfo: &Block, at: usize) {
