@@ -97,30 +97,6 @@ fn host_of<T>(socket: &T) -> Option<Vec<u8>> {
     Some(CStr::from_bytes_until_nul(&name).ok()?.to_bytes().to_vec())
 }
 
-/// The present local time by a strftime(3) format; `None` if that gives nothing.
-pub fn local_time(format: &[u8]) -> Option<Vec<u8>> {
-    // SAFETY: a null pointer is permitted; the time is only returned.
-    let now = unsafe { libc::time(std::ptr::null_mut()) };
-    local_time_of(format, now)
-}
-
-/// The local time of a moment, in seconds since the epoch, by a strftime(3) format; `None` if that gives nothing.
-pub fn local_time_of(format: &[u8], now: i64) -> Option<Vec<u8>> {
-    let format = CString::new(format).ok()?;
-    let mut parts = MaybeUninit::<libc::tm>::uninit();
-    // SAFETY: both pointers are to memory of this frame.
-    let filled = unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };
-    if filled.is_null() {
-        return None;
-    }
-    let mut text = [0_u8; 1024];
-    // SAFETY: `text` has the length given, `format` ends with NUL, and `parts` was filled in by localtime_r.
-    let length = unsafe {
-        libc::strftime(text.as_mut_ptr().cast(), text.len(), format.as_ptr(), parts.as_ptr())
-    };
-    (length > 0).then(|| text[..length].to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +107,5 @@ mod tests {
         assert_eq!(user(b"root"), Some(0));
         assert_eq!(user(b"no such user here"), None);
         assert_eq!(user(b"a\0b"), None);
-    }
-
-    #[test]
-    fn time_is_written_by_its_format() {
-        assert_eq!(local_time(b"x%%y").as_deref(), Some(&b"x%y"[..]));
-        assert_eq!(local_time(b"%Y").map(|year| year.len()), Some(4));
-        assert_eq!(local_time(b""), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The local time zone: what the C library makes of TZ and /etc/localtime.
 
+use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::sync::Once;
 
@@ -10,8 +11,8 @@ unsafe extern "C" {
 
 static READ: Once = Once::new();
 
-/// Seconds east of UTC that local clocks showed at a time (seconds since 1970). 0 if the C library cannot tell.
-pub fn offset_s(seconds: i64) -> i64 {
+/// A time (seconds since 1970) as local clocks showed it; `None` if the C library cannot tell.
+fn broken_down(seconds: i64) -> Option<libc::tm> {
     READ.call_once(|| {
         // SAFETY: tzset reads the environment, which this program never writes, and is called once.
         unsafe { tzset() }
@@ -21,9 +22,45 @@ pub fn offset_s(seconds: i64) -> i64 {
     // SAFETY: both addresses are those of locals; localtime_r writes the second and keeps neither.
     let answer = unsafe { libc::localtime_r(&raw const time, parts.as_mut_ptr()) };
     if answer.is_null() {
-        return 0;
+        return None;
     }
     // SAFETY: localtime_r did not fail, so that it wrote every field.
-    let parts = unsafe { parts.assume_init() };
-    parts.tm_gmtoff
+    Some(unsafe { parts.assume_init() })
+}
+
+/// Seconds east of UTC that local clocks showed at a time (seconds since 1970). 0 if the C library cannot tell.
+pub fn offset_s(seconds: i64) -> i64 {
+    broken_down(seconds).map_or(0, |parts| parts.tm_gmtoff)
+}
+
+/// The present local time by a strftime(3) format; `None` if that gives nothing.
+pub fn local_time(format: &[u8]) -> Option<Vec<u8>> {
+    // SAFETY: a null pointer is permitted; the time is only returned.
+    let now = unsafe { libc::time(std::ptr::null_mut()) };
+    local_time_of(format, now)
+}
+
+/// The local time of a moment, in seconds since the epoch, by a strftime(3) format; `None` if that gives nothing, or more
+/// than a path may have (4,096 bytes).
+pub fn local_time_of(format: &[u8], now: i64) -> Option<Vec<u8>> {
+    let format = CString::new(format).ok()?;
+    let parts = broken_down(now)?;
+    let mut text = [0_u8; 4096];
+    // SAFETY: `text` has the length given, `format` ends with NUL, and `parts` was filled in by localtime_r.
+    let length = unsafe {
+        libc::strftime(text.as_mut_ptr().cast(), text.len(), format.as_ptr(), &raw const parts)
+    };
+    (length > 0).then(|| text[..length].to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_written_by_its_format() {
+        assert_eq!(local_time(b"x%%y").as_deref(), Some(&b"x%y"[..]));
+        assert_eq!(local_time(b"%Y").map(|year| year.len()), Some(4));
+        assert_eq!(local_time(b""), None);
+    }
 }

@@ -11,7 +11,7 @@ use fdscope_lsof::{FileIdentity, Listed, MountPoint, NO_ANSWER, Protocol, World}
 use fdscope_model::{DeviceId, Pid};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::parse::{parse_mount, unescape_octal};
-use fdscope_sys::names;
+use fdscope_sys::{names, zone};
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 use rustix::io::Errno;
 
@@ -227,7 +227,7 @@ impl World for Machine {
     }
 
     fn time(&self, format: &[u8]) -> Option<Vec<u8>> {
-        names::local_time(format)
+        zone::local_time(format)
     }
 }
 

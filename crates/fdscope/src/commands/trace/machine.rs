@@ -4,7 +4,7 @@ use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_strace::options::Stamp;
 use fdscope_strace::{Host, Options};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
-use fdscope_sys::names::local_time_of;
+use fdscope_sys::zone::local_time_of;
 use fdscope_syscall::decode::{Names, NoNames};
 
 use super::log::Log;
