@@ -51,15 +51,7 @@ pub enum Stop {
 /// # Errors
 /// `CHILD` if the calling thread has no tracee; `INTR` if a signal came, for instance by [`Waker::wake`].
 pub fn wait(block: bool) -> Result<Option<(Tid, Status)>, Errno> {
-    let flags = libc::__WALL | libc::__WNOTHREAD | if block { 0 } else { libc::WNOHANG };
-    let mut status: c_int = 0;
-    // SAFETY: the pointer is to a live local that the kernel writes one int to.
-    let result = unsafe { libc::waitpid(-1, &raw mut status, flags) };
-    match result {
-        0 => Ok(None),
-        pid if pid > 0 => Ok(Some((Tid(pid as u32), decode(status)))),
-        _ => Err(last_error()),
-    }
+    wait_for(block, ptr::null_mut())
 }
 
 /// As [`wait`], and tells the system time, in nanoseconds, that the tracee's process has used so far.
@@ -67,17 +59,23 @@ pub fn wait(block: bool) -> Result<Option<(Tid, Status)>, Errno> {
 /// # Errors
 /// As [`wait`].
 pub fn wait_with_time(block: bool) -> Result<Option<(Tid, Status, u64)>, Errno> {
-    let flags = libc::__WALL | libc::__WNOTHREAD | if block { 0 } else { libc::WNOHANG };
-    let mut status: c_int = 0;
     // SAFETY: all-zero bytes are a valid rusage, which is plain data.
     let mut usage = unsafe { MaybeUninit::<libc::rusage>::zeroed().assume_init() };
-    // SAFETY: both pointers are to live locals that the kernel fills.
-    let result = unsafe { libc::wait4(-1, &raw mut status, flags, &raw mut usage) };
+    let found = wait_for(block, &raw mut usage)?;
     let time = usage.ru_stime;
     let time_ns = time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    Ok(found.map(|(tid, status)| (tid, status, time_ns)))
+}
+
+/// `usage` is null or a live `rusage` of the caller's.
+fn wait_for(block: bool, usage: *mut libc::rusage) -> Result<Option<(Tid, Status)>, Errno> {
+    let flags = libc::__WALL | libc::__WNOTHREAD | if block { 0 } else { libc::WNOHANG };
+    let mut status: c_int = 0;
+    // SAFETY: the status is a live local that the kernel writes one int to, and `usage` is what the callers above give.
+    let result = unsafe { libc::wait4(-1, &raw mut status, flags, usage) };
     match result {
         0 => Ok(None),
-        pid if pid > 0 => Ok(Some((Tid(pid as u32), decode(status), time_ns))),
+        pid if pid > 0 => Ok(Some((Tid(pid as u32), decode(status)))),
         _ => Err(last_error()),
     }
 }
