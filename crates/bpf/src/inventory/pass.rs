@@ -7,19 +7,16 @@ use std::mem::take;
 use std::os::fd::AsFd;
 
 use fdscope_model::{Entry, Facts, Inventory, Pid, Socket};
-use fdscope_proc::{InventorySource, ProcError, ProcRoot};
+use fdscope_proc::{InventorySource, ProcError};
 use fdscope_sys::bpf::{link_all_tasks_iterator, open_iterator};
 
 use super::BpfInventories;
 use super::entry::Record;
 use super::rows::Rows;
+use crate::support::PidNamespace;
 
 /// Fewer processes than this are read one by one.
 const LEAST_PROCESSES: usize = 16;
-
-/// The initial PID namespace (include/linux/proc_ns.h, `PROC_PID_INIT_INO`), where the kernel's own numbers of tasks are
-/// those of /proc.
-const INITIAL_NAMESPACE: &[u8] = b"pid:[4026531836]";
 
 /// Takes the inventory of a process, or why there is none.
 type Sink<'a> = &'a mut dyn FnMut(Pid, Result<Inventory, ProcError>);
@@ -30,7 +27,8 @@ impl BpfInventories {
         pids.len() >= LEAST_PROCESSES
             && pids.is_sorted_by(|one, next| one < next)
             && self.root.pids().is_ok_and(|all| pids.len() * 4 >= all.len())
-            && is_initial(&self.root)
+            // There the kernel's own numbers of tasks are those of /proc.
+            && PidNamespace::of_self().level == 0
     }
 
     /// Hands over every process's inventory in the order of numbers. A process that the pass did not show (it has no
@@ -79,12 +77,6 @@ fn each_row(
 ) -> io::Result<()> {
     let link = link_all_tasks_iterator(program)?;
     Rows::new(open_iterator(link.as_fd())?, buffer).each(sink)
-}
-
-fn is_initial(root: &ProcRoot) -> bool {
-    let own = root.pid_dir(Pid(std::process::id()));
-    let link = own.and_then(|dir| dir.read_link("ns/pid", "read link of a namespace"));
-    link.is_ok_and(|link| link.bytes() == INITIAL_NAMESPACE)
 }
 
 /// Rows on their way from the pass to whoever takes inventories.
