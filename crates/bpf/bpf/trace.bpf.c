@@ -13,7 +13,6 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile __u32 tell_enters = 0;          /* every call is told when it is entered, too */
 const volatile __u32 full_at = 0x7fffffff;     /* bytes in the ring above which calls are no longer told: ends are */
-const volatile __u32 raw_compat_only = 0;      /* the raw programs leave 64-bit calls to the tracepoints per call */
 const volatile __u32 stack_most = 0;           /* a multiple of 1024; stacks are copied up to here */
 
 static long (*bpf_ringbuf_output)(void *ring, void *data, __u64 size, __u64 flags) = (void *)130;
@@ -382,27 +381,6 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 	return 0;
 }
 
-/* include/trace/events/syscalls.h as perf hands it to programs. */
-struct call_args {
-	__u64 unused;
-	__s32 number;
-	__u32 unused2;
-	__s64 ret;
-};
-
-/* Attached once per selected call. Never fire for 32-bit calls. */
-SEC("tracepoint/syscalls/sys_enter")
-int call_enter(struct call_args *args)
-{
-	return on_enter(bpf_get_current_task_btf(), args->number, false);
-}
-
-SEC("tracepoint/syscalls/sys_exit")
-int call_exit(struct call_args *args)
-{
-	return on_exit(bpf_get_current_task_btf(), args->number, args->ret, false);
-}
-
 #if !defined(__TARGET_ARCH_arm64)
 #define IS_COMPAT(task) ((task)->thread_info.status & TS_COMPAT)
 #define NUMBER(regs) ((regs)->orig_ax)
@@ -416,9 +394,7 @@ int every_enter(__u64 *args)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (IS_COMPAT(task))
-		return on_enter(task, args[1], true);
-	return raw_compat_only ? 0 : on_enter(task, args[1], false);
+	return on_enter(task, args[1], IS_COMPAT(task));
 }
 
 SEC("raw_tp/sys_exit")
@@ -427,9 +403,7 @@ int every_exit(__u64 *args)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	if (IS_COMPAT(task))
-		return on_exit(task, NUMBER(regs), args[1], true);
-	return raw_compat_only && (__s32)NUMBER(regs) >= 0 ? 0 : on_exit(task, NUMBER(regs), args[1], false);
+	return on_exit(task, NUMBER(regs), args[1], IS_COMPAT(task));
 }
 
 /* ---- lives of processes and threads ---- */

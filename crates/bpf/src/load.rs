@@ -221,8 +221,6 @@ pub struct CallConstants {
     pub namespace: PidNamespace,
     /// Every call is told when it is entered, too.
     pub enters: bool,
-    /// The raw programs leave 64-bit calls alone.
-    pub compat_only: bool,
     /// Of strings, as many bytes are copied.
     pub text_limit: u32,
     /// Of stacks, as many bytes are copied at most; 0: none are.
@@ -265,7 +263,7 @@ impl CallPrograms {
     pub fn new(constants: &CallConstants) -> Result<Self, BpfError> {
         let structures = kernel_structures(Self::STRUCTURES, "")?.0;
         let CallConstants { namespace, text_limit, stack_most, ring_bytes, .. } = constants;
-        let (enters, compat_only) = (u32::from(constants.enters), u32::from(constants.compat_only));
+        let enters = u32::from(constants.enters);
         let (wake_at, copy_below) = (ring_bytes / 16, ring_bytes / 4 * 3);
         let full_at = ring_bytes / 16 * 15;
         let mut loader = EbpfLoader::new();
@@ -280,7 +278,6 @@ impl CallPrograms {
             .override_global("pid_level", &namespace.level, true)
             .override_global("pid_namespace", &namespace.inode, true)
             .override_global("tell_enters", &enters, true)
-            .override_global("raw_compat_only", &compat_only, true)
             .override_global("text_limit", text_limit, true)
             .override_global("stack_most", stack_most, true)
             .override_global("wake_at", &wake_at, true)

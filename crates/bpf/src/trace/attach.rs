@@ -1,7 +1,5 @@
 //! Loads the programs of trace, fills their plans, and puts them on their tracepoints.
 
-use std::os::fd::OwnedFd;
-
 use fdscope_model::{Sight, SourceName};
 use fdscope_syscall::Arch;
 
@@ -31,8 +29,6 @@ pub struct Asked<'a> {
 pub struct Attached {
     /// The programs.
     pub programs: CallPrograms,
-    /// Perf events and links of the tracepoints per call: dropping them detaches.
-    pub links: Vec<OwnedFd>,
     /// How calls are seen.
     pub sight: Sight,
 }
@@ -65,7 +61,6 @@ pub fn attach(asked: &Asked<'_>) -> Result<Attached, BpfError> {
     let constants = CallConstants {
         namespace: PidNamespace::of_self(),
         enters: asked.enters,
-        compat_only: false,
         text_limit: asked.text_limit,
         stack_most: asked.stack_most,
         ring_bytes: asked.ring_bytes,
@@ -81,7 +76,7 @@ pub fn attach(asked: &Asked<'_>) -> Result<Attached, BpfError> {
     }
     let how = "the tracepoints of all calls".to_owned();
     let sight = Sight { source: SourceName::Bpf, how, blind: Vec::new() };
-    Ok(Attached { programs, links: Vec::new(), sight })
+    Ok(Attached { programs, sight })
 }
 
 fn fill(

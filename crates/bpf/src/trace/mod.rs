@@ -9,7 +9,6 @@ mod plan;
 mod teller;
 pub mod wire;
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use fdscope_model::{Memo, Pid, Progress, Sight, StackId, Tid, Trace};
@@ -89,7 +88,6 @@ const MOST_TEXT: u32 = 16384;
 /// Tells system calls by eBPF.
 pub struct BpfCalls {
     programs: CallPrograms,
-    _links: Vec<OwnedFd>,
     teller: Teller,
     memory: Memory,
     follow: bool,
@@ -116,7 +114,6 @@ impl BpfCalls {
         let attached = attach(&asked)?;
         Ok(BpfCalls {
             programs: attached.programs,
-            _links: attached.links,
             teller: Teller::new(unwinder),
             memory: Memory::default(),
             follow,
