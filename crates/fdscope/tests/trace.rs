@@ -8,7 +8,7 @@ mod common;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -363,15 +363,21 @@ fn who_is_attached_to_in_a_call_is_let_go_in_it() {
     echo.check("free again");
 }
 
-#[test]
-fn a_killed_tracer_leaves_the_target_running_and_a_whole_log() {
-    let mut echo = Echo::start();
+/// A tracer that is attached to a program that waits for a line, its log, and the folder of that.
+fn traced(echo: &Echo) -> (Child, PathBuf, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let mut command = strace();
     command.args(["-p", &echo.pid(), "-o"]).arg(&log).stderr(Stdio::null());
-    let mut tracer = command.spawn().expect("fdscope is built for its tests");
+    let tracer = command.spawn().expect("fdscope is built for its tests");
     await_text(&log, "read(0, ");
+    (tracer, log, folder)
+}
+
+#[test]
+fn a_killed_tracer_leaves_the_target_running_and_a_whole_log() {
+    let mut echo = Echo::start();
+    let (mut tracer, log, _folder) = traced(&echo);
     echo.check("one");
     await_text(&log, "write(1, \"one\\n\", 4) ");
     tracer.kill().expect("it lives");
@@ -383,12 +389,7 @@ fn a_killed_tracer_leaves_the_target_running_and_a_whole_log() {
 #[test]
 fn a_target_killed_while_it_is_traced_is_told() {
     let echo = Echo::start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let mut command = strace();
-    command.args(["-p", &echo.pid(), "-o"]).arg(&log).stderr(Stdio::null());
-    let mut tracer = command.spawn().expect("fdscope is built for its tests");
-    await_text(&log, "read(0, ");
+    let (mut tracer, log, _folder) = traced(&echo);
     signal(&echo.child, "-KILL");
     assert!(tracer.wait().expect("it ends").success());
     assert!(await_text(&log, "+++").ends_with("+++ killed by SIGKILL +++\n"));
@@ -397,12 +398,7 @@ fn a_target_killed_while_it_is_traced_is_told() {
 #[test]
 fn another_tracer_is_named() {
     let echo = Echo::start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let mut command = strace();
-    command.args(["-p", &echo.pid(), "-o"]).arg(&log).stderr(Stdio::null());
-    let mut tracer = command.spawn().expect("fdscope is built for its tests");
-    await_text(&log, "read(0, ");
+    let (mut tracer, _log, _folder) = traced(&echo);
     let second = strace().args(["-p", &echo.pid()]).output().expect("fdscope is built");
     let said = lossy(&second.stderr);
     assert!(said.contains(&format!("traced by process {}", tracer.id())), "{said}");
