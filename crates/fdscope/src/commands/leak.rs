@@ -1,8 +1,6 @@
 //! `fdscope leak`: watch, judge, report.
 
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +26,7 @@ use crate::live::report::report;
 use crate::live::source::{Live, Opened, Wanted, open};
 use crate::live::watch::{Until, Watch};
 use crate::machine;
+use crate::private;
 use crate::target;
 use crate::terminal;
 
@@ -337,13 +336,8 @@ fn print(report: &Report, leak: &Leak) -> Result<()> {
 }
 
 fn write_folded(report: &Report, path: &Path) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("failed to write {}", path.display()))?;
+    let mut file =
+        private::create(path).with_context(|| format!("failed to write {}", path.display()))?;
     fdscope_render::write(report, Output::Folded, &mut file)?;
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! `fdscope report`: what a recording shows, as a page or for other tools.
 
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -16,6 +14,7 @@ use crate::args::{Format, Report};
 use crate::ending::{Ending, Failure};
 use crate::live::replay::{Replay, is_recording, replay};
 use crate::machine;
+use crate::private;
 
 /// Runs the command.
 pub fn run(report: &Report) -> Done {
@@ -71,7 +70,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut stdout = std::io::stdout().lock();
         return Ok(stdout.write_all(bytes).and_then(|()| stdout.flush())?);
     }
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(bytes));
+    let written = private::create(path).and_then(|mut file| file.write_all(bytes));
     written.with_context(|| format!("failed to write {}", path.display()))
 }

@@ -3,10 +3,10 @@
 //! A file is made 0600 and given to who called sudo.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::os::unix::fs::fchown;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -16,6 +16,7 @@ use fdscope_packet::{Packet, Time};
 use fdscope_sys::zone;
 
 use super::options::Options;
+use crate::private;
 
 /// Bytes that are gathered before they are written.
 const CHUNK: usize = 256 * 1024;
@@ -165,7 +166,7 @@ impl Plan {
     /// The name of a file: with the time that `-G` asks for and the number that `-C` asks for.
     fn name(&self, part: u32, time_s: i64) -> OsString {
         let mut name = match self.period_s {
-            Some(_) => with_time(self.path.as_bytes(), time_s + zone::offset_s(time_s)),
+            Some(_) => with_time(self.path.as_bytes(), time_s),
             None => self.path.as_bytes().to_vec(),
         };
         let width = self.files.map_or(0, |files| digits(files.saturating_sub(1)));
@@ -253,7 +254,7 @@ fn digits(number: u32) -> usize {
 
 /// Makes a file that only its owner may read: who called sudo, if anybody did.
 fn create(name: &OsStr) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(name)?;
+    let file = private::create(name)?;
     let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
     if rustix::process::geteuid().is_root()
         && let (Some(user), Some(group)) = (number("SUDO_UID"), number("SUDO_GID"))
@@ -264,41 +265,9 @@ fn create(name: &OsStr) -> io::Result<File> {
     Ok(file)
 }
 
-/// The conversions of strftime(3) that name files.
-fn with_time(format: &[u8], local_s: i64) -> Vec<u8> {
-    let mut date = Vec::new();
-    let clock = |out: &mut Vec<u8>| {
-        use fdscope_packet::print::{Clock, TimeForm};
-        Clock::new(TimeForm::Date, false, |_| 0).write(Time { seconds: local_s, nanos: 0 }, out);
-    };
-    clock(&mut date);
-    let part = |range: std::ops::Range<usize>| date.get(range).unwrap_or_default();
-    let mut out = Vec::new();
-    let mut bytes = format.iter().copied();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(b'Y') => out.extend_from_slice(part(0..4)),
-            Some(b'y') => out.extend_from_slice(part(2..4)),
-            Some(b'm') => out.extend_from_slice(part(5..7)),
-            Some(b'd') => out.extend_from_slice(part(8..10)),
-            Some(b'H') => out.extend_from_slice(part(11..13)),
-            Some(b'M') => out.extend_from_slice(part(14..16)),
-            Some(b'S') => out.extend_from_slice(part(17..19)),
-            Some(b'F') => out.extend_from_slice(part(0..10)),
-            Some(b'T') => out.extend_from_slice(part(11..19)),
-            Some(b's') => {
-                out.extend_from_slice((local_s - zone::offset_s(local_s)).to_string().as_bytes())
-            }
-            Some(b'%') => out.push(b'%'),
-            Some(other) => out.extend_from_slice(&[b'%', other]),
-            None => out.push(b'%'),
-        }
-    }
-    out
+/// A name by a strftime(3) format; the format itself where that gives nothing.
+fn with_time(format: &[u8], time_s: i64) -> Vec<u8> {
+    zone::local_time_of(format, time_s).unwrap_or_else(|| format.to_vec())
 }
 
 #[cfg(test)]
@@ -307,7 +276,8 @@ mod tests {
 
     #[test]
     fn names_take_the_time() {
-        assert_eq!(with_time(b"a-%Y%m%d-%H%M%S.pcap", 951_782_401), b"a-20000229-000001.pcap");
+        let time_s = 951_782_401 - super::zone::offset_s(951_782_401);
+        assert_eq!(with_time(b"a-%Y%m%d-%H%M%S.pcap", time_s), b"a-20000229-000001.pcap");
         assert_eq!(with_time(b"100%%", 0), b"100%");
     }
 

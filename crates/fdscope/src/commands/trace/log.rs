@@ -6,15 +6,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use fdscope_model::Tid;
 use fdscope_strace::options::Output;
+
+use crate::private;
 
 /// Bytes that are kept at most before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -141,12 +142,7 @@ impl Log {
 }
 
 fn create(path: &Path, append: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).mode(0o600);
-    match append {
-        true => options.append(true).open(path),
-        false => options.write(true).truncate(true).open(path),
-    }
+    if append { private::append(path) } else { private::create(path) }
 }
 
 fn file_of<'a>(
