@@ -29,7 +29,7 @@ fn no_such_process() {
 fn several_processes_of_one_name_are_all_watched() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("of-one-name");
-    std::fs::copy(c("leaky"), &program).expect("copied");
+    fdscope_fixtures::copy_program(c("leaky"), &program);
     let both = [Fixture::start(&program, &[]), Fixture::start(&program, &[])];
     let arguments = ["leak", "of-one-name", "--source", "poll", "--json", "--duration", "1s"];
     let output = run(&arguments);
@@ -95,7 +95,7 @@ fn another_users_process_needs_privilege() {
     let mut command = fdscope();
     let copy = tempfile::tempdir().expect("a folder");
     let program = copy.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     make_reachable(copy.path());
     command = {
         let mut other = Command::new(&program);

@@ -55,7 +55,7 @@ fn an_ordinary_user_gets_what_every_user_may_know() {
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path(), open).expect("our own folder");
     let program = folder.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new(&program);
         command.args(arguments).env_clear().uid(65534).gid(65534);

@@ -94,7 +94,7 @@ fn without_privilege_the_sudo_line_is_told() {
     }
     let copy = tempfile::Builder::new().prefix("fdscope").tempdir().expect("a folder");
     let program = copy.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
     let mut command = Command::new("unshare");

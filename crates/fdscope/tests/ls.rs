@@ -254,7 +254,7 @@ fn an_ordinary_user_sees_their_own_and_is_told_of_the_rest() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path(), open).expect("our own folder");
     let nobody = |arguments: &[&str]| {

@@ -105,7 +105,7 @@ fn every_process_is_told_to_an_ordinary_user() {
     let folder = tempfile::tempdir().expect("a folder");
     make_reachable(folder.path());
     let program = folder.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     let mut command = Command::new(&program);
     command.args(["ps", "--json", "--limits"]).env_clear().uid(65534).gid(65534);
     let object = json(&command.output().expect("runs as nobody"));
@@ -130,7 +130,7 @@ fn make_reachable(folder: &std::path::Path) {
 fn hostile_names_are_escaped_and_zombies_named_by_their_parent() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join(std::ffi::OsStr::from_bytes(b"a) \x1b[2Jb\n"));
-    std::fs::copy("/bin/sleep", &program).expect("copied");
+    fdscope_fixtures::copy_program("/bin/sleep", &program);
     let mut child = Command::new(&program).arg("300").spawn().expect("runs");
     // A child of this test that has ended, and is waited for at the end only.
     let mut zombie = Command::new("true").spawn().expect("runs");

@@ -122,7 +122,7 @@ fn without_privilege_the_gap_is_counted() {
     let pid = fixture.pid().to_string();
     let copy = tempfile::Builder::new().prefix("fdscope").tempdir().expect("a folder");
     let program = copy.path().join("fdscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_fdscope"), &program).expect("copied");
+    fdscope_fixtures::copy_program(env!("CARGO_BIN_EXE_fdscope"), &program);
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
     let mut command = std::process::Command::new(&program);

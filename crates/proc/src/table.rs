@@ -11,7 +11,7 @@ use fdscope_model::{
     Association, DeviceId, Fault, FdNumber, Handle, HandleKind, InodeId, Pid, ProcessId,
 };
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Statx, StatxFlags, statat};
+use rustix::fs::{AtFlags, SeekFrom, Statx, StatxFlags, seek, statat};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
@@ -19,7 +19,7 @@ use crate::descriptors::Detail;
 use crate::error::ProcError;
 use crate::mounts::{MountBook, MountFacts};
 use crate::parse::{FdInfo, Link, parse_link};
-use crate::root::{End, PidDir, ProcRoot, each_line, open_file, read_fd_link};
+use crate::root::{End, PidDir, ProcRoot, each_line, numbers_in, open_file, read_fd_link};
 use crate::status::ask_file;
 
 /// The size of every message queue's inode (ipc/mqueue.c, `FILENT_SIZE`).
@@ -112,6 +112,19 @@ impl OpenTable {
         let mut numbers = self.process.list(&self.path, "list descriptors")?;
         numbers.sort_unstable();
         Ok(numbers.into_iter().map(FdNumber).collect())
+    }
+
+    /// The numbers in use from `first` on, ascending.
+    pub fn numbers_from(&self, first: FdNumber) -> Result<Vec<FdNumber>, ProcError> {
+        // The kernel's position in this listing is the number after `.` and `..` (fs/proc/fd.c, proc_readfd_common).
+        let place = if self.root.is_live() { u64::from(first.0) + 2 } else { 0 };
+        let mut numbers = Vec::new();
+        seek(&self.links, SeekFrom::Start(place))
+            .and_then(|_| numbers_in(self.links.as_fd(), |number| numbers.push(FdNumber(number))))
+            .map_err(|cause| ProcError::of(self.owner.pid, "list descriptors", cause))?;
+        numbers.retain(|&number| number >= first);
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// How many descriptors are open, by the kernel's own count (since 6.2); 0 if there are none or it does not count.

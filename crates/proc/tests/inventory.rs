@@ -1,6 +1,8 @@
 //! Inventories of programs that make a handle of every kind: each row, and what it tells, is the kernel's truth.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 
 use fdscope_fixtures::{Fixture, Line, c};
 use fdscope_model::inventory::FanotifyMark;
@@ -390,4 +392,28 @@ fn many_processes_are_read_in_order_and_those_that_died_are_gone() {
         seen.push(pid);
     });
     assert_eq!(seen, pids);
+}
+
+#[test]
+fn what_is_held_throughout_is_a_row_while_others_come_and_go_below() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let below: Vec<_> = (0..100).map(|_| File::open("/dev/null").expect("opened")).collect();
+    let held = File::open("/dev/zero").expect("opened");
+    let number = FdNumber(held.as_raw_fd() as u32);
+    drop(below);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _come: Vec<_> = (0..50).map(|_| File::open("/dev/null")).collect();
+            }
+        });
+        for _ in 0..200 {
+            let inventory = read(std::process::id(), Wanted::default());
+            let found = descriptors(&inventory).any(|(fd, _)| fd == number);
+            done.store(!found, Ordering::Relaxed);
+            assert!(found, "{number} is missing");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }

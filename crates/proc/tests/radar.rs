@@ -54,7 +54,7 @@ fn names_may_hold_anything_and_zombies_and_kernel_threads_are_counted_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let name = std::ffi::OsStr::from_bytes(b"a) S 1 \x1b[2J\n\xff");
     let program = folder.path().join(name);
-    std::fs::copy("/bin/sleep", &program).expect("copied");
+    fdscope_fixtures::copy_program("/bin/sleep", &program);
     let mut child = Command::new(&program).arg("300").stdin(Stdio::null()).spawn().expect("runs");
     let mut zombie = Command::new("/bin/true").spawn().expect("runs");
     let id = rustix::process::Pid::from_child(&zombie);

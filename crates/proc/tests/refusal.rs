@@ -39,7 +39,7 @@ fn as_nobody(test: &str, pid: u32) {
     let own = std::env::current_exe().expect("own program");
     let folder = tempfile::tempdir().expect("folder");
     let copy = folder.path().join("copy");
-    std::fs::copy(&own, &copy).expect("copy");
+    fdscope_fixtures::copy_program(&own, &copy);
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(folder.path(), open).expect("permissions");
     let mut command = Command::new(&copy);

@@ -117,7 +117,8 @@ impl Reader {
     ///
     /// Numbers are given from below, so a table mostly has no gaps, and the kernel tells how many are open (since 6.2):
     /// trying one number after the other until all are found spares the listing, which costs half of what reading all
-    /// links does. A table with many gaps is listed from the first large one on.
+    /// links does. A table with many gaps is listed from the first large one on; and any table beyond the last number
+    /// that was tried, for as many may have been opened below as were there when they were counted.
     fn walk(
         &mut self,
         table: &mut OpenTable,
@@ -136,11 +137,9 @@ impl Reader {
             rows.extend(row);
             number += 1;
         }
-        if found < count || count == 0 {
-            for fd in table.numbers()?.into_iter().filter(|fd| fd.0 >= number) {
-                let look = Look { reader: self, table, owner, fd, told: None };
-                rows.extend(look.read(behind));
-            }
+        for fd in table.numbers_from(FdNumber(number))? {
+            let look = Look { reader: self, table, owner, fd, told: None };
+            rows.extend(look.read(behind));
         }
         Ok(())
     }
