@@ -13,6 +13,7 @@ mod bench;
 mod bins;
 mod birth;
 mod case;
+mod closing;
 mod counted;
 mod court;
 mod death;
