@@ -17,6 +17,7 @@ mod closing;
 mod counted;
 mod court;
 mod death;
+mod diff;
 mod ended;
 mod entry;
 mod evidence;
@@ -47,8 +48,9 @@ mod threads;
 mod trend;
 mod watched;
 
+pub use diff::diff;
 pub use judge::{Judgement, Names};
-pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle};
+pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle, LiveOther};
 pub use links::link_notes;
 pub use reconcile::Reconciled;
 pub use sockets::{Seen, SocketLimits, SocketTally};
