@@ -1,5 +1,7 @@
 //! Sockets as rows: the table of columns of `fdscope sockets`.
 
+pub mod tree;
+
 use std::net::SocketAddr;
 
 use fdscope_model::inventory::End;
@@ -17,6 +19,9 @@ pub const DETAIL: Needs = Needs(1);
 
 /// Who holds sockets, or why nobody does: a look at every descriptor of every process.
 pub const OWNERS: Needs = Needs(2);
+
+/// Who holds the other ends: every connection has to be found by its ends.
+pub const PEERS: Needs = Needs(4);
 
 /// A socket, with who holds it.
 #[derive(Clone, PartialEq, Debug)]
@@ -176,7 +181,7 @@ static ALL: [Column<Row>; 30] = [
         Value::phrase(ends(&row.socket.ends))
     })
     .key("peer_owners")
-    .needs(OWNERS)
+    .needs(OWNERS.and(PEERS))
     .json(|row: &Row, out| {
         write_json(&row.socket.ends.iter().map(Holder::of).collect::<Vec<_>>(), out)
     }),
