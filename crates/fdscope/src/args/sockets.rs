@@ -42,6 +42,9 @@ pub struct Sockets {
     /// End the watch after this long
     #[arg(short, long, value_parser = parse_duration, value_name = "TIME", requires = "watch")]
     pub duration: Option<Duration>,
+    /// Show names of hosts and services instead of numbers, as far as name servers answer within two seconds
+    #[arg(short, long, conflicts_with_all = ["summary", "tree"])]
+    pub resolve: bool,
     /// Columns to show: a,b,c; +x adds to the usual ones; all
     #[arg(short = 'o', long = "columns", value_name = "LIST")]
     pub columns: Option<String>,

@@ -97,6 +97,12 @@ impl SocketBook {
             return Ok(Vec::new());
         }
         let diag = self.diag_of(&space, &dir, &place);
+        if let Err(Errno::NOENT | Errno::SRCH) = diag
+            && self.root.is_live()
+        {
+            // It ended meanwhile, and whoever else is in its namespace is asked too.
+            return Ok(Vec::new());
+        }
         let mut faults = Vec::new();
         if let Err(cause) = &diag
             && self.root.is_live()

@@ -5,22 +5,21 @@ use std::io::{BufWriter, IsTerminal, Write};
 use anyhow::Result;
 use fdscope_analyze::SocketTally;
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::Survey;
 use fdscope_render::column::{Column, write_json, write_object};
 use fdscope_render::groups::Groups;
 use fdscope_render::sheet::{KeepColumns, Sheet};
 use fdscope_render::sockets::SocketRow;
 use fdscope_render::sockets::tree::Tree;
 
-use super::query::{Query, all};
-use super::{findings, head};
+use super::query::all;
+use super::{Look, findings, head};
 use crate::args::Sockets;
 use crate::terminal;
 
-pub fn table(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize> {
+pub fn table(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     let form = terminal::form(sockets.color);
-    let mut sheet = Sheet::new(query.columns.clone(), form.charset, query.sort);
-    query.rows(survey).for_each(|row| sheet.push(&row));
+    let mut sheet = Sheet::new(look.query.columns.clone(), form.charset, look.query.sort);
+    look.rows().for_each(|row| sheet.push(&row));
     let narrow = sockets.columns.is_none() && std::io::stdout().is_terminal();
     let keep = if narrow { KeepColumns::Fitting } else { KeepColumns::All };
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -32,8 +31,8 @@ pub fn table(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize>
     Ok(sheet.len())
 }
 
-pub fn count(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize> {
-    let count = query.rows(survey).count();
+pub fn count(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
+    let count = look.rows().count();
     let mut out = std::io::stdout().lock();
     match sockets.json {
         true => writeln!(out, "{{{},\"count\":{count}}}", head())?,
@@ -44,14 +43,13 @@ pub fn count(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize>
 
 pub fn grouped(
     sockets: &Sockets,
-    query: &Query,
+    look: Look<'_>,
     columns: Vec<&'static Column<SocketRow>>,
-    survey: &Survey,
 ) -> Result<usize> {
     let form = terminal::form(sockets.color);
     let mut groups = Groups::new(columns, form.charset);
     let mut rows = 0;
-    for row in query.rows(survey) {
+    for row in look.rows() {
         groups.push(&row);
         rows += 1;
     }
@@ -68,23 +66,23 @@ pub fn grouped(
     Ok(rows)
 }
 
-pub fn objects(root: &ProcRoot, query: &Query, survey: &Survey) -> Result<usize> {
+pub fn objects(root: &ProcRoot, look: Look<'_>) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), survey.unreadable)?;
+    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), look.survey.unreadable)?;
     let mut buffer = Vec::new();
-    let faults: Vec<String> = survey.faults.iter().map(ToString::to_string).collect();
+    let faults: Vec<String> = look.survey.faults.iter().map(ToString::to_string).collect();
     write_json(&faults, &mut buffer);
     out.write_all(&buffer)?;
     write!(out, ",\"sockets\":[")?;
     let mut rows = 0;
     let mut tally = SocketTally::new(findings::limits(root));
-    for row in query.rows(survey) {
+    for row in look.rows() {
         findings::note(&mut tally, &row);
         buffer.clear();
         if rows > 0 {
             buffer.push(b',');
         }
-        write_object(&query.columns, &row, &mut buffer);
+        write_object(&look.query.columns, &row, &mut buffer);
         out.write_all(&buffer)?;
         rows += 1;
     }
@@ -98,11 +96,11 @@ pub fn objects(root: &ProcRoot, query: &Query, survey: &Survey) -> Result<usize>
 }
 
 /// Listeners with what came to them; and how many sockets matched.
-pub fn tree(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize> {
+pub fn tree(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     let mut tree = Tree::default();
-    all(survey).for_each(|row| tree.note_listener(&row));
+    all(look.survey, look.lore).for_each(|row| tree.note_listener(&row));
     let mut rows = 0;
-    for row in query.rows(survey) {
+    for row in look.rows() {
         tree.push(&row);
         rows += 1;
     }

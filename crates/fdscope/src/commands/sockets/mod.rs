@@ -5,6 +5,7 @@
 
 mod findings;
 mod listing;
+mod lore;
 mod query;
 mod summary;
 mod watch;
@@ -15,7 +16,7 @@ use fdscope_analyze::SocketTally;
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::Survey;
 use fdscope_render::column::Needs;
-use fdscope_render::sockets::{DETAIL, OWNERS, PEERS, SOCKETS};
+use fdscope_render::sockets::{DETAIL, OWNERS, PEERS, SOCKETS, SocketRow};
 use fdscope_render::units::count_of;
 
 use crate::Done;
@@ -23,6 +24,7 @@ use crate::args::Sockets;
 use crate::ending::Ending;
 use crate::inventories::Surveyor;
 use crate::machine;
+use lore::Lore;
 use query::{Query, asked};
 use watch::Pace;
 
@@ -49,17 +51,21 @@ pub fn run(sockets: &Sockets) -> Done {
         () if sockets.tree => OWNERS.and(PEERS),
         () => Needs::NONE,
     };
-    let (detail, owners) = asked(query.needs().and(more));
+    let needs = query.needs().and(more);
+    let (detail, owners) = asked(needs);
     let survey = surveyor.take(detail, owners)?;
+    let mut lore = Lore::default();
+    lore.learn(&root, needs, &survey);
+    let look = Look { query: &query, survey: &survey, lore: &lore };
     if sockets.findings {
-        return find(&root, &query, &survey, sockets.json);
+        return find(&root, look, sockets.json);
     }
     let rows = match (&query.groups, sockets.count) {
-        (_, true) => listing::count(sockets, &query, &survey)?,
-        (Some(columns), _) => listing::grouped(sockets, &query, columns.clone(), &survey)?,
-        (None, _) if sockets.tree => listing::tree(sockets, &query, &survey)?,
-        (None, _) if sockets.json => listing::objects(&root, &query, &survey)?,
-        (None, _) => listing::table(sockets, &query, &survey)?,
+        (_, true) => listing::count(sockets, look)?,
+        (Some(columns), _) => listing::grouped(sockets, look, columns.clone())?,
+        (None, _) if sockets.tree => listing::tree(sockets, look)?,
+        (None, _) if sockets.json => listing::objects(&root, look)?,
+        (None, _) => listing::table(sockets, look)?,
     };
     said(&survey);
     if rows == 0 && !sockets.count {
@@ -68,6 +74,21 @@ pub fn run(sockets: &Sockets) -> Done {
         eprintln!("next: fdscope sockets --group-by protocol,state,comm   the same, counted");
     }
     Ok(Ending::Done)
+}
+
+/// One look, and what was typed.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    query: &'a Query,
+    survey: &'a Survey,
+    lore: &'a Lore,
+}
+
+impl<'a> Look<'a> {
+    /// The rows that match.
+    fn rows(self) -> impl Iterator<Item = SocketRow> + 'a {
+        self.query.rows(self.survey, self.lore)
+    }
 }
 
 /// The keys that every object of this command begins with, without braces.
@@ -82,9 +103,10 @@ fn head() -> String {
 }
 
 /// What is wrong with the sockets that match, and nothing else.
-fn find(root: &ProcRoot, query: &Query, survey: &Survey, json: bool) -> Done {
+fn find(root: &ProcRoot, look: Look<'_>, json: bool) -> Done {
+    let survey = look.survey;
     let mut tally = SocketTally::new(findings::limits(root));
-    query.rows(survey).for_each(|row| findings::note(&mut tally, &row));
+    look.rows().for_each(|row| findings::note(&mut tally, &row));
     let found = tally.findings();
     let mut out = std::io::stdout().lock();
     if json {

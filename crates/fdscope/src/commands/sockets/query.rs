@@ -5,8 +5,9 @@ use fdscope_proc::net::{Detail, Owners, Survey, Surveyed};
 use fdscope_render::column::{Column, Needs, Order, choose, sort_order};
 use fdscope_render::filter::{self, Expr};
 use fdscope_render::mistake::Mistake;
-use fdscope_render::sockets::{DETAIL, OWNERS, PEERS, SOCKETS, SocketRow, initial};
+use fdscope_render::sockets::{DETAIL, NAMES, OWNERS, PEERS, SOCKETS, SocketRow, initial};
 
+use super::lore::Lore;
 use crate::args::Sockets;
 use crate::ending::{Ending, Failure};
 
@@ -36,7 +37,16 @@ impl Query {
             let chosen = text.as_ref().map(|text| choose(SOCKETS, first, text));
             chosen.transpose().map_err(|mistake| wrong(option, &mistake))
         };
-        let first = if sockets.json { SOCKETS.all.iter().collect() } else { initial() };
+        // Nobody waits for a name server who did not ask for names.
+        let is_quick = |column: &&Column<SocketRow>| sockets.resolve || !column.needs.has(NAMES);
+        let every = || SOCKETS.all.iter().filter(is_quick).collect();
+        let mut first = if sockets.json { every() } else { initial() };
+        if sockets.resolve && !sockets.json {
+            for column in &mut first {
+                let name = format!("{}-name", column.name);
+                *column = SOCKETS.get(&name).unwrap_or(column);
+            }
+        }
         let columns = list("--columns", &sockets.columns, &first)?.unwrap_or(first);
         let groups = list("--group-by", &sockets.group_by, &[])?;
         let sort = sockets.sort.as_ref().map(|text| sort_order(SOCKETS, text));
@@ -58,18 +68,28 @@ impl Query {
     }
 
     /// The rows that match.
-    pub fn rows<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = SocketRow> + 'a {
-        all(survey).filter(|row| self.filter.as_ref().is_none_or(|filter| filter.matches(row)))
+    pub fn rows<'a>(
+        &'a self,
+        survey: &'a Survey,
+        lore: &'a Lore,
+    ) -> impl Iterator<Item = SocketRow> + 'a {
+        let matches = |row: &SocketRow| self.filter.as_ref().is_none_or(|f| f.matches(row));
+        all(survey, lore).filter(matches)
     }
 }
 
 /// Every row, whether it matches or not.
-pub fn all(survey: &Survey) -> impl Iterator<Item = SocketRow> + '_ {
-    survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| SocketRow {
-        socket,
-        owners: owners.to_vec(),
-        unheld,
-        keepers,
+pub fn all<'a>(survey: &'a Survey, lore: &'a Lore) -> impl Iterator<Item = SocketRow> + 'a {
+    survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| {
+        let cgroup = socket.detail.as_ref().and_then(|detail| detail.cgroup);
+        SocketRow {
+            cgroup: cgroup.and_then(|id| lore.cgroups.get(&id).cloned()),
+            names: lore.names.clone(),
+            socket,
+            owners: owners.to_vec(),
+            unheld,
+            keepers,
+        }
     })
 }
 

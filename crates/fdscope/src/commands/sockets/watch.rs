@@ -16,6 +16,7 @@ use fdscope_render::sockets::{SOCKETS, SocketRow};
 use fdscope_render::units::{count, count_of, duration_ns, wall_time};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 
+use super::lore::Lore;
 use super::query::{Query, asked};
 use super::{head, summary};
 use crate::args::{Sockets, parse_duration};
@@ -134,6 +135,7 @@ pub fn run(
     let own = if sockets.columns.is_some() { query.needs() } else { query.needs_to_filter() };
     let needs = columns.iter().fold(own, |needs, column| needs.and(column.needs));
     let (detail, owners) = asked(needs);
+    let mut lore = Lore::default();
     let form = terminal::form(sockets.color);
     let redraw = !sockets.json && terminal::can_redraw();
     let mut watch = Watch {
@@ -148,16 +150,22 @@ pub fn run(
     let watch = std::cell::RefCell::new(&mut watch);
     let mut look = |passed: Option<u64>| {
         let survey = surveyor.take(detail, owners)?;
-        watch.borrow_mut().look(root, &survey, passed)
+        lore.learn(root, needs, &survey);
+        watch.borrow_mut().look(root, (&survey, &lore), passed)
     };
     pace.keep(redraw, &mut look, &mut |passed| watch.borrow().last(passed))
 }
 
 impl Watch<'_> {
-    fn look(&mut self, root: &ProcRoot, survey: &Survey, passed: Option<u64>) -> Result<String> {
+    fn look(
+        &mut self,
+        root: &ProcRoot,
+        (survey, lore): (&Survey, &Lore),
+        passed: Option<u64>,
+    ) -> Result<String> {
         self.changes.begin();
         let shown = self.sockets.columns.is_some();
-        for row in self.query.rows(survey) {
+        for row in self.query.rows(survey, lore) {
             let text = shown.then(|| self.text(&row));
             self.changes.push(identity(&row.socket), &row, text);
         }
