@@ -221,6 +221,10 @@ pub struct CallConstants {
     pub namespace: PidNamespace,
     /// Every call is told when it is entered, too.
     pub enters: bool,
+    /// How long calls had a processor is told, too.
+    pub times: bool,
+    /// The raw programs leave 64-bit calls alone.
+    pub compat_only: bool,
     /// Of strings, as many bytes are copied.
     pub text_limit: u32,
     /// Of stacks, as many bytes are copied at most; 0: none are.
@@ -247,6 +251,7 @@ impl CallPrograms {
         "pid",
         "pid_namespace",
         "pt_regs",
+        "sched_entity",
         "sigaction",
         "signal_struct",
         "task_struct",
@@ -263,7 +268,8 @@ impl CallPrograms {
     pub fn new(constants: &CallConstants) -> Result<Self, BpfError> {
         let structures = kernel_structures(Self::STRUCTURES, "")?.0;
         let CallConstants { namespace, text_limit, stack_most, ring_bytes, .. } = constants;
-        let enters = u32::from(constants.enters);
+        let [enters, times, compat_only] =
+            [constants.enters, constants.times, constants.compat_only].map(u32::from);
         let (wake_at, copy_below) = (ring_bytes / 16, ring_bytes / 4 * 3);
         let full_at = ring_bytes / 16 * 15;
         let mut loader = EbpfLoader::new();
@@ -278,6 +284,8 @@ impl CallPrograms {
             .override_global("pid_level", &namespace.level, true)
             .override_global("pid_namespace", &namespace.inode, true)
             .override_global("tell_enters", &enters, true)
+            .override_global("tell_system", &times, true)
+            .override_global("compat_only", &compat_only, true)
             .override_global("text_limit", text_limit, true)
             .override_global("stack_most", stack_most, true)
             .override_global("wake_at", &wake_at, true)

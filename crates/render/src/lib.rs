@@ -14,6 +14,7 @@ pub mod card;
 pub mod changes;
 pub mod charset;
 pub mod column;
+pub mod diff;
 pub mod export;
 pub mod filter;
 pub mod findings;

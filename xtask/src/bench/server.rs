@@ -8,6 +8,7 @@ use fdscope_fixtures::in_path;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 /// A server that runs, with a folder of its own; both are gone when it is dropped.
 struct Server {
@@ -56,8 +57,35 @@ pub fn redis(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "redis with redis-benchmark", &server, load)
 }
 
-/// Throughput alone and under each tool in turn. A watched run stands between two free ones and is compared with
-/// their mean, because the speed of a shared machine drifts from one second to the next.
+/// A run of the load: requests a second, and nanoseconds of the server's processor time for each.
+#[derive(Clone, Copy)]
+struct Measured {
+    rate: f64,
+    cost: f64,
+}
+
+fn measure(server: &Server, load: &impl Fn() -> Result<f64>) -> Result<Measured> {
+    let (begun, before) = (Instant::now(), processor_ns(&server.pids)?);
+    let rate = load()?;
+    let used = processor_ns(&server.pids)? - before;
+    Ok(Measured { rate, cost: used / (rate * begun.elapsed().as_secs_f64()) })
+}
+
+/// The processor time that processes have used, by the scheduler's count.
+fn processor_ns(pids: &[u32]) -> Result<f64> {
+    let mut sum = 0.0;
+    for pid in pids {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += text.split_whitespace().next().unwrap_or_default().parse::<f64>()?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Throughput and processor time alone and under each tool in turn. A watched run stands between two free ones and is
+/// compared with their mean, because the speed of a shared machine drifts from one second to the next. Processor time a
+/// request is the steadier of the two: the load generator's share of the machine is not in it.
 fn rows(
     bench: &Bench,
     what: &str,
@@ -68,25 +96,28 @@ fn rows(
     let tools: Vec<&Tool> = TOOLS.iter().copied().filter(|tool| tool.is_here()).collect();
     load()?;
     let mut alone = Vec::new();
-    let mut shares = vec![Vec::new(); tools.len()];
+    let mut shares = vec![(Vec::new(), Vec::new()); tools.len()];
     for _ in 0..bench.rounds {
-        for (tool, shares) in tools.iter().zip(&mut shares) {
-            let before = load()?;
+        for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
+            let before = measure(server, &load)?;
             let running = tool.attach(bench, &server.pids, &[])?;
-            let watched = load()?;
+            let watched = measure(server, &load)?;
             running.stop()?;
-            let free = f64::midpoint(before, load()?);
-            shares.push(watched / free);
-            alone.push(free);
+            let after = measure(server, &load)?;
+            rates.push(watched.rate / f64::midpoint(before.rate, after.rate));
+            costs.push(watched.cost / f64::midpoint(before.cost, after.cost));
+            alone.push(f64::midpoint(before.rate, after.rate));
         }
     }
     let mut rows =
         vec![Row::new(format!("{what}, untraced"), format!("{:.0} requests/s", median(alone)))];
-    for (tool, shares) in tools.iter().zip(shares) {
-        let share = 100.0 * median(shares);
+    for (tool, (rates, costs)) in tools.iter().zip(shares) {
+        let share = 100.0 * median(rates);
         let row = Row::new(format!("{what} under {}", tool.name), format!("{share:.1} %"));
         let own = tool.program == "fdscope";
         rows.push(if own { row.promised("at least 97 %", share >= 97.0) } else { row });
+        let cost = format!("{:.2}x", median(costs));
+        rows.push(Row::new("  its processor time a request".to_owned(), cost));
     }
     Ok(rows)
 }

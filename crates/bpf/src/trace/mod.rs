@@ -9,6 +9,7 @@ mod plan;
 mod teller;
 pub mod wire;
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use fdscope_model::{Memo, Pid, Progress, Sight, StackId, Tid, Trace};
@@ -21,7 +22,8 @@ use crate::load::CallPrograms;
 use crate::memory::Memory;
 use crate::source::{TICK, wait};
 use crate::wire::{MemoWords, Scope};
-use attach::attach;
+use attach::{attach, attach_every};
+use plan::Looks;
 use teller::Teller;
 use wire::Watched;
 
@@ -54,6 +56,12 @@ pub struct CallOptions<'a> {
     pub follow: bool,
     /// Calls are told when they are entered, too.
     pub enters: bool,
+    /// When calls were entered is told with their ends. Without it, and without `enters`, wanted calls cost less.
+    pub moments: bool,
+    /// How long calls had a processor is told with their ends.
+    pub times: bool,
+    /// 32-bit programs are to be watched. Others are noticed when they are met, a few calls late.
+    pub compat: bool,
     /// So much of strings is copied, in bytes.
     pub text_limit: u32,
     /// Signals are told.
@@ -70,6 +78,9 @@ impl Default for CallOptions<'_> {
             wanted: &|_, _| true,
             follow: false,
             enters: false,
+            moments: true,
+            times: false,
+            compat: false,
             text_limit: 33,
             signals: true,
             unwinder: None,
@@ -90,6 +101,10 @@ pub struct BpfCalls {
     programs: CallPrograms,
     teller: Teller,
     memory: Memory,
+    /// The tracepoints per call.
+    _links: Vec<OwnedFd>,
+    /// 32-bit calls are seen.
+    compat: bool,
     follow: bool,
     stopped: bool,
     looked: u64,
@@ -105,17 +120,26 @@ impl BpfCalls {
         let CallOptions { follow, unwinder, .. } = options;
         let asked = attach::Asked {
             wanted: options.wanted,
-            enters: options.enters,
+            looks: match (options.enters, options.moments || options.times) {
+                (true, _) => Looks::Tells,
+                (false, true) => Looks::AtBoth,
+                (false, false) => Looks::AtExit,
+            },
+            times: options.times,
             signals: options.signals,
             text_limit: options.text_limit.clamp(1, MOST_TEXT),
             stack_most: unwinder.as_ref().map_or(0, |_| MOST_STACK_BYTES),
             ring_bytes: options.ring_bytes.max(1 << 20).next_power_of_two(),
         };
-        let attached = attach(&asked)?;
+        let attached = attach(&asked, options.compat)?;
+        let mut teller = Teller::new(unwinder);
+        teller.times = options.times;
         Ok(BpfCalls {
             programs: attached.programs,
-            teller: Teller::new(unwinder),
+            teller,
             memory: Memory::default(),
+            _links: attached.links,
+            compat: attached.compat,
             follow,
             stopped: false,
             looked: 0,
@@ -136,6 +160,10 @@ impl BpfCalls {
     pub fn watch(&mut self, number: Pid) -> Result<usize, BpfError> {
         let table = |cause| BpfError::Table { pid: number, cause };
         let pid = process_of(number).map_err(table)?;
+        if !self.compat && runs_32_bit(pid) {
+            attach_every(&mut self.programs)?;
+            self.compat = true;
+        }
         let mut thread = if self.follow { 0 } else { number.0 };
         if self.programs.watched(pid.0).is_some_and(|known| known.thread != thread) {
             // Two threads of one process: the program cannot tell them from the others, so the teller does.
@@ -185,12 +213,18 @@ impl BpfCalls {
     fn drain(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) -> Result<usize, BpfError> {
         /// Come up for air, for Ctrl-C and the caller's own chores.
         const MOST_AT_ONCE: usize = 16_384;
-        let BpfCalls { programs, teller, memory, .. } = self;
+        let BpfCalls { programs, teller, memory, compat, .. } = self;
         let mut count = 0;
         while count < MOST_AT_ONCE && programs.next(&mut |record| teller.tell(record, sink)) {
             count += 1;
             for memo in teller.memos.drain(..) {
                 programs.set_memo(memory.place(&memo), MemoWords::from(&memo))?;
+            }
+            if !teller.compat.is_empty() {
+                teller.compat.clear();
+                if !std::mem::replace(compat, true) {
+                    attach_every(programs)?;
+                }
             }
             for (pid, bytes) in teller.depths.drain(..) {
                 if let Some(mut watched) = programs.watched(pid.0) {
@@ -261,6 +295,14 @@ fn process_of(number: Pid) -> std::io::Result<Pid> {
     let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
     let pid = line.and_then(|digits| digits.trim().parse().ok());
     pid.map(Pid).ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+}
+
+/// Does a process run a 32-bit program? Its auxiliary vector has words of that width, and no key is as high as an
+/// address: so no file of its needs to be opened. One that cannot be looked at is taken for a 64-bit one.
+fn runs_32_bit(pid: Pid) -> bool {
+    let vector = std::fs::read(format!("/proc/{pid}/auxv")).unwrap_or_default();
+    let first = vector.first_chunk::<8>().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    Arch::COMPAT.is_some() && first > u64::from(u32::MAX)
 }
 
 fn threads_of(pid: Pid) -> std::io::Result<Vec<Tid>> {

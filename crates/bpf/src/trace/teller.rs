@@ -28,6 +28,10 @@ pub struct Teller {
     pub memos: VecDeque<Memo>,
     /// How much to copy of a process's stacks from now on.
     pub depths: Vec<(Pid, u32)>,
+    /// Who runs a 32-bit program since the last look.
+    pub compat: Vec<Pid>,
+    /// Records say how long calls had a processor.
+    pub times: bool,
     unwinder: Option<Box<dyn Unwinder>>,
     depth_of: HashMap<Pid, u32>,
     /// Records of calls that were entered, until they return.
@@ -44,6 +48,8 @@ impl Teller {
             launching: None,
             memos: VecDeque::new(),
             depths: Vec::new(),
+            compat: Vec::new(),
+            times: false,
             unwinder,
             depth_of: HashMap::new(),
             entered: HashMap::new(),
@@ -80,6 +86,9 @@ impl Teller {
             told_type::EXIT => self.tell_exit(&told, pieces, &mut tell),
             told_type::RAN => {
                 self.launching.take_if(|launching| *launching == pid);
+                if told.flags & told_flags::COMPAT != 0 {
+                    self.compat.push(pid);
+                }
                 if let Some(unwinder) = &mut self.unwinder {
                     unwinder.exec(pid);
                 }
@@ -154,7 +163,9 @@ impl Teller {
         }
         let entered = (told.flags & told_flags::ENTERED != 0).then_some(Monotonic(told.entered));
         let (memory, ip) = (&Pieces { pieces: &pieces, absent: None }, told.ip);
-        tell(Happening::Exit { call, entered, ended, memory, ip, stack, system_ns: None });
+        let wall = told.at.saturating_sub(told.entered);
+        let system_ns = (self.times && entered.is_some()).then(|| wall.saturating_sub(told.away));
+        tell(Happening::Exit { call, entered, ended, memory, ip, stack, system_ns });
     }
 
     fn stack(&mut self, told: &Told, pieces: &[Piece<'_>]) -> Option<StackId> {

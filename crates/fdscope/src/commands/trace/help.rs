@@ -46,7 +46,8 @@ Statistics:
 Beyond strace:
   --json                         one JSON object a line (fdscope/trace/1)
   --whole-lines                  a line a call, when it is over, with a number
-  --source=auto|bpf|ptrace       the engine
+  --source=auto|bpf|ptrace       the engine; auto: for fdscope trace eBPF where it is permitted and does what is asked,
+                                 for strace ptrace. fdscope trace says which and why, unless -q is given
   --for=TIME, --max-size=BYTES, --syscall-limit=N   stop by itself
   --rotate=N                     with --max-size and -o FILE: keep N files
   --errno=SET, --path-glob=GLOB, --min-duration=TIME   only such calls
