@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use fdscope_model::verdict::Report;
 
 pub mod card;
+pub mod changes;
 pub mod charset;
 pub mod column;
 pub mod diff;

@@ -25,7 +25,7 @@ pub use ps::{Glance, Ps};
 pub use record::{Format, Keep, Moment, Record, Report, Span};
 pub use sockets::Sockets;
 pub use threads::Threads;
-pub use values::Color;
+pub use values::{Color, parse_duration};
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
 /// the limit.
