@@ -103,7 +103,8 @@ struct plan {
 	__u8 stack;           /* a stack is taken */
 	__u8 early;           /* the first steps must not be taken later, even if their memory is not there yet */
 	__u8 paired;          /* it is seen to be entered */
-	__u8 unused[2];
+	__u8 forks;           /* it makes tasks */
+	__u8 unused;
 	struct step step[MOST_STEPS];
 };
 

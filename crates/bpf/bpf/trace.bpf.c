@@ -12,7 +12,7 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-const volatile __u32 tell_enters = 0;          /* every call is told when it is entered, too */
+const volatile __u32 tell_enters = 0;          /* calls are told when they are entered, too: enum enters */
 const volatile __u32 full_at = 0x7fffffff;     /* bytes in the ring above which calls are no longer told: ends are */
 const volatile __u32 stack_most = 0;           /* a multiple of 1024; stacks are copied up to here */
 const volatile __u32 tell_system = 0;          /* how long a call had a processor is told, too */
@@ -89,6 +89,20 @@ struct {
 	__type(value, __u64);
 } untold SEC(".maps");
 
+/* How many tasks are watched: of a single one no line is cut in two by another's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} tasks SEC(".maps");
+
+enum enters {
+	ENTERS_NEVER = 0,
+	ENTERS_OF_SEVERAL = 1, /* if more than one task is watched, or may be before the call returns */
+	ENTERS_ALWAYS = 2,
+};
+
 enum entered_state {
 	OUTSIDE = 0,
 	WITHIN = 1,
@@ -127,6 +141,27 @@ static __always_inline __u64 untold_so_far(void)
 	__u64 *count = bpf_map_lookup_elem(&untold, &zero);
 
 	return count ? *(volatile __u64 *)count : 0;
+}
+
+static __always_inline void count_tasks(__s64 more)
+{
+	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&tasks, &zero);
+
+	if (count)
+		__sync_fetch_and_add(count, more);
+}
+
+/* Is a call to be told when it is entered, if it has no need of its own? */
+static __always_inline bool enters(const struct plan *plan)
+{
+	__u32 zero = 0;
+	__u64 *count;
+
+	if (tell_enters != ENTERS_OF_SEVERAL || plan->forks)
+		return tell_enters;
+	count = bpf_map_lookup_elem(&tasks, &zero);
+	return !count || *(volatile __u64 *)count != 1;
 }
 
 static __always_inline void count_untold(void)
@@ -326,8 +361,10 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 	entered->compat = compat;
 	entered->told = 0;
 	entered->late = 0;
-	if (!plan->enters && !tell_enters)
+	if (!enters(plan) && (!plan->early || !plan->enters)) {
+		entered->late = 1;
 		return 0;
+	}
 	made = start_telling(TOLD_ENTER, pid, tid, now);
 	if (!made)
 		return 0;
@@ -506,6 +543,7 @@ int task_made(__u64 *args)
 		inherited = *scope;
 		bpf_map_update_elem(&watched, &made_pid, &inherited, BPF_ANY);
 	}
+	count_tasks(1);
 	newborn.state = NEWBORN;
 	newborn.tid = made_tid;
 	bpf_map_update_elem(&entering, &key, &newborn, BPF_ANY);
@@ -591,6 +629,8 @@ int task_ended(__u64 *args)
 		}
 		bpf_map_delete_elem(&entering, &key);
 	}
+	if (scope_of(&pid, &tid))
+		count_tasks(-1);
 	made = start_telling(TOLD_ENDED, pid, tid, bpf_ktime_get_ns());
 	if (made && scope_of(&pid, &tid)) {
 		struct signal_struct___exec *executing = (void *)signal;

@@ -129,7 +129,7 @@ fn what_is_told_of_calls_is_read_as_it_is_written() {
     });
     mirror!(found, "plan", Plan, {
         "selected": selected, "enters": enters, "steps": steps, "stack": stack, "early": early,
-        "paired": paired, "unused": unused, "step": step,
+        "paired": paired, "forks": forks, "unused": unused, "step": step,
     });
     mirror!(found, "watched", Watched, { "scope": scope, "thread": thread, "unused": unused });
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Output, Stdio};
 
@@ -180,4 +181,57 @@ fn who_may_not_look_is_told_what_helps() {
     assert!(said.contains("  run: sudo ") && said.contains("setcap cap_bpf"), "{said}");
     assert_eq!(run("trace", "4194304").status.code(), Some(4));
     assert_eq!(run("strace", "1").status.code(), Some(1));
+}
+
+#[test]
+fn what_a_program_waits_in_is_told_at_once() {
+    for engine in engines() {
+        let mut echo = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("cat is everywhere");
+        let mut command = trace();
+        command.args([engine, "-e", "trace=read", "-p", &echo.id().to_string()]);
+        let mut tracer = command.stderr(Stdio::piped()).spawn().expect("fdscope is built");
+        let mut told = BufReader::new(tracer.stderr.take().expect("piped"));
+        let mut seen = Vec::new();
+        while !lossy(&seen).ends_with("read(0, ") {
+            let mut byte = [0];
+            assert_eq!(told.read(&mut byte).expect("readable"), 1, "{engine} {}", lossy(&seen));
+            seen.extend_from_slice(&byte);
+        }
+        echo.stdin.take().expect("piped").write_all(b"word\n").expect("it reads");
+        let mut line = String::new();
+        told.read_line(&mut line).expect("readable");
+        assert_eq!(words(&line), "\"word\\n\", 131072) = 5", "{engine}");
+        assert!(echo.wait().expect("it ends with its input").success());
+        assert!(tracer.wait().expect("it ends with its target").success());
+    }
+}
+
+#[test]
+fn calls_are_chosen_by_the_kind_of_descriptor() {
+    let script = "exec 7</dev/null; exec 8</etc/passwd; exec 8<&-; exec 7<&-";
+    let arguments = ["--kind=char-device", "-e", "trace=openat,close,dup2", "sh", "-c", script];
+    let (log, _) = logged("--source=ptrace", &arguments);
+    assert!(log.contains("openat(AT_FDCWD, \"/dev/null\", O_RDONLY) = 3"), "{log}");
+    assert!(log.contains("close(7) "), "{log}");
+    assert!(!log.contains("passwd") && !log.contains("close(8)"), "{log}");
+    let wrong = trace().args(["--kind=sock", "true"]).output().expect("it runs");
+    assert!(lossy(&wrong.stderr).contains("invalid kind 'sock'; the kinds are file, "));
+}
+
+#[test]
+fn a_table_of_each_process_is_told() {
+    for engine in engines() {
+        let options =
+            ["-f", "-c", "--summary-by-process", "-U", "calls,name", "-e", "trace=execve"];
+        let (tables, _) =
+            logged(engine, &[&options[..], &["sh", "-c", "cat </dev/null; :"]].concat());
+        let headings = tables.lines().filter(|line| line.ends_with(':')).count();
+        assert_eq!(headings, 3, "{engine} {tables}");
+        let total = tables.lines().last().expect("a table");
+        assert_eq!(words(total), "2 total", "{engine} {tables}");
+    }
 }

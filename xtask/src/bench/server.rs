@@ -34,12 +34,26 @@ pub fn nginx(bench: &Bench) -> Result<Vec<Row>> {
         return Ok(Vec::new());
     }
     let server = start_nginx()?;
-    let load = || {
-        let url = format!("http://127.0.0.1:{}/", server.port);
-        let said = tree::output(Command::new("wrk").args(["-t1", "-c16", "-d3s", &url]))?;
-        figure_behind(&said, "Requests/sec:")
-    };
+    let load = || wrk(&server);
     rows(bench, "nginx with wrk", &server, load)
+}
+
+/// The throughput that nginx has left under each tool, as a share of what it has alone; `None` without nginx or wrk.
+pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Option<Vec<f64>>> {
+    if !in_path("nginx") || !in_path("wrk") {
+        return Ok(None);
+    }
+    let server = start_nginx()?;
+    let load = || wrk(&server);
+    load()?;
+    let (_, shares) = shares(bench, tools, more, &server, load)?;
+    Ok(Some(shares.into_iter().map(|(rates, _)| median(rates)).collect()))
+}
+
+fn wrk(server: &Server) -> Result<f64> {
+    let url = format!("http://127.0.0.1:{}/", server.port);
+    let said = tree::output(Command::new("wrk").args(["-t1", "-c16", "-d3s", &url]))?;
+    figure_behind(&said, "Requests/sec:")
 }
 
 /// redis answering GET, each request on its own.
@@ -95,20 +109,7 @@ fn rows(
     const TOOLS: &[&Tool] = &[&BPF_DWARF, &STRACE];
     let tools: Vec<&Tool> = TOOLS.iter().copied().filter(|tool| tool.is_here()).collect();
     load()?;
-    let mut alone = Vec::new();
-    let mut shares = vec![(Vec::new(), Vec::new()); tools.len()];
-    for _ in 0..bench.rounds {
-        for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
-            let before = measure(server, &load)?;
-            let running = tool.attach(bench, &server.pids, &[])?;
-            let watched = measure(server, &load)?;
-            running.stop()?;
-            let after = measure(server, &load)?;
-            rates.push(watched.rate / f64::midpoint(before.rate, after.rate));
-            costs.push(watched.cost / f64::midpoint(before.cost, after.cost));
-            alone.push(f64::midpoint(before.rate, after.rate));
-        }
-    }
+    let (alone, shares) = shares(bench, &tools, &[], server, load)?;
     let mut rows =
         vec![Row::new(format!("{what}, untraced"), format!("{:.0} requests/s", median(alone)))];
     for (tool, (rates, costs)) in tools.iter().zip(shares) {
@@ -120,6 +121,34 @@ fn rows(
         rows.push(Row::new("  its processor time a request".to_owned(), cost));
     }
     Ok(rows)
+}
+
+/// Of each tool: the throughput under it as a share of that without, and the processor time a request as a multiple.
+type Shares = (Vec<f64>, Vec<f64>);
+
+/// What the server does alone, and under each tool the share of it, once a round.
+fn shares(
+    bench: &Bench,
+    tools: &[&Tool],
+    more: &[&str],
+    server: &Server,
+    load: impl Fn() -> Result<f64>,
+) -> Result<(Vec<f64>, Vec<Shares>)> {
+    let mut alone = Vec::new();
+    let mut shares = vec![Shares::default(); tools.len()];
+    for _ in 0..bench.rounds {
+        for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
+            let before = measure(server, &load)?;
+            let running = tool.attach(bench, &server.pids, more)?;
+            let watched = measure(server, &load)?;
+            running.stop()?;
+            let after = measure(server, &load)?;
+            rates.push(watched.rate / f64::midpoint(before.rate, after.rate));
+            costs.push(watched.cost / f64::midpoint(before.cost, after.cost));
+            alone.push(f64::midpoint(before.rate, after.rate));
+        }
+    }
+    Ok((alone, shares))
 }
 
 fn start_nginx() -> Result<Server> {
@@ -168,7 +197,7 @@ impl Server {
     }
 }
 
-fn scratch(name: &str) -> Result<PathBuf> {
+pub fn scratch(name: &str) -> Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("fdscope-bench-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

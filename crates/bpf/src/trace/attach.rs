@@ -85,7 +85,11 @@ pub fn attach(asked: &Asked<'_>, compat: bool) -> Result<Attached, BpfError> {
     let points = points(asked);
     let mut programs = CallPrograms::new(&CallConstants {
         namespace: PidNamespace::of_self(),
-        enters: asked.looks == Looks::Tells,
+        enters: match asked.looks {
+            Looks::AtExit | Looks::AtBoth => 0,
+            Looks::TellsOfSeveral => 1,
+            Looks::Tells => 2,
+        },
         times: asked.times,
         compat_only: points.is_some(),
         text_limit: asked.text_limit,

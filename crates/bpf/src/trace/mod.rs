@@ -7,6 +7,7 @@ mod attach;
 pub mod pieces;
 mod plan;
 mod teller;
+mod under_way;
 pub mod wire;
 
 use std::os::fd::OwnedFd;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use fdscope_model::{Memo, Pid, Progress, Sight, StackId, Tid, Trace};
 use fdscope_sys::clock::monotonic_now;
 use fdscope_syscall::Arch;
-use fdscope_syscall::traced::{CallSource, Traced};
+use fdscope_syscall::traced::{Call, CallSource, Happening, Traced};
 
 use crate::error::BpfError;
 use crate::load::CallPrograms;
@@ -23,8 +24,10 @@ use crate::memory::Memory;
 use crate::source::{TICK, wait};
 use crate::wire::{MemoWords, Scope};
 use attach::{attach, attach_every};
+use pieces::Pieces;
 use plan::Looks;
 use teller::Teller;
+use under_way::UnderWay;
 use wire::Watched;
 
 /// Makes stacks of what was copied of them.
@@ -48,14 +51,26 @@ pub trait Unwinder {
 /// Which calls are told: asked once for every number of every interface.
 pub type Wanted<'a> = &'a dyn Fn(Arch, u64) -> bool;
 
+/// When calls are told as they are entered, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Enters {
+    /// Only where it cannot be done without.
+    #[default]
+    Never,
+    /// If more than one task is watched.
+    OfSeveral,
+    /// Always.
+    Always,
+}
+
 /// What the caller chooses.
 pub struct CallOptions<'a> {
     /// Which calls are told.
     pub wanted: Wanted<'a>,
     /// What tasks make is told of too; of a process watched, all threads.
     pub follow: bool,
-    /// Calls are told when they are entered, too.
-    pub enters: bool,
+    /// When calls are told as they are entered, too.
+    pub enters: Enters,
     /// When calls were entered is told with their ends. Without it, and without `enters`, wanted calls cost less.
     pub moments: bool,
     /// How long calls had a processor is told with their ends.
@@ -77,7 +92,7 @@ impl Default for CallOptions<'_> {
         CallOptions {
             wanted: &|_, _| true,
             follow: false,
-            enters: false,
+            enters: Enters::Never,
             moments: true,
             times: false,
             compat: false,
@@ -101,6 +116,9 @@ pub struct BpfCalls {
     programs: CallPrograms,
     teller: Teller,
     memory: Memory,
+    /// Calls that were under way when watching began, not told yet.
+    under_way: Vec<UnderWay>,
+    wanted: WantedCalls,
     /// The tracepoints per call.
     _links: Vec<OwnedFd>,
     /// 32-bit calls are seen.
@@ -121,9 +139,10 @@ impl BpfCalls {
         let asked = attach::Asked {
             wanted: options.wanted,
             looks: match (options.enters, options.moments || options.times) {
-                (true, _) => Looks::Tells,
-                (false, true) => Looks::AtBoth,
-                (false, false) => Looks::AtExit,
+                (Enters::Always, _) => Looks::Tells,
+                (Enters::OfSeveral, _) => Looks::TellsOfSeveral,
+                (Enters::Never, true) => Looks::AtBoth,
+                (Enters::Never, false) => Looks::AtExit,
             },
             times: options.times,
             signals: options.signals,
@@ -138,6 +157,8 @@ impl BpfCalls {
             programs: attached.programs,
             teller,
             memory: Memory::default(),
+            under_way: Vec::new(),
+            wanted: WantedCalls::of(options.wanted),
             _links: attached.links,
             compat: attached.compat,
             follow,
@@ -169,22 +190,42 @@ impl BpfCalls {
             // Two threads of one process: the program cannot tell them from the others, so the teller does.
             thread = 0;
         }
+        let before = self.waiting(pid, number);
         let scope = Scope {
             follow: self.follow.into(),
             stack_bytes: FIRST_STACK_BYTES,
             ..Scope::default()
         };
         self.programs.set_watched(pid.0, Watched { scope, thread, unused: 0 })?;
+        // Who waits in the same call before and after that waits in it still, as good as surely.
+        let after = self.waiting(pid, number);
+        self.under_way.extend(before.into_iter().filter(|call| after.contains(call)));
         if !self.follow {
             self.teller.adopt(Tid(number.0), pid);
             self.teller.only_known = true;
+            self.programs.set_tasks(self.teller.tasks.len() as u64)?;
             return Ok(1);
         }
         let threads = threads_of(pid).map_err(table)?;
         for &tid in &threads {
             self.teller.adopt(tid, pid);
         }
+        self.programs.set_tasks(self.teller.tasks.len() as u64)?;
         Ok(threads.len())
+    }
+
+    /// The wanted calls that threads of a process wait in. With times on a processor none: nobody knows theirs.
+    fn waiting(&self, pid: Pid, number: Pid) -> Vec<UnderWay> {
+        if self.teller.launching == Some(pid) || self.teller.times {
+            return Vec::new();
+        }
+        let arch = Arch::COMPAT.filter(|_| runs_32_bit(pid)).unwrap_or(Arch::NATIVE);
+        let threads = match self.follow {
+            true => threads_of(pid).unwrap_or_default(),
+            false => vec![Tid(number.0)],
+        };
+        let calls = threads.into_iter().filter_map(|tid| UnderWay::read(pid, tid, arch));
+        calls.filter(|call| self.wanted.has(&call.call)).collect()
     }
 
     /// Watches a process that is about to run a program: it is told of from that exec on.
@@ -207,6 +248,15 @@ impl BpfCalls {
     /// How many threads are watched now.
     pub fn tasks(&self) -> usize {
         self.teller.tasks.len()
+    }
+
+    /// Tells what was under way when watching began.
+    fn tell_under_way(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) {
+        let at = monotonic_now();
+        for UnderWay { pid, tid, call, ip } in self.under_way.drain(..) {
+            let memory = &Pieces { pieces: &[], absent: Some(tid) };
+            sink(&Traced { at, pid, tid, what: Happening::Enter { call, memory, ip } });
+        }
     }
 
     /// Delivers what is in the ring now, and answers how much there was.
@@ -265,6 +315,7 @@ impl CallSource for BpfCalls {
         timeout: Duration,
         sink: &mut dyn FnMut(&Traced<'_>),
     ) -> Result<Progress, BpfError> {
+        self.tell_under_way(sink);
         if self.drain(sink)? == 0 {
             self.tell_losses(sink)?;
             if !self.stopped && !timeout.is_zero() {
@@ -286,6 +337,21 @@ impl CallSource for BpfCalls {
         self.tell_losses(sink)?;
         self.teller.let_go(monotonic_now(), sink);
         Ok(())
+    }
+}
+
+/// Which calls are wanted, kept.
+struct WantedCalls(Vec<(Arch, u64)>);
+
+impl WantedCalls {
+    fn of(wanted: Wanted<'_>) -> Self {
+        let arches = [Some(Arch::NATIVE), Arch::COMPAT].into_iter().flatten();
+        let calls = arches.flat_map(|arch| (0..512).map(move |number| (arch, number)));
+        WantedCalls(calls.filter(|(arch, number)| wanted(*arch, *number)).collect())
+    }
+
+    fn has(&self, call: &Call) -> bool {
+        self.0.contains(&(call.arch, call.number))
     }
 }
 

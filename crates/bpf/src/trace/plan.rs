@@ -38,19 +38,11 @@ const TEXTS: &[&str] = &[
     "init_module",
 ];
 
-/// Calls that do not return, that return in two tasks, or whose registers are others' when they return.
-const PAIRED: &[&str] = &[
-    "exit",
-    "exit_group",
-    "fork",
-    "vfork",
-    "clone",
-    "clone3",
-    "execve",
-    "execveat",
-    "rt_sigreturn",
-    "sigreturn",
-];
+/// Calls that do not return, or whose registers are others' when they return.
+const PAIRED: &[&str] = &["exit", "exit_group", "execve", "execveat", "rt_sigreturn", "sigreturn"];
+
+/// Calls that return in two tasks.
+const FORKS: &[&str] = &["fork", "vfork", "clone", "clone3"];
 
 /// When calls are to be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,13 +51,15 @@ pub enum Looks {
     AtExit,
     /// Also when they are entered, so that it is known when that was.
     AtBoth,
-    /// So, and what the kernel reads is told then.
+    /// So, and what the kernel reads is told then if more than one task is watched.
+    TellsOfSeveral,
+    /// So, always.
     Tells,
 }
 
 /// The plan of a call.
 pub fn plan(arch: Arch, number: u64, looks: Looks) -> Plan {
-    let enters = looks == Looks::Tells;
+    let enters = matches!(looks, Looks::TellsOfSeveral | Looks::Tells);
     let name = names::name(arch, number).unwrap_or_default();
     let captures = captures(arch, number);
     // Of poll(2), what is read and what is written are different members of the same structures.
@@ -76,7 +70,9 @@ pub fn plan(arch: Arch, number: u64, looks: Looks) -> Plan {
     let late = captures.iter().filter(|capture| !is_before(capture)).map(|c| step(c, name));
     let mut plan = Plan { selected: 1, early: early.into(), ..Plan::default() };
     plan.enters = steps.len().min(MOST_STEPS) as u8;
-    plan.paired = (looks != Looks::AtExit || plan.enters > 0 || PAIRED.contains(&name)).into();
+    plan.forks = FORKS.contains(&name).into();
+    let is_paired = plan.enters > 0 || plan.forks > 0 || PAIRED.contains(&name);
+    plan.paired = (looks != Looks::AtExit || is_paired).into();
     for step in late {
         if !steps[plan.enters.into()..].contains(&step) {
             steps.push(step);

@@ -1,7 +1,7 @@
 //! From records to what is told: pairing of what was copied before a call with what was copied after it, stacks,
 //! losses, and who is watched.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use fdscope_model::{Memo, Monotonic, Pid, Registers, StackId, Tid, Trace};
 use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
@@ -19,7 +19,7 @@ const SIGINFO_BYTES: usize = 128;
 /// Makes happenings of records.
 pub struct Teller {
     /// Who is watched.
-    pub tasks: HashMap<Tid, Pid>,
+    pub tasks: BTreeMap<Tid, Pid>,
     /// Of others nothing is told.
     pub only_known: bool,
     /// Of this process nothing is told before it has run its program.
@@ -35,7 +35,7 @@ pub struct Teller {
     unwinder: Option<Box<dyn Unwinder>>,
     depth_of: HashMap<Pid, u32>,
     /// Records of calls that were entered, until they return.
-    entered: HashMap<Tid, Vec<u8>>,
+    entered: BTreeMap<Tid, Vec<u8>>,
     lost: u64,
 }
 
@@ -43,7 +43,7 @@ impl Teller {
     /// A teller that knows nobody.
     pub fn new(unwinder: Option<Box<dyn Unwinder>>) -> Self {
         Teller {
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             only_known: false,
             launching: None,
             memos: VecDeque::new(),
@@ -52,7 +52,7 @@ impl Teller {
             times: false,
             unwinder,
             depth_of: HashMap::new(),
-            entered: HashMap::new(),
+            entered: BTreeMap::new(),
             lost: 0,
         }
     }
@@ -229,9 +229,7 @@ impl Teller {
 
     /// Tells of everybody that they are watched no more.
     pub fn let_go(&mut self, at: Monotonic, sink: &mut dyn FnMut(&Traced<'_>)) {
-        let mut tasks: Vec<(Tid, Pid)> = self.tasks.drain().collect();
-        tasks.sort_unstable();
-        for (tid, pid) in tasks {
+        for (tid, pid) in std::mem::take(&mut self.tasks) {
             sink(&Traced { at, pid, tid, what: Happening::Detached });
         }
     }

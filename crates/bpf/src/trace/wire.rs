@@ -181,8 +181,10 @@ pub struct Plan {
     pub early: u8,
     /// 1: it is seen to be entered.
     pub paired: u8,
+    /// 1: it makes tasks.
+    pub forks: u8,
     /// Padding.
-    pub unused: [u8; 2],
+    pub unused: u8,
     /// The steps.
     pub step: [Step; MOST_STEPS],
 }

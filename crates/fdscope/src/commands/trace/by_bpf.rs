@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::Result;
+use fdscope_bpf::trace::Enters;
 use fdscope_bpf::{BpfCalls, BpfError, CallOptions};
 use fdscope_model::Pid;
 use fdscope_strace::Options;
@@ -23,9 +24,11 @@ fn open(
     // A line that another task's cuts in two shows what was known when the call was entered; and who looks on wants to
     // see what a program waits in.
     let is_watched = !matches!(options.output, Some(Output::File(_)));
-    let is_cut = (options.follow && !options.separately || is_watched)
-        && options.beyond.shape == Shape::Lines
-        && options.count != Count::Only;
+    let enters = match options.beyond.shape == Shape::Lines && options.count != Count::Only {
+        true if is_watched => Enters::Always,
+        true if options.follow && !options.separately => Enters::OfSeveral,
+        _ => Enters::Never,
+    };
     let moments = options.stamp.is_some()
         || options.relative.is_some()
         || options.spent.is_some()
@@ -36,7 +39,7 @@ fn open(
     BpfCalls::open(CallOptions {
         wanted: &|arch, number| options.trace.has(arch, number),
         follow: options.follow,
-        enters: is_cut,
+        enters,
         moments,
         times: options.count != Count::No && !options.wall,
         compat,

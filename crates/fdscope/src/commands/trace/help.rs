@@ -51,7 +51,9 @@ Beyond strace:
   --for=TIME, --max-size=BYTES, --syscall-limit=N   stop by itself
   --rotate=N                     with --max-size and -o FILE: keep N files
   --errno=SET, --path-glob=GLOB, --min-duration=TIME   only such calls
+  --kind=KIND,...                only calls that concern a descriptor of these kinds: socket, pipe, file, ...
   --summary-every=TIME           with -c or -C: a table so often
+  --summary-by-process           with -c or -C: a table of each process, too
   --children                     with -p: children that exist already, too
 Values of environment variables that look secret are masked, unless -v is given.
 ")

@@ -279,7 +279,7 @@ impl Session<'_> {
             return;
         }
         let mut table = Vec::new();
-        self.writer.summary.write(&mut table, &self.options.columns, self.options.sort);
+        self.writer.tables(&mut table);
         self.machine.put(fdscope_model::Tid(0), &table);
     }
 
