@@ -6,7 +6,7 @@
 use fdscope_model::event::{Body, Event};
 use fdscope_model::{
     FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, StackId,
-    TableId,
+    TableId, Tid,
 };
 
 use crate::bins::Bins;
@@ -55,6 +55,8 @@ pub struct LiveHandle {
     pub cloexec: Option<bool>,
     /// The birth stack, where seen.
     pub stack: Option<StackId>,
+    /// The thread that made it; 0 where not seen.
+    pub tid: Tid,
 }
 
 /// A living handle that is no descriptor: a thread, a timer, a watch …
@@ -287,5 +289,6 @@ fn live_handle(table: TableId, fd: FdNumber, entry: &Entry) -> LiveHandle {
         birth_seen: entry.origin == crate::entry::Origin::Seen,
         cloexec: entry.cloexec(),
         stack: entry.stack(),
+        tid: entry.tid,
     }
 }

@@ -105,7 +105,7 @@ pub fn catch_signals() -> Result<Arc<AtomicBool>> {
 }
 
 /// Fails early, and with what can be had all the same, if a process may not be looked into.
-fn check_readable(proc: &ProcRoot, processes: &[Process]) -> Result<()> {
+pub fn check_readable(proc: &ProcRoot, processes: &[Process]) -> Result<()> {
     for process in processes {
         let pid = process.id.pid;
         let Err(error) = proc.descriptors(pid, fdscope_proc::Detail::Number) else { continue };
@@ -308,7 +308,8 @@ fn launched_process(proc: &ProcRoot, pid: Pid, command: &[String]) -> Process {
     }
 }
 
-fn is_compat(pid: Pid) -> bool {
+/// True for a process that runs a 32-bit program.
+pub fn is_compat(pid: Pid) -> bool {
     is_compat_file(Path::new(&format!("/proc/{pid}/exe")))
 }
 

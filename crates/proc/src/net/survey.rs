@@ -42,6 +42,8 @@ pub struct Survey {
 pub enum Owners {
     /// Nobody asks: no socket has owners, or a reason why it has none.
     Unasked,
+    /// Those who hold descriptors; why others have none is a guess then.
+    Descriptors,
     /// All of them.
     All,
     /// All of them, and of each socket who holds the other end.
