@@ -224,6 +224,73 @@ fn selections_are_those_of_lsof() {
     );
 }
 
+/// The options that are seldom typed.
+#[test]
+fn every_other_option_does_as_lsof_does() {
+    let Some(real) = Real::find() else { return };
+    let held = Held::start();
+    held.check(
+        &real,
+        &[
+            "-N -a -p PID",
+            "-nP -N -a -p PID",
+            "-nPw -b -a -p PID -d 0-5",
+            "-nP -O -a -p PID -d 0-9",
+            "-nP -S 5 -a -p PID -d 3",
+            "-nP -M -a -p PID -i",
+            "-nP +M -a -p PID -i",
+            "-nP -L -a -p PID",
+            "-nP -V -a -p PID -d 3",
+            "-nP -V -a -p PID -d 33",
+            "-nP -x -a -p PID +d FOLDER",
+            "-nP -x f -a -p PID +d FOLDER",
+            "-nP -x l -a -p PID +D FOLDER",
+            "-nP -xfl -a -p PID +D FOLDER",
+            "-nP -K i -a -p PID -d 3",
+            "-nP -a -g ^1 -p PID -d 3",
+            "-nP -a -u ^root,^daemon -p PID",
+            "-nP -a -p PID -l -R -g -d 3",
+            "-nP -a -p PID +w -d 3",
+            "-nP -a -p PID -T f -i",
+            "-nP -a -p PID -Ts -i",
+            "-nP -a -p PID -Tq -i",
+            "-nP -a -p PID -T -i",
+            "-i -a -p PID",
+            "-n -i -a -p PID",
+            "-P -i -a -p PID",
+            "-nP -a -p PID -iTCP -sTCP:LISTEN,ESTABLISHED",
+            "-nP -a -p PID -o 2 -d 3",
+            "-nP -a -p PID -o0",
+            "-nP -a -p PID -s -d 3",
+            "-nP -a -p PID +f -d 3",
+            "-nP -a -p PID +fc -d 3",
+            "-nP -a -p PID -fg -d 3",
+            "-nP -a -p PID -f -d 3",
+            "-nP -a -p PID,999999999 -d cwd",
+            "-nP -a -p PID -p 999999999 -d rtd",
+            "-nP -a -p PID +c 0 -d 3",
+            "-nP -a -p PID +c2 -d 3",
+            "-nP -a -p PID +r 1c1 -d 3",
+            "-nP -a -p PID -r1c2m==%Y== -d 3",
+            "-nP -a -p PID -E -U",
+            "-nP -a -p PID /",
+            "-nP -a -p PID -Q FOLDER/nothing",
+            "-Q -p 999999999",
+            "-Q -V -c no-such-name",
+            "-Q -V -g 999999",
+            "-Q -V -i :1",
+            "-F?",
+            "-C",
+            "-z",
+            "-Z",
+            "-k x",
+            "-A x",
+            "-Di",
+            "-e /no-such-mount",
+        ],
+    );
+}
+
 #[test]
 fn what_is_missing_or_wrong_is_told_as_lsof_tells_it() {
     let Some(real) = Real::find() else { return };

@@ -292,7 +292,8 @@ impl<'a> Listing<'a> {
         if self.show.options.verbose {
             self.out.extend_from_slice(&report);
         }
-        i32::from(!all_found || self.show.options.named.failed)
+        let is_failure = !all_found && !self.show.options.quiet;
+        i32::from(is_failure || self.show.options.named.failed)
     }
 }
 

@@ -125,6 +125,8 @@ pub struct Options {
     pub(crate) repeat: Option<Repeat>,
     pub(crate) endpoints: Endpoints,
     pub(crate) verbose: bool,
+    /// `-Q`: what is not found is no failure.
+    pub(crate) quiet: bool,
     pub(crate) skip_internet: bool,
     /// `-e`: file systems left alone, with the sign.
     pub(crate) exempt: Vec<(u8, Vec<u8>)>,
@@ -180,6 +182,7 @@ impl Options {
             repeat: None,
             endpoints: Endpoints::No,
             verbose: false,
+            quiet: false,
             skip_internet: false,
             exempt: Vec::new(),
         }

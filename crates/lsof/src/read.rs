@@ -36,7 +36,6 @@ impl Options {
             systems: FileSystems::May,
             offset_and_size: (false, false),
             json: (false, false),
-            quiet: false,
             directories: false,
         };
         reader.read_letters()?;
@@ -69,7 +68,6 @@ struct Reader<'a> {
     systems: FileSystems,
     offset_and_size: (bool, bool),
     json: (bool, bool),
-    quiet: bool,
     directories: bool,
 }
 
@@ -119,7 +117,7 @@ impl Reader<'_> {
             b'n' => options.host_names = plus,
             b'N' => options.nfs = true,
             b'P' => options.port_names = plus,
-            b'Q' => self.quiet = true,
+            b'Q' => self.options.quiet = true,
             b'R' => options.parent_column = true,
             b't' => {
                 options.output = Output::Terse;
@@ -461,7 +459,8 @@ impl Reader<'_> {
         }
         if !names.is_empty() {
             let named = &mut self.options.named;
-            if !named.read(names, self.systems, self.quiet, self.world, &mut self.messages) {
+            if !named.read(names, self.systems, self.options.quiet, self.world, &mut self.messages)
+            {
                 return Err(Ended { text: self.messages.text, output: Vec::new(), code: 1 });
             }
         }

@@ -184,6 +184,14 @@ fn rounds_are_marked() {
 }
 
 #[test]
+fn what_is_not_found_is_no_failure_if_asked_so() {
+    for missing in ["-p 1", "-c nobody", "-g 1", "-i :1"] {
+        assert_eq!(run(missing).1, 1, "{missing}");
+        assert_eq!(run(&format!("-Q {missing}")).1, 0, "{missing}");
+    }
+}
+
+#[test]
 fn only_what_is_shown_or_selected_by_is_read() {
     let needs = |arguments: &str| options(arguments).needs();
     let terse = needs("-t -i :80");

@@ -217,7 +217,7 @@ impl World for Machine {
     fn mounts(&self) -> Vec<MountPoint> {
         let read = || {
             let text = self.root.read("self/mountinfo").unwrap_or_default();
-            text.split(|&b| b == b'\n').filter_map(mount_point).collect()
+            seen(text.split(|&b| b == b'\n').filter_map(mount_point).collect())
         };
         self.mounts.get_or_init(read).clone()
     }
@@ -229,6 +229,22 @@ impl World for Machine {
     fn time(&self, format: &[u8]) -> Option<Vec<u8>> {
         zone::local_time(format)
     }
+}
+
+/// The mounts that paths lead to: of several in one directory the last, at the place of the first.
+fn seen(mounts: Vec<MountPoint>) -> Vec<MountPoint> {
+    let mut seen: Vec<MountPoint> = Vec::with_capacity(mounts.len());
+    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+    for mount in mounts {
+        match places.get(&mount.directory) {
+            Some(&place) => seen[place] = mount,
+            None => {
+                places.insert(mount.directory.clone(), seen.len());
+                seen.push(mount);
+            }
+        }
+    }
+    seen
 }
 
 /// A line of mountinfo.
@@ -247,6 +263,17 @@ fn mount_point(line: &[u8]) -> Option<MountPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_hides_those_below_it() {
+        let mount = |minor, directory: &[u8]| MountPoint {
+            device: DeviceId::new(0, minor),
+            directory: directory.into(),
+            ..MountPoint::default()
+        };
+        let seen = seen(vec![mount(1, b"/a"), mount(2, b"/b"), mount(3, b"/a")]);
+        assert_eq!(seen, [mount(3, b"/a"), mount(2, b"/b")]);
+    }
 
     #[test]
     fn services_are_known_both_ways() {
