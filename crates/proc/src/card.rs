@@ -121,6 +121,24 @@ fn add_cgroup(dir: &PidDir, card: &mut Card) {
     card.container = entries.iter().find_map(|entry| container_of(entry.path)).map(Name::from);
 }
 
+/// Descriptors in groups, the largest first, by what their rows tell.
+pub fn card_groups(entries: &[Entry]) -> Vec<CardGroup> {
+    let mut groups = Groups::default();
+    for entry in entries {
+        let Association::Fd(fd) = entry.handle.via else { continue };
+        let (state, pattern) = match &entry.facts {
+            Facts::Socket(socket) => state_and_pattern(socket),
+            _ => (None, pattern(entry.handle.kind, &entry.handle.name)),
+        };
+        groups.add(entry, fd, state, pattern);
+    }
+    groups.sorted()
+}
+
+fn state_and_pattern(socket: &Socket) -> (Option<SocketState>, Name) {
+    (socket.state, pattern(HandleKind::Socket, &ends_of(socket)))
+}
+
 /// State and pattern of a descriptor.
 fn describe(
     entry: &Entry,
@@ -136,7 +154,7 @@ fn describe(
     };
     match told {
         None => (None, pattern(handle.kind, &handle.name)),
-        Some(socket) => (socket.state, pattern(HandleKind::Socket, &ends_of(&socket))),
+        Some(socket) => state_and_pattern(&socket),
     }
 }
 

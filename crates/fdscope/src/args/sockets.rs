@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::record::Span;
 use super::values::Color;
 
 /// `fdscope sockets`.
@@ -13,11 +14,13 @@ use super::values::Color;
     fdscope sockets --group-by protocol,state,owner  counts, the greatest first\n  \
     fdscope sockets unheld                           sockets without a process, each with the reason\n  \
     fdscope sockets --findings                       CLOSE_WAIT piling up, full backlogs, stuck queues …\n  \
+    fdscope sockets app.fdr --at 14:02               those that recorded processes held then\n  \
     fdscope sockets --summary                        sockstat, explained\n\n\
     The filter language is that of fdscope ls.")]
 pub struct Sockets {
-    /// Only sockets for which this expression is true (several words make one expression)
-    #[arg(value_name = "FILTER")]
+    /// Only sockets for which this expression is true (several words make one expression);
+    /// behind a recording, of those it holds
+    #[arg(value_name = "FILE|FILTER")]
     pub filter: Vec<String>,
     /// The kernel's own counts, in bytes and shares of their limits
     #[arg(long, conflicts_with_all = ["filter", "columns", "sort", "group_by", "count"])]
@@ -49,4 +52,7 @@ pub struct Sockets {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }

@@ -10,6 +10,7 @@ use fdscope_render::units::{bytes, count, share};
 
 use crate::Done;
 use crate::ending::Ending;
+use crate::machine;
 
 /// A figure: its key, what is said of it, and the number.
 type Figure = (&'static str, String, Option<u64>);
@@ -65,7 +66,8 @@ pub fn run(root: &ProcRoot, json: bool) -> Done {
             section(&mut out, "Since this network namespace began", &losses)?;
         }
     }
-    super::said(&survey);
+    let faults: Vec<String> = survey.faults.iter().map(ToString::to_string).collect();
+    super::said(survey.unreadable, &faults);
     Ok(Ending::Done)
 }
 
@@ -79,7 +81,9 @@ fn section(out: &mut dyn Write, title: &str, figures: &[Figure]) -> std::io::Res
 }
 
 fn object(figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
-    let mut bytes = format!("{{{}", super::head()).into_bytes();
+    let mut bytes =
+        format!("{{{}", super::head(&machine::describe(), fdscope_sys::clock::wall_now_ns()))
+            .into_bytes();
     for (key, list) in [("counts", figures), ("counters", losses)] {
         bytes.extend(format!(",\"{key}\":{{").as_bytes());
         for (index, (name, _, number)) in list.iter().enumerate() {
