@@ -33,6 +33,22 @@ pub fn find(proc: &ProcRoot, targets: &[String]) -> Result<Vec<Process>> {
     look_up(proc, targets, &mut |_, _| Ok(()))
 }
 
+/// Every process of user space but this one.
+///
+/// # Errors
+/// If /proc cannot be listed.
+pub fn everyone(proc: &ProcRoot) -> Result<Vec<Process>> {
+    let own = Pid(std::process::id());
+    let living = proc.pids()?.into_iter().filter(|pid| *pid != own);
+    let processes = living.filter_map(|pid| proc.process(pid).ok());
+    Ok(processes.filter(|process| !is_kernel_thread(process)).collect())
+}
+
+fn is_kernel_thread(process: &Process) -> bool {
+    const KTHREADD: Pid = Pid(2);
+    process.parent == KTHREADD || process.id.pid == KTHREADD && process.cmdline.is_empty()
+}
+
 /// What is done about several processes under one name.
 type Several<'a> = dyn FnMut(&str, &[Process]) -> Result<(), Failure> + 'a;
 
@@ -133,9 +149,7 @@ fn unreadable(target: &str, error: &ProcError) -> Failure {
 }
 
 fn refuse_kernel_threads(processes: &[Process]) -> Result<(), Failure> {
-    const KTHREADD: Pid = Pid(2);
-    let kernel = |process: &&Process| process.parent == KTHREADD || process.id.pid == KTHREADD;
-    match processes.iter().find(kernel) {
+    match processes.iter().find(|process| is_kernel_thread(process)) {
         Some(thread) => Err(Failure::new(
             Ending::Usage,
             format!(

@@ -191,6 +191,20 @@ impl Ends {
     }
 }
 
+/// Descriptors in groups, the largest first, by what their rows tell.
+pub fn card_groups(entries: &[Entry]) -> Vec<CardGroup> {
+    let mut groups = Groups::default();
+    for entry in entries {
+        let Association::Fd(fd) = entry.handle.via else { continue };
+        let (state, name) = match &entry.facts {
+            Facts::Socket(socket) => (socket.state, ends_of(socket)),
+            _ => (None, entry.handle.name.clone()),
+        };
+        groups.add(entry, fd, state, pattern(entry.handle.kind, &name));
+    }
+    groups.sorted()
+}
+
 /// State and name of a descriptor: of a socket its ends.
 fn describe(
     entry: &Entry,

@@ -29,6 +29,7 @@ mod table;
 pub mod threads;
 mod users;
 
+pub use card::card_groups;
 pub use descriptors::{DescriptorSource, Detail};
 pub use error::ProcError;
 pub use inventory::{InventorySource, Wanted};

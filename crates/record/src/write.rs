@@ -10,6 +10,7 @@ use fdscope_model::Monotonic;
 use crate::bytes::{Out, Put};
 use crate::error::Error;
 use crate::frame;
+use crate::owned::owned;
 use crate::record::Record;
 use crate::thin;
 
@@ -17,6 +18,9 @@ use crate::thin;
 const FRAME_BYTES: usize = 128 << 10;
 /// … or once its first record is so old: what a crash loses.
 const FRAME_NS: u64 = 1_000_000_000;
+/// Where passing handles are left out, what becomes of them is waited for so long, or for so many records.
+const HELD_NS: u64 = 10_000_000_000;
+const HELD: usize = 1 << 17;
 /// Thinning leaves this share of the bound free, or the recording is full.
 const ROOM: u64 = 10;
 
@@ -27,12 +31,25 @@ pub struct Bounds {
     pub max_bytes: u64,
     /// Detail older than this is left out, in nanoseconds; `None`: only size counts.
     pub max_age_ns: Option<u64>,
+    /// What is written at all.
+    pub detail: Detail,
+}
+
+/// What is written of events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Detail {
+    /// All of them.
+    #[default]
+    Everything,
+    /// Not births of handles that are closed again within some seconds, and their deaths: what thinning leaves out later
+    /// is left out before it is written. A crash loses those seconds.
+    Lasting,
 }
 
 impl Default for Bounds {
     /// 200 MB and any age.
     fn default() -> Self {
-        Bounds { max_bytes: 200_000_000, max_age_ns: None }
+        Bounds { max_bytes: 200_000_000, max_age_ns: None, detail: Detail::Everything }
     }
 }
 
@@ -43,6 +60,8 @@ pub struct Writer {
     file: File,
     bounds: Bounds,
     out: Out,
+    /// Records that wait for what becomes of them.
+    held: Vec<Record<'static>>,
     /// Time of the first record in `out`, and of the last record of all.
     first: Option<Monotonic>,
     last: Monotonic,
@@ -69,6 +88,7 @@ impl Writer {
             file,
             bounds,
             out: Out::default(),
+            held: Vec::new(),
             first: None,
             last: Monotonic(0),
             aged: Monotonic(0),
@@ -90,9 +110,14 @@ impl Writer {
             self.last = self.last.max(at);
             self.first.get_or_insert(at);
         }
+        let old = |most_ns| self.first.is_some_and(|first| self.last.since_ns(first) >= most_ns);
+        if self.bounds.detail == Detail::Lasting && !self.full {
+            self.held.push(owned(record));
+            let over = self.held.len() >= HELD || old(HELD_NS);
+            return if over { self.flush() } else { Ok(()) };
+        }
         record.put(&mut self.out);
-        let old = self.first.is_some_and(|first| self.last.since_ns(first) >= FRAME_NS);
-        if self.out.bytes.len() >= FRAME_BYTES || old { self.flush() } else { Ok(()) }
+        if self.out.bytes.len() >= FRAME_BYTES || old(FRAME_NS) { self.flush() } else { Ok(()) }
     }
 
     /// Writes what was added.
@@ -100,6 +125,16 @@ impl Writer {
     /// # Errors
     /// If the file does not take it.
     pub fn flush(&mut self) -> Result<(), Error> {
+        for record in thin::thin(std::mem::take(&mut self.held)) {
+            record.put(&mut self.out);
+            if self.out.bytes.len() >= FRAME_BYTES {
+                self.write_frame()?;
+            }
+        }
+        self.write_frame()
+    }
+
+    fn write_frame(&mut self) -> Result<(), Error> {
         let records = std::mem::take(&mut self.out).bytes;
         self.first = None;
         if records.is_empty() {

@@ -118,7 +118,9 @@ fn identity(page: &mut Page, card: &Card, beside: &Beside) {
         );
     }
     if process.parent.0 > 0 {
-        line(page, "parent", format!("{} ({})", process.parent, charset.name(&card.parent_comm)));
+        let comm = charset.name(&card.parent_comm);
+        let named = if comm.is_empty() { comm } else { format!(" ({comm})") };
+        line(page, "parent", format!("{}{named}", process.parent));
     }
     if !process.exe.is_empty() {
         line(page, "program", charset.name(&process.exe));
@@ -156,7 +158,11 @@ fn holds(card: &Card) -> String {
         text.push_str(&format!(", numbers {lowest} to {highest}"));
     }
     let threads = units::count_of(card.threads, "thread", "threads");
-    format!("{text}; {threads}, {}", state(card.state))
+    match card.state {
+        // Nobody looked.
+        b'?' => format!("{text}; {threads}"),
+        letter => format!("{text}; {threads}, {}", state(letter)),
+    }
 }
 
 /// The kernel's letter in a word.

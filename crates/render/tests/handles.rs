@@ -50,7 +50,7 @@ fn row(via: Association, kind: HandleKind, name: &str, facts: Facts) -> HandleRo
     };
     let access = matches!(via, Association::Fd(_)).then_some(Access::Both);
     let entry = Entry { handle, access, status: None, mount: Some(24), facts, locks: Vec::new() };
-    HandleRow { holder: holder("app"), entry, pattern: None }
+    HandleRow { holder: holder("app"), entry, pattern: None, birth: None }
 }
 
 fn end(pid: u32, fd: u32, access: Access) -> End {
@@ -281,6 +281,8 @@ fn object(rows: &[HandleRow], list: &str) -> String {
     let head = Head {
         command: "fdscope ls 812 --json".to_owned(),
         machine: "Linux 6.18.5 x86_64".to_owned(),
+        source: "proc",
+        how: "/proc and sock_diag".to_owned(),
         taken_at_ns: 1_795_416_000 * SECOND,
     };
     let mut out = Vec::new();

@@ -80,6 +80,9 @@ pub struct Leak {
     /// True for `record`: no report, and no end but Ctrl-C.
     #[arg(skip)]
     pub only_record: bool,
+    /// Every process of the machine.
+    #[arg(skip)]
+    pub everyone: bool,
 }
 
 /// `fdscope demo`.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::record::Span;
 use super::values::Color;
 use crate::inventories::Reader;
 
@@ -22,13 +23,14 @@ use crate::inventories::Reader;
     fdscope ls --deleted -o pid,comm,fd,size,name --sort -size\n  \
     fdscope ls -R /var/lib/app --tree               every handle below a directory\n  \
     fdscope ls -m . -a                              what keeps this file system from being unmounted\n  \
+    fdscope ls app.fdr --at 14:02 -o +age,site      as recorded: with age and the line that made each\n  \
     fdscope ls 4123 --json | jq '.handles[].name'\n\n\
     Without --all the rows are descriptors; with a path as target, -R or -m, all are looked at. The filter language: \
     column = value, != ~ !~ < <= > >= in (…), and or not ( ); sizes 10M, times 10m, regular expressions for ~; a column \
     alone asks whether it has a value. --list-columns shows the columns.")]
 pub struct Ls {
-    /// Processes, files, mounts, ports, addresses [default: every process]
-    #[arg(value_name = "PID|NAME|PATH|:PORT|HOST:PORT")]
+    /// Processes, files, mounts, ports, addresses [default: every process]; behind a recording, of what it holds
+    #[arg(value_name = "FILE|PID|NAME|PATH|:PORT|HOST:PORT")]
     pub targets: Vec<String>,
     /// Handles of files in this directory and all below it (may be given several times)
     #[arg(short = 'R', long = "tree-of", value_name = "DIR")]
@@ -87,4 +89,7 @@ pub struct Ls {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }

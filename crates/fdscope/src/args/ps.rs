@@ -6,13 +6,15 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fdscope_render::radar::Order;
 
+use super::record::Span;
 use super::values::{Color, parse_duration};
 
 /// `fdscope` without a command.
 #[derive(Args, Debug)]
 pub struct Glance {
-    /// A process by number or name: what it holds, on one screen. Without: every process, by danger
-    #[arg(value_name = "PID|NAME")]
+    /// A process by number or name, or those of a recording: what it holds, on one screen. Without: every process, by
+    /// danger
+    #[arg(value_name = "PID|NAME|FILE")]
     pub target: Option<String>,
     /// Print one JSON object instead
     #[arg(long)]
@@ -20,13 +22,17 @@ pub struct Glance {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }
 
 /// `fdscope ps`.
 #[derive(Args, Debug)]
 pub struct Ps {
-    /// Only the process of this number, or those whose name or command line has this text in it
-    #[arg(value_name = "PATTERN")]
+    /// Only the process of this number, or those whose name or command line has this text in it; or a recording, for the
+    /// processes in it
+    #[arg(value_name = "PATTERN|FILE")]
     pub pattern: Option<String>,
     /// What to sort by
     #[arg(short, long, value_parser = order(), value_name = "COLUMN", default_value = "danger")]
@@ -52,6 +58,9 @@ pub struct Ps {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }
 
 fn order() -> impl TypedValueParser<Value = Order> {

@@ -15,25 +15,30 @@ use super::values::{Color, parse_duration};
 #[command(after_help = "Examples:\n  \
     fdscope record nginx -o nginx.fdr              until Ctrl-C\n  \
     fdscope record 4123 -o a.fdr --duration 24h    a day, in at most 200 MB\n  \
-    fdscope record -o t.fdr -- ./tests             from the first instruction to the end\n\n\
+    fdscope record -o t.fdr -- ./tests             from the first instruction to the end\n  \
+    fdscope record --all -o host.fdr               every process of the machine\n\n\
     Read it with `fdscope leak FILE` and `fdscope report FILE`; also while it is written. Neither \
     environment nor anything that is read or written is in it.")]
 pub struct Record {
     /// Processes to record: numbers or names
-    #[arg(value_name = "PID|NAME", required_unless_present = "launch")]
+    #[arg(value_name = "PID|NAME", required_unless_present_any = ["launch", "all"])]
     pub targets: Vec<String>,
     /// Command to run and record from its first instruction to its end
     #[arg(last = true, value_name = "CMD", conflicts_with = "targets")]
     pub launch: Vec<String>,
+    /// Every process of the machine, and those that come; passing handles are left out and counted (see --detail)
+    #[arg(short, long, conflicts_with_all = ["targets", "launch"])]
+    pub all: bool,
     /// The file, readable by you only; a recording that is there is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// How long to record: 10s, 5m, 24h [default: until Ctrl-C, or the end of the processes]
     #[arg(short, long, value_parser = parse_duration, value_name = "TIME")]
     pub duration: Option<Duration>,
-    /// How often to count what grows without events, and to read /proc where that is the source
-    #[arg(short, long, value_parser = parse_duration, value_name = "TIME", default_value = "1s")]
-    pub interval: Duration,
+    /// How often to count what grows without events, and to read /proc where that is the source [default: 1s; with --all
+    /// 30s]
+    #[arg(short, long, value_parser = parse_duration, value_name = "TIME")]
+    pub interval: Option<Duration>,
     /// Where events come from
     #[arg(short, long, value_enum, default_value_t)]
     pub source: Source,
@@ -57,11 +62,14 @@ pub struct Record {
 impl Record {
     /// The watch that is recorded.
     pub fn into_leak(self) -> Leak {
+        let usual = if self.all { 30 } else { 1 };
+        let passing = if self.all { Detail::Lasting } else { Detail::Everything };
+        let keep = Keep { detail: self.keep.detail.or(Some(passing)), ..self.keep };
         Leak {
             targets: self.targets,
             launch: self.launch,
             duration: self.duration,
-            interval: self.interval,
+            interval: self.interval.unwrap_or(Duration::from_secs(usual)),
             source: self.source,
             stacks: self.stacks,
             kinds: Vec::new(),
@@ -75,7 +83,8 @@ impl Record {
             ring: 32 << 20,
             quiet: self.quiet,
             output: Some(self.output),
-            keep: self.keep,
+            keep,
+            everyone: self.all,
             span: Span::default(),
             only_record: true,
         }
@@ -91,11 +100,23 @@ pub struct Keep {
     /// Leave out detail older than this: 6h, 7d [default: only size counts]
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
     pub max_age: Option<Duration>,
+    /// What is written at all [default: everything; with --all lasting]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub detail: Option<Detail>,
+}
+
+/// What is written of events.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Every birth and death
+    Everything,
+    /// All but handles that are closed again within 10 s; those are counted. A crash loses the last 10 s
+    Lasting,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Keep { max_size: Bounds::default().max_bytes, max_age: None }
+        Keep { max_size: Bounds::default().max_bytes, max_age: None, detail: None }
     }
 }
 
@@ -103,7 +124,11 @@ impl Keep {
     /// The same for the writer.
     pub fn bounds(&self) -> Bounds {
         let ns = |age: Duration| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
-        Bounds { max_bytes: self.max_size, max_age_ns: self.max_age.map(ns) }
+        let detail = match self.detail {
+            Some(Detail::Lasting) => fdscope_record::Detail::Lasting,
+            Some(Detail::Everything) | None => fdscope_record::Detail::Everything,
+        };
+        Bounds { max_bytes: self.max_size, max_age_ns: self.max_age.map(ns), detail }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::record::Span;
 use super::values::{Color, parse_duration};
 
 /// `fdscope sockets`.
@@ -17,11 +18,13 @@ use super::values::{Color, parse_duration};
     fdscope sockets --findings                       CLOSE_WAIT piling up, full backlogs, stuck queues …\n  \
     fdscope sockets --tree 'port = 80'               a listener, its accept queue, its connections by owner\n  \
     fdscope sockets --watch 5s 'comm = nginx'        every 5 s how many there are of what, what came and what went\n  \
+    fdscope sockets app.fdr --at 14:02               those that recorded processes held then\n  \
     fdscope sockets --summary                        sockstat, explained; with --watch, what changed\n\n\
     The filter language is that of fdscope ls.")]
 pub struct Sockets {
-    /// Only sockets for which this expression is true (several words make one expression)
-    #[arg(value_name = "FILTER")]
+    /// Only sockets for which this expression is true (several words make one expression);
+    /// behind a recording, of those it holds
+    #[arg(value_name = "FILE|FILTER")]
     pub filter: Vec<String>,
     /// The kernel's own counts, in bytes and shares of their limits
     #[arg(long, conflicts_with_all = ["filter", "columns", "sort", "group_by", "count"])]
@@ -69,4 +72,7 @@ pub struct Sockets {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::record::Span;
 use super::values::{Color, parse_duration};
 
 /// `fdscope threads`.
@@ -15,8 +16,9 @@ use super::values::{Color, parse_duration};
     fdscope threads 4123 --stack          where each group waits, in the program's own functions\n  \
     fdscope threads 4123 --json | jq '.processes[].groups[] | {pattern, count}'")]
 pub struct Threads {
-    /// Processes: numbers or names (several with the same name are all shown)
-    #[arg(value_name = "PID|NAME", required = true)]
+    /// Processes: numbers or names (several with the same name are all shown); or a recording, and which of its
+    /// processes
+    #[arg(value_name = "PID|NAME|FILE", required = true)]
     pub targets: Vec<String>,
     /// One row for each thread, not for each group
     #[arg(short, long)]
@@ -45,4 +47,7 @@ pub struct Threads {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+    /// Of a recording.
+    #[command(flatten)]
+    pub span: Span,
 }

@@ -10,11 +10,14 @@ use fdscope_model::{Fault, Pid, Process, SocketState};
 use fdscope_proc::ProcRoot;
 use fdscope_render::card::{self as text, Beside};
 use fdscope_render::json::card as json;
+use fdscope_render::radar::Order;
 use fdscope_sys::clock::wall_now_ns;
 
 use crate::Done;
-use crate::args::{Arguments, Color};
+use crate::args::{Arguments, Color, Ps, Span};
+use crate::commands::ps;
 use crate::ending::{Ending, Failure};
+use crate::past::Past;
 use crate::{machine, target, terminal};
 
 /// Runs the command: a card for each process that the target names.
@@ -44,6 +47,54 @@ pub fn run(target: &str, is_json: bool, color: Color) -> Done {
         std::io::stdout().lock().write_all(text.as_bytes())?;
         Ok(Ending::Done)
     })
+}
+
+/// A recording with more processes than this is shown as a table of them.
+const MOST_CARDS: usize = 8;
+
+/// A card for each process of a recording; of many, their table.
+pub fn of_recording(file: &str, span: &Span, is_json: bool, color: Color) -> Done {
+    let past = Past::open(file, span)?;
+    let pids = past.pids();
+    if pids.len() > MOST_CARDS {
+        let ps = Ps {
+            pattern: None,
+            sort: Order::Danger,
+            top: None,
+            watch: None,
+            interval: None,
+            limits: false,
+            json: is_json,
+            color,
+            span: span.clone(),
+        };
+        return ps::of_recording(&ps, file);
+    }
+    past.say(&[]);
+    let mut gap = "";
+    for pid in pids {
+        let card = past.card(pid);
+        let uid = card.process.uid;
+        let mut beside = Beside {
+            user: past.users().name(uid).cloned(),
+            now_ns: past.wall_ns(),
+            signs: signs(&card),
+            next: None,
+        };
+        let text = if is_json {
+            json::card(&card, &beside, past.machine())
+        } else {
+            let why = "which of this leaks, and from which line".to_owned();
+            let next = || (format!("fdscope leak {file}"), why);
+            beside.next = std::io::stdout().is_terminal().then(next);
+            let page = text::page(&card, &beside, terminal::form(color));
+            let page = format!("{gap}{page}");
+            gap = "\n";
+            page
+        };
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    Ok(Ending::Done)
 }
 
 /// The processes of that name, or why there is none: the word may have been meant as a command.

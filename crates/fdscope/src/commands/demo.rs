@@ -45,5 +45,6 @@ fn arguments(demo: &Demo, program: String) -> Result<Leak> {
         keep: Keep::default(),
         span: Span::default(),
         only_record: false,
+        everyone: false,
     })
 }

@@ -37,7 +37,7 @@ const LINE_EVERY_NS: u64 = 250_000_000;
 
 /// Runs the command.
 pub fn run(leak: Leak) -> Done {
-    if leak.targets.is_empty() && leak.launch.is_empty() {
+    if leak.targets.is_empty() && leak.launch.is_empty() && !leak.everyone {
         return Err(Failure::new(
             Ending::Usage,
             "leak needs a process to watch, or a command to run",
@@ -89,8 +89,27 @@ fn has_findings(report: &Report, leak: &Leak) -> bool {
 
 /// The processes to watch; none for a launch.
 fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
+    if leak.everyone {
+        return everyone(proc, leak);
+    }
     let processes = target::resolve(proc, &leak.targets)?;
     Ok(if leak.children { target::with_children(proc, processes) } else { processes })
+}
+
+/// Every process that may be looked into, but this one.
+fn everyone(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
+    let all = target::everyone(proc)?;
+    let count = all.len();
+    let is_readable = |process: &Process| {
+        proc.pid_dir(process.id.pid).is_ok_and(|dir| dir.open_dir("fd", "list descriptors").is_ok())
+    };
+    let readable: Vec<Process> = all.into_iter().filter(is_readable).collect();
+    let refused = count - readable.len();
+    if refused > 0 && !leak.quiet {
+        let processes = units::count_of(refused as u64, "process", "processes");
+        eprintln!("fdscope: {processes} may not be looked into and are left out; run with sudo");
+    }
+    Ok(readable)
 }
 
 /// The first Ctrl-C (or SIGTERM, SIGHUP) ends the watch and prints what was learnt; the second ends fdscope.

@@ -17,7 +17,9 @@ use crate::Done;
 use crate::args::{Glance, Ps};
 use crate::commands::card;
 use crate::ending::{Ending, Failure};
+use crate::live::replay::is_recording;
 use crate::machine;
+use crate::past::{self, Past};
 use crate::screen::{Awaited, Screen};
 use crate::terminal;
 
@@ -38,8 +40,13 @@ const LEAST_ROWS: usize = 5;
 pub fn glance(glance: &Glance) -> Done {
     let Glance { json, color, .. } = *glance;
     if let Some(target) = &glance.target {
+        if is_recording(target) {
+            return card::of_recording(target, &glance.span, json, color);
+        }
+        past::refuse(&glance.span)?;
         return card::run(target, json, color);
     }
+    past::refuse(&glance.span)?;
     let live = !json && terminal::can_redraw();
     run(&Ps {
         pattern: None,
@@ -50,11 +57,16 @@ pub fn glance(glance: &Glance) -> Done {
         limits: false,
         json,
         color,
+        span: glance.span.clone(),
     })
 }
 
 /// Runs the command.
 pub fn run(ps: &Ps) -> Done {
+    if let Some(file) = ps.pattern.as_ref().filter(|pattern| is_recording(pattern)) {
+        return of_recording(ps, file);
+    }
+    past::refuse(&ps.span)?;
     let root = ProcRoot::open()?;
     let mut view = View::new(ps, root);
     match ps.watch {
@@ -62,6 +74,41 @@ pub fn run(ps: &Ps) -> Done {
         Some(every) => view.repeat(every),
         None => view.once(),
     }
+}
+
+/// The processes of a recording, as they were.
+pub fn of_recording(ps: &Ps, file: &str) -> Done {
+    if ps.watch.is_some() || ps.interval.is_some() || ps.limits {
+        let what = "--watch, --interval and --limits look at living processes";
+        return Err(Failure::new(Ending::Usage, what).into());
+    }
+    let past = Past::open(file, &ps.span)?;
+    let mut survey = past.survey();
+    let users = if past.is_of_this_boot() { ProcRoot::open()?.users() } else { HashMap::new() };
+    ps.sort.sort(&mut survey.processes, &users);
+    past.say(&[]);
+    let text = if ps.json {
+        let (machine, taken_at_ns) = (past.machine(), past.wall_ns());
+        let frame = json::Frame { machine, taken_at_ns, bounds: &[], top: ps.top, left_out: 0 };
+        json::radar(&survey, frame)
+    } else {
+        let next = std::io::stdout().is_terminal().then(|| {
+            (format!("fdscope leak {file}"), "which of them leaks, and from which line".to_owned())
+        });
+        let (top, left_out) = (ps.top, 0);
+        let radar = text::Radar {
+            survey: &survey,
+            bounds: &[],
+            users: &users,
+            top,
+            left_out,
+            head: None,
+            next,
+        };
+        text::page(&radar, terminal::form(ps.color))
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Ending::Done)
 }
 
 /// The radar and what is to be shown of it.

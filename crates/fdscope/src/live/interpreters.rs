@@ -15,8 +15,10 @@ use crate::live::source::Live;
 
 /// The first wait between two looks, in nanoseconds; each is twice the one before.
 const FIRST_WAIT_NS: u64 = 1_000_000;
-/// The longest wait.
+/// The longest wait …
 const LONGEST_WAIT_NS: u64 = 5_000_000_000;
+/// … while so many processes are looked at; of more, each more rarely: a look reads its mappings.
+const PROCESSES: u64 = 32;
 
 /// When to look at one process again.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +66,13 @@ impl InterpreterSearch {
         }
         let now = monotonic_now();
         let mut found = Vec::new();
+        let longest_ns = LONGEST_WAIT_NS * (1 + self.looks.len() as u64 / PROCESSES);
         for (&pid, look) in self.looks.iter_mut().filter(|(_, look)| look.due <= now) {
             match stacks.interpreter(pid) {
                 Some(layout) => found.push((pid, layout)),
                 None => {
                     look.due = Monotonic(now.0 + look.wait_ns);
-                    look.wait_ns = (look.wait_ns * 2).min(LONGEST_WAIT_NS);
+                    look.wait_ns = (look.wait_ns * 2).min(longest_ns);
                 }
             }
         }

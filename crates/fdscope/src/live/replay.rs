@@ -1,6 +1,6 @@
 //! A recording told to a ledger again, in the same order, and judged by the same code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Result;
@@ -37,12 +37,18 @@ pub struct Replay {
     processes: HashMap<Pid, Process>,
     /// The last sample of each process.
     samples: HashMap<Pid, Sample>,
+    /// The first one.
+    first_samples: HashMap<Pid, Sample>,
+    /// Processes that ended, and whose numbers nobody has again.
+    gone: HashSet<Pid>,
     begun: Monotonic,
     sight: Option<Sight>,
     faults: Vec<Fault>,
     closing: Option<Closing>,
     left_out: u64,
     full: bool,
+    /// True if the recording ends before the moment that was asked for.
+    beyond: bool,
     ending: End,
 }
 
@@ -163,6 +169,7 @@ pub fn replay(path: &Path, span: &Span) -> Result<Replay> {
         return Err(nothing(&replay.spans()).into());
     }
     let stopped = replay.full || to.is_some_and(|to| replay.now == to);
+    replay.beyond = to.is_some_and(|to| replay.now < to);
     replay.ending = if stopped { End::Whole } else { reader.ending() };
     Ok(replay)
 }
@@ -193,12 +200,15 @@ impl Replay {
             now: begun,
             processes: HashMap::new(),
             samples: HashMap::new(),
+            first_samples: HashMap::new(),
+            gone: HashSet::new(),
             begun,
             sight: None,
             faults: Vec::new(),
             closing: None,
             left_out: 0,
             full: false,
+            beyond: false,
             ending: End::Open,
         }
     }
@@ -211,15 +221,22 @@ impl Replay {
         match record {
             Record::Opening(_) => {}
             Record::Process(process) => {
+                self.gone.remove(&process.id.pid);
                 self.processes.insert(process.id.pid, process.clone());
                 ledger.know(process);
             }
             Record::Event(event) => {
+                match event.body {
+                    Body::Exit { .. } => drop(self.gone.insert(event.pid)),
+                    Body::Fork { child, .. } => drop(self.gone.remove(&child)),
+                    _ => {}
+                }
                 names.note(&event);
                 ledger.apply(&event);
             }
             Record::Sample(sample) => {
                 ledger.sample(&sample);
+                self.first_samples.entry(sample.pid).or_insert_with(|| sample.clone());
                 self.samples.insert(sample.pid, sample);
             }
             Record::Learnt(pid, key, kind) => ledger.learn(pid, key, kind, None),
@@ -259,6 +276,7 @@ impl Replay {
     fn begin_at(&mut self, begun: Monotonic) {
         let before = std::mem::replace(&mut self.ledger, ledger(begun));
         self.begun = begun;
+        self.first_samples = self.samples.clone();
         for pid in before.pids() {
             if let Some(process) = self.processes.get(&pid) {
                 self.ledger.know(process.clone());
@@ -302,6 +320,21 @@ impl Replay {
         let mut samples: Vec<_> = self.samples.iter().map(|(pid, sample)| (*pid, sample)).collect();
         samples.sort_by_key(|row| row.0);
         samples
+    }
+
+    /// The last sample of a process.
+    pub fn sample(&self, pid: Pid) -> Option<&Sample> {
+        self.samples.get(&pid)
+    }
+
+    /// The first sample of a process in the part that is looked at.
+    pub fn first_sample(&self, pid: Pid) -> Option<&Sample> {
+        self.first_samples.get(&pid)
+    }
+
+    /// True if a process has ended.
+    pub fn is_gone(&self, pid: Pid) -> bool {
+        self.gone.contains(&pid)
     }
 
     /// Where the events were from.
@@ -350,7 +383,7 @@ impl Replay {
     }
 
     /// What the source saw, what it did not, and what the recording itself lacks.
-    fn sight(&self) -> Sight {
+    pub fn sight(&self) -> Sight {
         let recorded = units::wall_time(self.opening.taken_at_ns);
         let mut sight = self.sight.clone().unwrap_or(Sight {
             source: SourceName::Recording,
@@ -376,10 +409,14 @@ impl Replay {
             let why = "the recording reached its --max-size, and nothing more could be left out";
             lacks("what came after the end of the recording", why.to_owned());
         }
+        if self.beyond {
+            let why = "the recording ends before that moment: its end is shown";
+            lacks("the moment that was asked for", why.to_owned());
+        }
         if self.left_out > 0 {
             let pairs = units::count(self.left_out);
             let why = format!(
-                "{pairs} births were left out with their deaths, to keep to --max-size and --max-age"
+                "{pairs} births were left out with their deaths, to keep the recording small"
             );
             lacks("handles that were closed again, in the older part", why);
         }

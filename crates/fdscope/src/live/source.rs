@@ -52,7 +52,7 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     fn follows(&self) -> bool {
-        self.leak.follow || self.leak.children || !self.leak.launch.is_empty()
+        self.leak.follow || self.leak.everyone || self.leak.children || !self.leak.launch.is_empty()
     }
 
     fn command(&self) -> Option<Command> {
@@ -69,6 +69,8 @@ impl Wanted<'_> {
 /// If it, or any, cannot be had: a [`Failure`] with its exit code where more privilege would help.
 pub fn open(proc: &ProcRoot, wanted: &Wanted<'_>) -> Result<Opened> {
     let sources: &[Source] = match wanted.leak.source {
+        // Stopping every process of a user is nothing to do unasked.
+        Source::Auto if wanted.leak.everyone => &[Source::Bpf, Source::Poll],
         Source::Auto => &[Source::Bpf, Source::Ptrace, Source::Poll],
         Source::Bpf => &[Source::Bpf],
         Source::Ptrace => &[Source::Ptrace],

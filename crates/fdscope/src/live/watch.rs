@@ -23,6 +23,8 @@ use crate::live::source::Live;
 const TURN: Duration = Duration::from_millis(50);
 /// The ledger is held against the kernel's table this often.
 const RECONCILE_EVERY_NS: u64 = 5_000_000_000;
+/// So many processes are compared that often; of more, each more rarely.
+const PROCESSES_PER_RECONCILE: u64 = 32;
 /// A call may have changed the table but not been reported yet, its thread being off the processor: a comparison waits
 /// this long for such reports before it believes in a difference.
 const SETTLE_NS: u64 = 200_000_000;
@@ -212,7 +214,9 @@ impl Watch {
             self.ledger.name_stacks(&mut self.stacks);
             self.tune_stacks()?;
         }
-        if now.since_ns(self.reconciled) >= RECONCILE_EVERY_NS {
+        // Of very many processes each is compared more rarely: reading a table has its price.
+        let rarely = 1 + self.samplers.len() as u64 / PROCESSES_PER_RECONCILE;
+        if now.since_ns(self.reconciled) >= RECONCILE_EVERY_NS * rarely {
             self.reconciled = now;
             self.wants_reconcile.extend(self.ledger.pids());
         }
@@ -240,13 +244,14 @@ impl Watch {
             Ok(sample) => {
                 ledger.sample(&sample);
                 names.learn(ledger, pid);
-                if ledger.records() {
-                    sockets.learn(ledger, pid);
-                }
                 true
             }
             Err(_) => false,
         });
+        if ledger.records() {
+            let pids: Vec<Pid> = samplers.keys().copied().collect();
+            sockets.learn(ledger, &pids);
+        }
     }
 
     fn tune_stacks(&mut self) -> Result<()> {

@@ -74,6 +74,11 @@ impl By {
     }
 }
 
+/// True for sockets with addresses, in which no digit may be missing.
+fn has_addresses(held: &Held) -> bool {
+    held.kind == HandleKind::Socket && !held.pattern.bytes().contains(&b'/')
+}
+
 /// The function and line that made a handle.
 fn site_of(held: &Held, charset: Charset) -> Option<String> {
     let stack = held.stack.as_ref()?;
@@ -118,8 +123,7 @@ pub fn groups(diff: &Diff, by: &[By], charset: Charset) -> Vec<Group> {
     let mut count = |held: &Held, add: fn(&mut Group)| {
         let values: Vec<String> = by.iter().map(|by| by.of(held, charset)).collect();
         let place = *places.entry(values.clone()).or_insert_with(|| {
-            let network = |name: &[u8]| !name.contains(&b'/');
-            let addressed = held.kind == HandleKind::Socket && network(held.pattern.bytes());
+            let addressed = has_addresses(held);
             groups.push(Group { values, new: 0, gone: 0, kept: 0, addressed });
             groups.len() - 1
         });

@@ -3,7 +3,7 @@
 use fdscope_model::HandleKey;
 use fdscope_model::diff::{Diff, Held, Origin, Side};
 
-use super::{By, Group, groups, site_of};
+use super::{By, Group, groups, has_addresses, site_of};
 use crate::charset::Charset;
 use crate::page::{Form, Page};
 use crate::piece::Text;
@@ -173,12 +173,12 @@ fn list(page: &mut Page, title: &str, rows: &[Held], diff: &Diff) {
     let charset = page.form.charset;
     let columns = vec![
         Column::right("PID"),
-        Column::left("COMMAND").keep(Keep::Drop(2)),
+        Column::left("COMMAND").keep(Keep::Drop(3)),
         Column::right("FD"),
         Column::left("KIND"),
-        Column::right("AGE").keep(Keep::Drop(1)),
+        Column::right("AGE").keep(Keep::Drop(2)),
         Column::left("NAME").keep(Keep::Shorten(20)),
-        Column::left("MADE BY").keep(Keep::Drop(3)),
+        Column::left("MADE BY").keep(Keep::Shorten(12)),
     ];
     let row = |held: &Held| {
         let number = match held.key {
@@ -192,7 +192,7 @@ fn list(page: &mut Page, title: &str, rows: &[Held], diff: &Diff) {
             Cell::new(number),
             Cell::new(held.kind.word()),
             Cell::new(age(held, diff)),
-            Cell::new(charset.name(&held.name)),
+            Cell { whole: has_addresses(held), ..Cell::new(charset.name(&held.name)) },
             Cell::styled(Style::Site, site_of(held, charset).unwrap_or_default()),
         ]
     };

@@ -12,7 +12,7 @@ pub mod tree;
 pub(crate) mod vocabulary;
 pub(crate) mod words;
 
-pub use row::{HandleRow, Holder};
+pub use row::{Birth, HandleRow, Holder};
 pub use table::{HANDLES, in_json, initial};
 
 use crate::column::Needs;
@@ -43,4 +43,6 @@ pub mod needs {
     pub const ENDS: Needs = Needs(1 << 9);
     /// What names that differ in numbers have in common.
     pub const PATTERN: Needs = Needs(1 << 10);
+    /// When and by which code it was made: recordings have that.
+    pub const BIRTH: Needs = Needs(1 << 11);
 }

@@ -19,6 +19,10 @@ pub struct Head {
     pub command: String,
     /// The machine, in a few words.
     pub machine: String,
+    /// Where the rows are from, in a word.
+    pub source: &'static str,
+    /// And in a few.
+    pub how: String,
     /// Wall time, ns since 1970.
     pub taken_at_ns: u64,
 }
@@ -49,7 +53,7 @@ struct HeadForm<'a> {
 #[derive(Serialize)]
 struct SourceForm {
     name: &'static str,
-    how: &'static str,
+    how: String,
     cannot_see: [(); 0],
 }
 
@@ -72,7 +76,7 @@ impl Head {
             command: sentence(&self.command),
             machine: &self.machine,
             taken_at_ns: self.taken_at_ns,
-            source: SourceForm { name: "proc", how: "/proc and sock_diag", cannot_see: [] },
+            source: SourceForm { name: self.source, how: sentence(&self.how), cannot_see: [] },
         }
     }
 

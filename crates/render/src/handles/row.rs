@@ -19,6 +19,15 @@ pub struct Holder {
     pub user: Option<Name>,
 }
 
+/// How a handle came to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Birth {
+    /// How long ago.
+    pub age_ns: u64,
+    /// The function and line that made it, escaped.
+    pub site: Option<String>,
+}
+
 /// A handle with its holder.
 #[derive(Clone, PartialEq, Debug)]
 pub struct HandleRow {
@@ -28,6 +37,8 @@ pub struct HandleRow {
     pub entry: Entry,
     /// Its name with numbers as `*`, where asked for.
     pub pattern: Option<Name>,
+    /// Its birth, where somebody saw it.
+    pub birth: Option<Birth>,
 }
 
 impl HandleRow {

@@ -17,13 +17,7 @@ type Row = HandleRow;
 pub const HANDLES: Columns<Row> = Columns {
     all: &ALL,
     absent: &[
-        (
-            "age",
-            "the kernel does not keep when a descriptor was opened: fdscope leak PID sees births; \
-             of sockets, idle is the time without traffic",
-        ),
-        ("age-s", "fdscope leak PID sees births; of sockets, idle is the time without traffic"),
-        ("stack", "fdscope leak PID shows the stacks that opened them"),
+        ("stack", "fdscope leak PID shows the stacks that opened them; of a recording, site"),
         ("tid", "descriptors belong to the process, whichever thread opened them"),
     ],
 };
@@ -38,7 +32,9 @@ pub fn initial() -> Vec<&'static Column<Row>> {
 /// the links of every process of the machine.
 pub fn in_json() -> Vec<&'static Column<Row>> {
     let in_words = ["what", "pattern"];
-    let cheap = |column: &&'static Column<Row>| !column.needs.has(needs::ENDS);
+    let cheap = |column: &&'static Column<Row>| {
+        !column.needs.has(needs::ENDS) && !column.needs.has(needs::BIRTH)
+    };
     HANDLES.all.iter().filter(cheap).filter(|column| !in_words.contains(&column.name)).collect()
 }
 
@@ -47,7 +43,7 @@ const SOCKETS: Needs = needs::SOCKETS;
 /// Facts of every kind, and of sockets.
 const TOLD: Needs = needs::FACTS.and(needs::SOCKETS);
 
-static ALL: [Column<Row>; 53] = [
+static ALL: [Column<Row>; 55] = [
     // The process.
     Column::new("pid", "PID", Class::Number, "process", |row: &Row| {
         Value::Number(row.holder.process.id.pid.0.into())
@@ -394,6 +390,24 @@ static ALL: [Column<Row>; 53] = [
     .key("end_pids")
     .json(json::end_pids)
     .needs(needs::ENDS.and(TOLD)),
+    // Its birth.
+    Column::new("age", "AGE", Class::Duration, "since it was made (recordings)", |row: &Row| {
+        Value::known(row.birth.as_ref(), |birth| Value::Duration(birth.age_ns))
+    })
+    .aliases(&["age-s"])
+    .key("age_ns")
+    .needs(needs::BIRTH),
+    Column::new(
+        "site",
+        "MADE BY",
+        Class::Text,
+        "the code that made it (recordings)",
+        |row: &Row| {
+            let site = |birth: &super::Birth| birth.site.clone();
+            Value::known(row.birth.as_ref().and_then(site), Value::Phrase)
+        },
+    )
+    .needs(needs::BIRTH),
 ];
 
 fn user(row: &Row) -> Value<'_> {

@@ -74,22 +74,38 @@ pub fn threads(report: &ThreadReport, rows: Rows, form: Form) -> String {
 fn summary(page: &mut Page, report: &ThreadReport) {
     let charset = page.form.charset;
     let who = site::process(&report.process.comm, report.process.id.pid, charset);
-    let count = units::count_of(report.threads.len() as u64, "thread", "threads");
+    let counted: u64 = report.groups.iter().map(|group| group.count).sum();
+    let count = counted.max(report.threads.len() as u64);
+    let count = units::count_of(count, "thread", "threads");
     let groups = units::count_of(report.groups.len() as u64, "group", "groups");
     let cpu_ns = report.threads.iter().map(|thread| thread.cpu_ns).sum();
-    let mut rest = format!(" has {count} in {groups}, {} of CPU time", units::duration_ns(cpu_ns));
+    let mut rest = format!(" has {count} in {groups}");
+    if is_looked_at(report) {
+        rest.push_str(&format!(", {} of CPU time", units::duration_ns(cpu_ns)));
+    }
     if let Some(interval_ns) = report.interval_ns {
         let busy: f64 = report.threads.iter().filter_map(|thread| thread.cpu_cores).sum();
         let change = report.change.unwrap_or_default();
         rest.push_str(&format!(
-            "; in {}: {} of a processor, {} started, {} ended",
+            "; in {}: {}{} started, {} ended",
             units::duration_ns(interval_ns),
-            percent(busy),
+            if is_looked_at(report) {
+                format!("{} of a processor, ", percent(busy))
+            } else {
+                String::new()
+            },
             units::count(change.started),
             units::count(change.ended)
         ));
     }
     page.paragraph(&Text::solid(Style::Strong, who).and(Style::Plain, rest + "."), 0);
+}
+
+/// False for what a recording has: counts, and no state of any thread.
+fn is_looked_at(report: &ThreadReport) -> bool {
+    let recorded = |thread: &ThreadEntry| thread.state == b'?';
+    !report.groups.iter().all(|group| group.states.is_empty())
+        || !report.threads.iter().all(recorded)
 }
 
 /// "412 loopers `work-*`: 412 threads + 412 eventfd + 412 epoll".
@@ -119,6 +135,9 @@ fn groups(page: &mut Page, report: &ThreadReport) {
     if report.interval_ns.is_none() {
         table.remove("CHANGE");
         table.remove("BUSY");
+    }
+    if !is_looked_at(report) {
+        ["STATE", "WAITS IN", "CPU", "BUSY", "AGE"].iter().for_each(|header| table.remove(header));
     }
     if report.groups.iter().all(|group| group.entry.is_none()) {
         table.remove("BEGAN IN");

@@ -1,21 +1,23 @@
 //! `fdscope ls`: handles, one a row.
 //!
 //! [`select`] says which processes and rows; [`query`] turns options into columns and a filter; [`output`] takes the
-//! rows as they come; [`faults`] says what could not be read. Nothing is read that no column, filter or target needs.
+//! rows as they come; [`past`] takes them of a recording; [`faults`] says what could not be read. Nothing is read that no column, filter or target needs.
 
 mod faults;
 mod output;
+mod past;
 mod query;
 mod select;
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::rc::Rc;
 
 use anyhow::Result;
-use fdscope_model::{Inventory, Pid};
+use fdscope_model::{Association, FdNumber, Inventory, Pid};
 use fdscope_proc::{ProcError, ProcRoot};
 use fdscope_render::column::Needs;
-use fdscope_render::handles::{HandleRow, Holder, needs};
+use fdscope_render::handles::{Birth, HandleRow, Holder, needs};
 
 use crate::Done;
 use crate::args::Ls;
@@ -33,13 +35,17 @@ pub fn run(ls: &Ls) -> Done {
         output::list_columns()?;
         return Ok(Ending::Done);
     }
-    let query = Query::of(ls)?;
+    if let Some((file, targets)) = crate::past::recording(&ls.targets) {
+        return past::run(ls, file, targets);
+    }
+    crate::past::refuse(&ls.span)?;
+    let query = Query::of(ls, Origin::Now)?;
     let proc = ProcRoot::open()?;
     let selection = Selection::of(&proc, ls)?;
     let needs = query.needs.and(selection.needs());
     let wanted = query::wanted(needs, ls.all || selection.looks_everywhere());
     let mut listing = Listing {
-        output: Output::of(ls, &query)?,
+        output: Output::of(ls, &query, output::head())?,
         query: &query,
         selection: &selection,
         users: if needs.has(needs::USER) { Users::read() } else { Users::default() },
@@ -47,6 +53,8 @@ pub fn run(ls: &Ls) -> Done {
         faults: Faults::default(),
         failed: None,
         root: proc.clone(),
+        births: HashMap::new(),
+        origin: Origin::Now,
     };
     if !selection.is_named() && proc.hides_others() {
         listing.faults.hidden();
@@ -62,6 +70,15 @@ pub fn run(ls: &Ls) -> Done {
     listing.finish(ls)
 }
 
+/// Of when the rows are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// The processes as they are.
+    Now,
+    /// A recording.
+    Recorded,
+}
+
 /// Rows on their way out.
 struct Listing<'a> {
     output: Output,
@@ -73,6 +90,9 @@ struct Listing<'a> {
     /// Why the output takes no more.
     failed: Option<anyhow::Error>,
     root: ProcRoot,
+    /// When and by which code handles were made.
+    births: HashMap<(Pid, FdNumber), Birth>,
+    origin: Origin,
 }
 
 impl Listing<'_> {
@@ -99,7 +119,12 @@ impl Listing<'_> {
             let pattern = self.needs.has(needs::PATTERN);
             let pattern =
                 pattern.then(|| fdscope_proc::pattern(entry.handle.kind, &entry.handle.name));
-            let row = HandleRow { holder: Rc::clone(&holder), entry, pattern };
+            let born = |fd| self.births.get(&(holder.process.id.pid, fd)).cloned();
+            let birth = match entry.handle.via {
+                Association::Fd(fd) => born(fd),
+                _ => None,
+            };
+            let row = HandleRow { holder: Rc::clone(&holder), entry, pattern, birth };
             if self.selection.matches(&row) && self.query.matches(&row) {
                 self.faults.row(&row);
                 self.output.push(row)?;
@@ -109,7 +134,7 @@ impl Listing<'_> {
     }
 
     fn finish(self, ls: &Ls) -> Done {
-        let Listing { output, selection, faults, failed, root, .. } = self;
+        let Listing { output, selection, faults, failed, origin, root, .. } = self;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -123,7 +148,7 @@ impl Listing<'_> {
         if rows == 0 && !ls.count {
             eprintln!("fdscope: {}", nothing(selection, &faults, &root));
         }
-        if std::io::stdout().is_terminal() && rows > 0 {
+        if std::io::stdout().is_terminal() && rows > 0 && origin == Origin::Now {
             next(ls, selection, rows);
         }
         Ok(Ending::Done)

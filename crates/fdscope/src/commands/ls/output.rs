@@ -48,7 +48,7 @@ impl Output {
     ///
     /// # Errors
     /// If standard output does not take the beginning.
-    pub fn of(ls: &Ls, query: &Query) -> Result<Self> {
+    pub fn of(ls: &Ls, query: &Query, head: Head) -> Result<Self> {
         let form = terminal::form(ls.color);
         let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout());
         let json = ls.json || ls.jsonl;
@@ -70,9 +70,9 @@ impl Output {
         if json {
             let mut text = Vec::new();
             if ls.jsonl {
-                head().line(&mut text);
+                head.line(&mut text);
             } else {
-                head().open(&mut text);
+                head.open(&mut text);
                 text.extend(if matches!(way, Way::Objects(_)) { &b"["[..] } else { b"null" });
             }
             out.write_all(&text)?;
@@ -197,12 +197,20 @@ impl Objects {
     }
 }
 
-fn head() -> Head {
+/// What is known before the first row of what is held now.
+pub fn head() -> Head {
     Head {
         command: machine::typed_command(),
         machine: machine::describe(),
+        source: "proc",
+        how: "/proc and sock_diag".to_owned(),
         taken_at_ns: fdscope_sys::clock::wall_now_ns(),
     }
+}
+
+/// The same of a recording: machine, how it was taken, when.
+pub fn recorded((machine, how, taken_at_ns): (String, String, u64)) -> Head {
+    Head { command: machine::typed_command(), machine, source: "recording", how, taken_at_ns }
 }
 
 /// Prints the table of columns.

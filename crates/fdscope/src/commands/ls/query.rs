@@ -7,9 +7,9 @@ use fdscope_render::filter::{Expr, Op, Operand, parse};
 use fdscope_render::handles::{HANDLES, HandleRow, in_json, initial, needs};
 use fdscope_render::mistake::Mistake;
 
-use super::wrong;
+use super::{Origin, wrong};
 use crate::args::Ls;
-use crate::ending::Failure;
+use crate::ending::{Ending, Failure};
 
 /// What is shown, of which rows.
 pub struct Query {
@@ -27,7 +27,7 @@ impl Query {
     ///
     /// # Errors
     /// With the place and the nearest right word.
-    pub fn of(ls: &Ls) -> Result<Self> {
+    pub fn of(ls: &Ls, origin: Origin) -> Result<Self> {
         let initial = if ls.json || ls.jsonl { in_json() } else { initial() };
         let columns = match (&ls.group_by, &ls.columns) {
             (Some(list), _) => {
@@ -53,13 +53,34 @@ impl Query {
         }
         needs = sort.iter().fold(needs, |needs, (column, _)| needs.and(column.needs));
         needs = filter.iter().fold(needs, |needs, expr| needs.and(expr.needs()));
+        let of_births = |needs: Needs| needs.has(needs::BIRTH);
+        let sorted = sort.is_some_and(|(column, _)| of_births(column.needs));
+        if origin == Origin::Now && (sorted || filter.iter().any(|expr| of_births(expr.needs()))) {
+            return Err(no_births().into());
+        }
+        let told = ls.columns.as_deref() != Some("all");
+        if origin == Origin::Now && told && columns.iter().any(|column| of_births(column.needs)) {
+            eprintln!("fdscope: age and site are of recordings: the kernel does not keep births");
+        }
         Ok(Query { columns, sort, needs, filter })
+    }
+
+    /// What the filters need.
+    pub fn filter_needs(&self) -> Needs {
+        self.filter.iter().fold(Needs::NONE, |needs, expr| needs.and(expr.needs()))
     }
 
     /// True if a row is to be shown.
     pub fn matches(&self, row: &HandleRow) -> bool {
         self.filter.iter().all(|expr| expr.matches(row))
     }
+}
+
+fn no_births() -> Failure {
+    let what = "age and site: the kernel does not keep when and by whom a descriptor was opened";
+    Failure::new(Ending::Usage, what)
+        .cure("fdscope leak PID sees births; fdscope record PID -o FILE keeps them for fdscope ls FILE")
+        .cure("of sockets, idle is the time without traffic")
 }
 
 /// The options that are filters, and the filters themselves.

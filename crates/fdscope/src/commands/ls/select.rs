@@ -14,6 +14,7 @@ use fdscope_render::handles::{HandleRow, needs};
 
 use crate::args::Ls;
 use crate::ending::{Ending, Failure};
+use crate::past::Past;
 use crate::target;
 
 /// What was selected.
@@ -61,6 +62,25 @@ impl Selection {
             named => target::find(proc, named)?.iter().map(|process| process.id.pid).collect(),
         };
         Ok(Selection { pids, named, places })
+    }
+
+    /// The same of a recording: nothing is asked of this machine's file systems.
+    ///
+    /// # Errors
+    /// If a target names nothing in it.
+    pub fn in_past(past: &Past, targets: &[String], below: &[PathBuf]) -> Result<Self> {
+        let (mut named, mut places) = (Vec::new(), Vec::new());
+        for text in targets {
+            match place(&Mounts(Vec::new()), text)? {
+                Some(Place::File(..)) => {
+                    places.push(Place::File(bytes(&absolute(Path::new(text))), None))
+                }
+                Some(place) => places.push(place),
+                None => named.push(text.clone()),
+            }
+        }
+        places.extend(below.iter().map(|folder| Place::Below(bytes(&absolute(folder)))));
+        Ok(Selection { pids: past.find(&named)?, named, places })
     }
 
     /// The process target, if there is one only.

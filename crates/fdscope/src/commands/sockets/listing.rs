@@ -4,15 +4,13 @@ use std::io::{BufWriter, IsTerminal, Write};
 
 use anyhow::Result;
 use fdscope_analyze::SocketTally;
-use fdscope_proc::ProcRoot;
 use fdscope_render::column::{Column, write_json, write_object};
 use fdscope_render::groups::Groups;
 use fdscope_render::sheet::{KeepColumns, Sheet};
 use fdscope_render::sockets::SocketRow;
 use fdscope_render::sockets::tree::Tree;
 
-use super::query::all;
-use super::{Look, findings, head};
+use super::{Look, findings};
 use crate::args::Sockets;
 use crate::terminal;
 
@@ -35,7 +33,7 @@ pub fn count(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     let count = look.rows().count();
     let mut out = std::io::stdout().lock();
     match sockets.json {
-        true => writeln!(out, "{{{},\"count\":{count}}}", head())?,
+        true => writeln!(out, "{{{},\"count\":{count}}}", look.head)?,
         false => writeln!(out, "{count}")?,
     }
     Ok(count)
@@ -55,7 +53,7 @@ pub fn grouped(
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     if sockets.json {
-        let mut bytes = format!("{{{},\"groups\":", head()).into_bytes();
+        let mut bytes = format!("{{{},\"groups\":", look.head).into_bytes();
         groups.write_json(&mut bytes);
         bytes.extend(b"}\n");
         out.write_all(&bytes)?;
@@ -66,16 +64,15 @@ pub fn grouped(
     Ok(rows)
 }
 
-pub fn objects(root: &ProcRoot, look: Look<'_>) -> Result<usize> {
+pub fn objects(look: Look<'_>) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), look.survey.unreadable)?;
+    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), look.unreadable)?;
     let mut buffer = Vec::new();
-    let faults: Vec<String> = look.survey.faults.iter().map(ToString::to_string).collect();
-    write_json(&faults, &mut buffer);
+    write_json(look.faults, &mut buffer);
     out.write_all(&buffer)?;
     write!(out, ",\"sockets\":[")?;
     let mut rows = 0;
-    let mut tally = SocketTally::new(findings::limits(root));
+    let mut tally = SocketTally::new(look.limits);
     for row in look.rows() {
         findings::note(&mut tally, &row);
         buffer.clear();
@@ -98,7 +95,7 @@ pub fn objects(root: &ProcRoot, look: Look<'_>) -> Result<usize> {
 /// Listeners with what came to them; and how many sockets matched.
 pub fn tree(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     let mut tree = Tree::default();
-    all(look.survey, look.lore).for_each(|row| tree.note_listener(&row));
+    look.all().for_each(|row| tree.note_listener(&row));
     let mut rows = 0;
     for row in look.rows() {
         tree.push(&row);

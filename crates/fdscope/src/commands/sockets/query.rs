@@ -28,8 +28,8 @@ fn wrong(option: &str, mistake: &Mistake) -> anyhow::Error {
 
 impl Query {
     /// Of the command line: `first` is the filter's first word, where that was taken for something else.
-    pub fn of(sockets: &Sockets, first_word: Option<&str>) -> Result<Query> {
-        let words = first_word.into_iter().chain(sockets.filter.iter().map(String::as_str));
+    pub fn of(sockets: &Sockets, first_word: Option<&str>, filter: &[String]) -> Result<Query> {
+        let words = first_word.into_iter().chain(filter.iter().map(String::as_str));
         let typed = words.collect::<Vec<_>>().join(" ");
         let parse = |text: &str| filter::parse(SOCKETS, text).map_err(|m| wrong("filter", &m));
         let filter = (!typed.trim().is_empty()).then(|| parse(&typed)).transpose()?;
@@ -73,8 +73,12 @@ impl Query {
         survey: &'a Survey,
         lore: &'a Lore,
     ) -> impl Iterator<Item = SocketRow> + 'a {
-        let matches = |row: &SocketRow| self.filter.as_ref().is_none_or(|f| f.matches(row));
-        all(survey, lore).filter(matches)
+        all(survey, lore).filter(|row| self.matches(row))
+    }
+
+    /// True if a row is one of those asked for.
+    pub fn matches(&self, row: &SocketRow) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(row))
     }
 }
 

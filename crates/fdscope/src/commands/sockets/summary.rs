@@ -106,7 +106,7 @@ pub fn run(root: &ProcRoot, surveyor: &mut Surveyor, json: bool) -> Done {
         }
         false => out.write_all(reading.text(&|_| None).as_bytes())?,
     }
-    super::said(&reading.survey);
+    super::gaps_of(&reading.survey).iter().for_each(|line| eprintln!("{line}"));
     Ok(Ending::Done)
 }
 
@@ -136,7 +136,7 @@ pub fn watch(
             }
         };
         if !redraw && last.is_none() {
-            super::said(&reading.survey);
+            super::gaps_of(&reading.survey).iter().for_each(|line| eprintln!("{line}"));
         }
         *last = Some(reading);
         Ok(fitting(form.charset, &page))

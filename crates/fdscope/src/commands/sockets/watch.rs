@@ -174,7 +174,7 @@ impl Watch<'_> {
         if self.sockets.json {
             return Ok(self.object(survey, passed));
         }
-        let gaps = super::gaps(survey).join("\n");
+        let gaps = super::gaps_of(survey).join("\n");
         if !self.redraw && gaps != self.said && !gaps.is_empty() {
             eprintln!("{gaps}");
             self.said = gaps.clone();

@@ -18,6 +18,7 @@ use crate::Done;
 use crate::args::Threads;
 use crate::commands::leak::catch_signals;
 use crate::ending::{Ending, Failure};
+use crate::past::{self, Past};
 use crate::{machine, target, terminal};
 use seat::Seat;
 
@@ -28,6 +29,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(arguments: &Threads) -> Done {
+    if let Some((file, targets)) = past::recording(&arguments.targets) {
+        return of_recording(arguments, file, targets);
+    }
+    past::refuse(&arguments.span)?;
     let proc = ProcRoot::open()?;
     let processes = target::resolve(&proc, &arguments.targets)?;
     let mut seats: Vec<Seat> =
@@ -44,7 +49,10 @@ pub fn run(arguments: &Threads) -> Done {
         if reports.is_empty() {
             break;
         }
-        print(&reports, arguments)?;
+        print(&reports, arguments, &machine::describe(), wall_now_ns())?;
+        if std::io::stdout().is_terminal() && !arguments.watch && !arguments.json {
+            println!("\nNext: {}", next(&reports[0], arguments));
+        }
         shown = true;
         let over = |limit: Duration| monotonic_now().since_ns(begun) >= limit.as_nanos() as u64;
         if !arguments.watch || arguments.duration.is_some_and(over) {
@@ -61,6 +69,21 @@ pub fn run(arguments: &Threads) -> Done {
             Err(Failure::new(Ending::TargetGone, "the process ended before it was seen").into())
         }
     }
+}
+
+/// The threads of recorded processes, as they were.
+fn of_recording(arguments: &Threads, file: &str, targets: &[String]) -> Done {
+    if arguments.watch || arguments.interval.is_some() || arguments.stack || arguments.kernel_stack
+    {
+        let what = "--watch, --interval, --stack and --kernel-stack look at living processes";
+        return Err(Failure::new(Ending::Usage, what).into());
+    }
+    let past = Past::open(file, &arguments.span)?;
+    let pids = past.find(targets)?;
+    let reports: Vec<ThreadReport> = pids.into_iter().map(|pid| past.threads(pid)).collect();
+    past.say(&[]);
+    print(&reports, arguments, past.machine(), past.wall_ns())?;
+    Ok(Ending::Done)
 }
 
 /// One report for each process that is still there.
@@ -103,11 +126,10 @@ fn wait(interval: Option<Duration>, interrupted: &AtomicBool) {
     }
 }
 
-fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
+fn print(reports: &[ThreadReport], arguments: &Threads, machine: &str, wall_ns: u64) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.json {
-        let text =
-            json::threads(reports, &machine::typed_command(), &machine::describe(), wall_now_ns());
+        let text = json::threads(reports, &machine::typed_command(), machine, wall_ns);
         out.write_all(text.as_bytes())?;
         return Ok(out.flush()?);
     }
@@ -121,9 +143,6 @@ fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
             writeln!(out)?;
         }
         out.write_all(text(report, rows, form).as_bytes())?;
-    }
-    if std::io::stdout().is_terminal() && !arguments.watch {
-        writeln!(out, "\nNext: {}", next(&reports[0], arguments))?;
     }
     Ok(out.flush()?)
 }
