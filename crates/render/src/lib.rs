@@ -30,7 +30,7 @@ pub mod piece;
 pub mod radar;
 pub mod section;
 pub mod sheet;
-mod site;
+pub mod site;
 pub mod sockets;
 pub mod style;
 pub mod table;

@@ -24,7 +24,7 @@ use crate::live::launch::Launched;
 use crate::live::replay::{is_recording, replay};
 use crate::live::report::report;
 use crate::live::source::{Live, Opened, Wanted, open};
-use crate::live::watch::{Until, Watch};
+use crate::live::watch::{Beside, Until, Watch};
 use crate::machine;
 use crate::private;
 use crate::target;
@@ -88,7 +88,7 @@ fn has_findings(report: &Report, leak: &Leak) -> bool {
 }
 
 /// The processes to watch; none for a launch.
-fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
+pub fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
     let processes = target::resolve(proc, &leak.targets)?;
     Ok(if leak.children { target::with_children(proc, processes) } else { processes })
 }
@@ -105,7 +105,7 @@ pub fn catch_signals() -> Result<Arc<AtomicBool>> {
 }
 
 /// Fails early, and with what can be had all the same, if a process may not be looked into.
-fn check_readable(proc: &ProcRoot, processes: &[Process]) -> Result<()> {
+pub fn check_readable(proc: &ProcRoot, processes: &[Process]) -> Result<()> {
     for process in processes {
         let pid = process.id.pid;
         let Err(error) = proc.descriptors(pid, fdscope_proc::Detail::Number) else { continue };
@@ -156,11 +156,11 @@ impl Run {
         if let Some(launched) = &launched {
             processes.push(launched_process(proc, launched.pid(), &leak.launch));
         }
-        let tape = tape(leak)?;
+        let beside = Beside { tape: tape(leak)?, log: None };
         let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
         let launching = launched.is_some();
         let watch =
-            Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, tape)?;
+            Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, beside)?;
         if let Some(launched) = &mut launched {
             launched.go(&leak.launch[0])?;
         }
@@ -308,7 +308,8 @@ fn launched_process(proc: &ProcRoot, pid: Pid, command: &[String]) -> Process {
     }
 }
 
-fn is_compat(pid: Pid) -> bool {
+/// True if a process runs a 32-bit program.
+pub fn is_compat(pid: Pid) -> bool {
     is_compat_file(Path::new(&format!("/proc/{pid}/exe")))
 }
 

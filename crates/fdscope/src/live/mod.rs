@@ -3,9 +3,11 @@
 //! [`source`] opens what the machine permits; [`watch`] runs the loop; [`launch`] starts a command under it;
 //! [`interpreters`] finds what runs scripts;
 //! [`names`] asks the kernel what living handles are called; [`report`] puts everything that is known together.
+//! [`happenings`] is what came and went lately, for the live screen.
 //! [`books`] is the ledger with the recording that is made of it; [`replay`] makes the same report of a recording.
 
 pub mod books;
+pub mod happenings;
 pub mod interpreters;
 pub mod launch;
 pub mod names;
