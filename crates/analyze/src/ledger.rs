@@ -3,6 +3,8 @@
 //! Births are in `birth`, deaths in `death`, fork, exec and exit in `lineage`, the comparison with the kernel's table in
 //! `reconcile`, counts without events in `counted`, and what is made of it all in `judge`.
 
+use std::collections::BTreeMap;
+
 use fdscope_model::event::{Body, Event};
 use fdscope_model::{
     FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, StackId,
@@ -257,6 +259,31 @@ impl Ledger {
             LiveOther { key, kind, born, birth_seen, stack: entry.stack() }
         };
         watched.other_keys().into_iter().map(row).collect()
+    }
+
+    /// How many living handles of each kind a process has, in order of kinds: those followed one by one, and those
+    /// that samples count. Of several tables, the one read last.
+    pub fn alive_by_kind(&self, pid: Pid) -> BTreeMap<HandleKind, u64> {
+        let mut kinds: BTreeMap<HandleKind, u64> = BTreeMap::new();
+        if let Some(&slot) = self.tables.of(pid).last() {
+            for entry in self.tables.get(slot).fds.values() {
+                *kinds.entry(entry.kind).or_default() += 1;
+            }
+        }
+        for entry in self.processes.get(&pid).into_iter().flat_map(|w| w.others.values()) {
+            *kinds.entry(entry.kind).or_default() += 1;
+        }
+        let mut sampled: BTreeMap<HandleKind, u64> = BTreeMap::new();
+        for (key, count) in self.counted.sorted().into_iter().filter(|(key, _)| key.pid == pid) {
+            *sampled.entry(key.kind).or_default() += count.now;
+        }
+        for (kind, count) in sampled {
+            // Both ways are of the same handles.
+            let known = kinds.entry(kind).or_default();
+            *known = count.max(*known);
+        }
+        kinds.retain(|_, count| *count > 0);
+        kinds
     }
 
     /// What the ledger takes in memory.

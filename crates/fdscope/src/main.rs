@@ -13,6 +13,7 @@ mod machine;
 mod past;
 mod private;
 mod screen;
+mod stage;
 mod target;
 mod terminal;
 mod users;
@@ -43,6 +44,8 @@ fn main() {
         Some(Command::Diff(diff)) => commands::diff::run(&diff),
         Some(Command::Report(report)) => commands::report::run(&report),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
+        Some(Command::Watch(watch)) => commands::watch::run(&watch),
+        Some(Command::Top(top)) => commands::top::run(&top),
         Some(Command::Ls(ls)) => commands::ls::run(&ls),
         Some(Command::Sockets(sockets)) => commands::sockets::run(&sockets),
         Some(Command::Threads(threads)) => commands::threads::run(&threads),

@@ -4,6 +4,7 @@ use std::env;
 use std::io::IsTerminal;
 
 use fdscope_render::{Charset, ColorChoice, Form};
+use fdscope_tui::{Depth, Look};
 
 use crate::args::Color;
 
@@ -20,9 +21,41 @@ pub fn live_form() -> Option<Form> {
     terminal.then(|| Form { width, color: ColorChoice::Never, charset: charset() })
 }
 
+/// How a whole screen is to look on the terminal of standard output.
+pub fn look(color: Color) -> Look {
+    let form = form(color);
+    let depth = match form.color {
+        ColorChoice::Never => Depth::Mono,
+        ColorChoice::Always => depth(|name| env::var(name).ok()),
+    };
+    // The terminal's own library would heed NO_COLOR against --color=always.
+    crossterm::style::force_color_output(depth != Depth::Mono);
+    Look { depth, charset: form.charset }
+}
+
+/// COLORTERM says that all colours are there (as S-Lang and others define it), TERM how many there are else.
+fn depth(variable: impl Fn(&str) -> Option<String>) -> Depth {
+    if variable("COLORTERM").is_some_and(|word| ["truecolor", "24bit"].contains(&word.as_str())) {
+        return Depth::True;
+    }
+    match variable("TERM").unwrap_or_default().as_str() {
+        term if term.ends_with("-direct") => Depth::True,
+        term if term.contains("256color") => Depth::Indexed,
+        term if term.starts_with("vt") || term.ends_with("-mono") || term.ends_with("-m") => {
+            Depth::Mono
+        }
+        _ => Depth::Sixteen,
+    }
+}
+
 /// True if standard output can be redrawn in place.
 pub fn can_redraw() -> bool {
     std::io::stdout().is_terminal() && !is_dumb()
+}
+
+/// Columns of the terminal on standard output.
+pub fn columns() -> usize {
+    window_columns(&std::io::stdout()).unwrap_or(80)
 }
 
 /// Lines of the terminal on standard output.
@@ -70,4 +103,26 @@ fn charset() -> Charset {
         !upper.contains("UTF-8") && !upper.contains("UTF8")
     });
     if plain { Charset::Ascii } else { Charset::Utf8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_how_many_colours_there_are() {
+        let check = |term: &str, colorterm: &str, expected| {
+            let variable = |name: &str| match name {
+                "TERM" => Some(term.to_owned()),
+                _ => Some(colorterm.to_owned()),
+            };
+            assert_eq!(depth(variable), expected, "{term} {colorterm}");
+        };
+        check("xterm-256color", "truecolor", Depth::True);
+        check("xterm-256color", "", Depth::Indexed);
+        check("tmux-direct", "", Depth::True);
+        check("linux", "", Depth::Sixteen);
+        check("vt220", "", Depth::Mono);
+        check("xterm-mono", "yes", Depth::Mono);
+    }
 }

@@ -61,6 +61,28 @@ impl ProcRoot {
         Ok(card)
     }
 
+    /// The sockets among a process's descriptors, by state and ends, the largest group first. No file is asked for.
+    ///
+    /// # Errors
+    /// If the process is gone, or its descriptors may not be listed.
+    pub fn socket_groups(&self, pid: Pid) -> Result<Vec<CardGroup>, ProcError> {
+        let inventory = InventorySource::new(self.clone(), Wanted::default()).read(pid)?;
+        let is_socket = |entry: &&Entry| entry.handle.kind == HandleKind::Socket;
+        let sockets: Vec<&Entry> = inventory.entries.iter().filter(is_socket).collect();
+        let mut book = SocketBook::new(self.clone());
+        if !sockets.is_empty() {
+            // What cannot be listed is asked for one by one.
+            let _faults = book.learn(pid);
+        }
+        let mut groups = Groups::default();
+        for entry in sockets {
+            let Association::Fd(fd) = entry.handle.via else { continue };
+            let (state, pattern) = describe(entry, &mut book, pid, fd);
+            groups.add(entry, fd, state, pattern);
+        }
+        Ok(groups.sorted())
+    }
+
     /// Since a moment told in clock ticks since boot.
     fn age_ns(&self, start_ticks: u64) -> Option<u64> {
         let bytes = self.read("uptime").ok()?;

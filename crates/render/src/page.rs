@@ -22,31 +22,44 @@ impl Default for Form {
     }
 }
 
+/// A line of a page, as runs of one style.
+pub type Line = Vec<(Style, String)>;
+
 /// A page being written.
 pub struct Page {
     /// How it looks.
     pub form: Form,
-    out: String,
-    /// The line being written, as runs of one style.
-    runs: Vec<(Style, String)>,
+    lines: Vec<Line>,
+    /// The line being written.
+    runs: Line,
 }
 
 impl Page {
     /// An empty page.
     pub fn new(form: Form) -> Self {
         let form = Form { width: form.width.max(40), ..form };
-        Page { form, out: String::new(), runs: Vec::new() }
+        Page { form, lines: Vec::new(), runs: Vec::new() }
     }
 
     /// What was written.
     pub fn finish(self) -> String {
-        self.out
+        let mut out = String::new();
+        for line in &self.lines {
+            line.iter().for_each(|(style, run)| style.paint(run, self.form.color, &mut out));
+            out.push('\n');
+        }
+        out
+    }
+
+    /// What was written, for those who paint it themselves.
+    pub fn into_lines(self) -> Vec<Line> {
+        self.lines
     }
 
     /// An empty line, unless the page is empty.
     pub fn gap(&mut self) {
-        if !self.out.is_empty() {
-            self.out.push('\n');
+        if !self.lines.is_empty() {
+            self.lines.push(Line::new());
         }
     }
 
@@ -89,10 +102,7 @@ impl Page {
     }
 
     fn end_line(&mut self) {
-        for (style, run) in self.runs.drain(..) {
-            style.paint(&run, self.form.color, &mut self.out);
-        }
-        self.out.push('\n');
+        self.lines.push(std::mem::take(&mut self.runs));
     }
 }
 

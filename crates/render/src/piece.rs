@@ -66,6 +66,11 @@ impl Text {
         self.and(Style::Plain, " ".repeat(missing))
     }
 
+    /// Its pieces in order, for those who paint them themselves.
+    pub fn pieces(&self) -> impl Iterator<Item = (Style, &str)> {
+        self.pieces.iter().map(|piece| (piece.style, piece.text.as_str()))
+    }
+
     /// The words alone, without styles.
     #[cfg(test)]
     pub(crate) fn text(&self) -> String {

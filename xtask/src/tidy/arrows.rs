@@ -14,6 +14,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("analyze", &["model"]),
     ("render", &["model"]),
     ("lsof", &["model"]),
+    ("tui", &["model", "render"]),
     ("strace", &["model", "syscall"]),
     ("packet", &["model"]),
     ("record", &["model"]),
@@ -23,7 +24,7 @@ const MAY: &[(&str, &[&str])] = &[
         "fdscope",
         &[
             "model", "sys", "proc", "stack", "syscall", "analyze", "render", "lsof", "strace",
-            "packet", "record", "bpf", "ptrace",
+            "packet", "record", "tui", "bpf", "ptrace",
         ],
     ),
 ];

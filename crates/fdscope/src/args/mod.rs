@@ -7,6 +7,7 @@ mod ls;
 mod proc;
 mod ps;
 mod record;
+mod screens;
 mod sockets;
 mod threads;
 mod values;
@@ -23,6 +24,8 @@ pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
 pub use record::{Format, Keep, Moment, Record, Report, Span};
+pub use record::{Format, Keep, Moment, Record, Report, Span, parse_moment};
+pub use screens::{Top, Watch};
 pub use sockets::Sockets;
 pub use threads::Threads;
 pub use values::{Color, parse_duration};
@@ -62,6 +65,10 @@ pub enum Command {
     Ls(Box<Ls>),
     /// Every process by how near it is to a limit: descriptors, threads, growth, time left
     Ps(Ps),
+    /// Watch a process on a live screen: what it holds, which sites leak, what comes and goes
+    Watch(Watch),
+    /// Every process on a live screen, by how near it is to a limit; Enter watches one
+    Top(Top),
     /// Show the threads of a process: groups, what they do and hold, limits, unjoined ones
     Threads(Threads),
     /// Show every socket of every network namespace, with who holds it, or why nobody does

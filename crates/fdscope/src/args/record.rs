@@ -231,7 +231,10 @@ impl Moment {
 }
 
 /// `14:02`, `14:02:30`, `2026-11-23T14:02`, `+10m`.
-pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
+///
+/// # Errors
+/// A sentence that says what a moment looks like.
+pub fn parse_moment(text: &str) -> Result<Moment, String> {
     let wrong = || "a moment is 14:02, 14:02:30, 2026-11-23T14:02 (all UTC) or +10m".to_owned();
     if let Some(after) = text.strip_prefix('+') {
         let after = parse_duration(after)?;

@@ -8,7 +8,7 @@ use super::record::Span;
 use super::values::{Color, parse_duration};
 
 /// `fdscope threads`.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 #[command(after_help = "Examples:\n  \
     fdscope threads nginx                 groups, limits, exited threads that nobody joined\n  \
     fdscope threads 4123 --all            every thread with its state, system call and descriptor\n  \

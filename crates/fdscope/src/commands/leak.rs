@@ -24,7 +24,7 @@ use crate::live::launch::Launched;
 use crate::live::replay::{is_recording, replay};
 use crate::live::report::report;
 use crate::live::source::{Live, Opened, Wanted, open};
-use crate::live::watch::{Until, Watch};
+use crate::live::watch::{Beside, Until, Watch};
 use crate::machine;
 use crate::private;
 use crate::target;
@@ -88,7 +88,7 @@ fn has_findings(report: &Report, leak: &Leak) -> bool {
 }
 
 /// The processes to watch; none for a launch.
-fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
+pub fn targets(proc: &ProcRoot, leak: &Leak) -> Result<Vec<Process>> {
     if leak.everyone {
         return everyone(proc, leak);
     }
@@ -175,11 +175,11 @@ impl Run {
         if let Some(launched) = &launched {
             processes.push(launched_process(proc, launched.pid(), &leak.launch));
         }
-        let tape = tape(leak)?;
+        let beside = Beside { tape: tape(leak)?, log: None };
         let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
         let launching = launched.is_some();
         let watch =
-            Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, tape)?;
+            Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, beside)?;
         if let Some(launched) = &mut launched {
             launched.go(&leak.launch[0])?;
         }

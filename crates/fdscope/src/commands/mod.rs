@@ -17,4 +17,6 @@ pub mod record;
 pub mod report;
 pub mod sockets;
 pub mod threads;
+pub mod top;
 pub mod trace;
+pub mod watch;

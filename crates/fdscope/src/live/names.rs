@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use fdscope_model::{FdNumber, HandleKind, Name, Pid, Tid, kind};
+use fdscope_model::{FdNumber, HandleKind, Monotonic, Name, Pid, Tid, kind};
 use fdscope_proc::ProcRoot;
 
 use crate::live::books::Books;
@@ -74,6 +74,13 @@ impl NameBook {
         let socket = name.bytes().starts_with(b"socket:[");
         let text = socket.then(|| self.proc.socket_text(pid, fd)).flatten();
         Some(text.unwrap_or(name))
+    }
+
+    /// The link of a descriptor that was born then, and the kind that it tells, if it was read while it lived.
+    pub fn born(&self, pid: Pid, fd: FdNumber, born: Monotonic) -> Option<(Name, HandleKind)> {
+        let kept = self.descriptors.borrow();
+        let (_, name) = kept.get(&(pid, fd)).filter(|kept| kept.0 == born.0)?;
+        Some((name.clone(), kind::classify(0o100_000, name.bytes())))
     }
 
     /// The name of a thread: asked for now, else as last known.

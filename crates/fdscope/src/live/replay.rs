@@ -121,6 +121,18 @@ const FIRST_COUNTS_NS: u64 = 5_000_000_000;
 /// # Errors
 /// If it cannot be read, or has nothing of that time.
 pub fn replay(path: &Path, span: &Span) -> Result<Replay> {
+    replay_seen(path, span, &mut |_, _| {})
+}
+
+/// The same; `seen` sees every record, and what was told before it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_seen(
+    path: &Path,
+    span: &Span,
+    seen: &mut dyn FnMut(&Replay, &Record<'static>),
+) -> Result<Replay> {
     let mut reader = Reader::open(path)?;
     let mut replay: Option<Replay> = None;
     let (mut from, mut to) = (None, None);
@@ -152,6 +164,7 @@ pub fn replay(path: &Path, span: &Span) -> Result<Replay> {
             from = None;
             replay.begin_at(begin);
         }
+        seen(replay, &record);
         replay.take(record);
         !replay.full
     })?;

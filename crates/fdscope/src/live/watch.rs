@@ -14,6 +14,7 @@ use fdscope_stack::Stacks;
 use fdscope_sys::clock::monotonic_now;
 
 use crate::live::books::{Books, Tape};
+use crate::live::happenings::Happenings;
 use crate::live::interpreters::InterpreterSearch;
 use crate::live::names::NameBook;
 use crate::live::sockets::SocketTexts;
@@ -43,6 +44,8 @@ pub struct Watch {
     pub names: NameBook,
     /// What was at the ends of sockets when last asked.
     sockets: SocketTexts,
+    /// What came and went, where somebody looks at it.
+    pub happenings: Option<Happenings>,
     /// What could not be read on the way.
     pub faults: Vec<Fault>,
     /// When watching began.
@@ -56,6 +59,15 @@ pub struct Watch {
     interval_ns: u64,
     sampled: Monotonic,
     reconciled: Monotonic,
+}
+
+/// What is made of a watch beside the ledger.
+#[derive(Default)]
+pub struct Beside {
+    /// A recording.
+    pub tape: Option<Tape>,
+    /// A log of what comes and goes.
+    pub log: Option<Happenings>,
 }
 
 /// What a watch is told to stop by.
@@ -78,16 +90,17 @@ impl Watch {
         processes: &[Process],
         interval: Duration,
         launching: bool,
-        tape: Option<Tape>,
+        beside: Beside,
     ) -> Result<Self> {
         let begun = monotonic_now();
         let options = LedgerOptions { begun: Some(begun), pattern };
         let mut watch = Watch {
             live,
-            ledger: Books::new(options, tape),
+            ledger: Books::new(options, beside.tape),
             stacks,
             names: NameBook::new(proc.clone()),
             sockets: SocketTexts::new(proc.clone()),
+            happenings: beside.log,
             faults: Vec::new(),
             begun,
             proc,
@@ -113,8 +126,13 @@ impl Watch {
         // Before anyone is told that watching has begun: births before this would lack their script's frames.
         watch.interpreters.look(&mut watch.live, &mut watch.stacks, Duration::ZERO)?;
         let pids: Vec<Pid> = processes.iter().map(|process| process.id.pid).collect();
-        let Watch { live, ledger, proc, .. } = &mut watch;
-        live.synthesize(proc, &pids, launching, &mut |event| ledger.apply(event))?;
+        let Watch { live, ledger, happenings, proc, .. } = &mut watch;
+        live.synthesize(proc, &pids, launching, &mut |event| {
+            ledger.apply(event);
+            if let Some(log) = happenings {
+                log.note(event);
+            }
+        })?;
         Ok(watch)
     }
 
@@ -164,6 +182,11 @@ impl Watch {
         }
     }
 
+    /// When it last sampled what grows without events.
+    pub fn sampled(&self) -> Monotonic {
+        self.sampled
+    }
+
     /// How the watch stands.
     pub fn summary(&self) -> Summary {
         self.ledger.summary(monotonic_now())
@@ -171,7 +194,8 @@ impl Watch {
 
     /// One poll: events go through the unwinder into the ledger.
     fn turn(&mut self, timeout: Duration) -> Result<Progress> {
-        let Watch { live, ledger, stacks, wants_reconcile, names, samplers, proc, .. } = self;
+        let Watch { live, ledger, stacks, wants_reconcile, names, samplers, .. } = self;
+        let Watch { happenings, proc, .. } = self;
         let interpreters = &mut self.interpreters;
         let timeout = interpreters.look(live, stacks, timeout)?;
         let progress = live.poll(timeout, &mut |event| {
@@ -191,7 +215,11 @@ impl Watch {
             if matches!(event.body, Body::Reconcile { .. } | Body::Exec { .. }) {
                 wants_reconcile.insert(event.pid);
             }
-            ledger.apply(&known(event, stacks));
+            let event = &known(event, stacks);
+            ledger.apply(event);
+            if let Some(log) = happenings {
+                log.note(event);
+            }
             if let Body::Fork { child, .. } = event.body
                 && let Ok(process) = proc.process(child)
             {

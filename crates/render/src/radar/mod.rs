@@ -43,7 +43,8 @@ const NEAREST: &str = "NEAREST";
 const GROWTH: [&str; 2] = ["PER MIN", "LIMIT IN"];
 const LINE: &str = "COMMAND LINE";
 
-const COLUMNS: &[Column] = &[
+/// The columns of a row of [`cells`].
+pub const COLUMNS: &[Column] = &[
     Column::right("PID"),
     Column::left("COMMAND").keep(Keep::Shorten(7)),
     Column::left("USER").keep(Keep::Drop(9)),
@@ -78,7 +79,7 @@ fn table(page: &mut Page, radar: &Radar<'_>) {
     let charset = page.form.charset;
     let processes = &radar.survey.processes;
     let shown = &processes[..radar.top.unwrap_or(usize::MAX).min(processes.len())];
-    let row = |vitals: &Vitals| row(vitals, radar, charset);
+    let row = |vitals: &Vitals| cells(vitals, radar.users, charset);
     let mut table = Table { columns: COLUMNS.to_vec(), rows: shown.iter().map(row).collect() };
     if shown.iter().all(|vitals| vitals.growth.is_none()) {
         GROWTH.iter().for_each(|header| table.remove(header));
@@ -99,7 +100,8 @@ fn table(page: &mut Page, radar: &Radar<'_>) {
     }
 }
 
-fn row(vitals: &Vitals, radar: &Radar<'_>, charset: Charset) -> Vec<Cell> {
+/// The row of a process: a cell for each of the [`COLUMNS`].
+pub fn cells(vitals: &Vitals, users: &HashMap<u32, Name>, charset: Charset) -> Vec<Cell> {
     let style = danger_style(vitals);
     let limit = match vitals.nofile {
         None => "-".to_owned(),
@@ -116,7 +118,7 @@ fn row(vitals: &Vitals, radar: &Radar<'_>, charset: Charset) -> Vec<Cell> {
     vec![
         Cell::new(vitals.id.pid.to_string()),
         Cell::styled(Style::Strong, charset.name(&vitals.comm)),
-        Cell::new(user(vitals.uid, radar.users, charset)),
+        Cell::new(user(vitals.uid, users, charset)),
         Cell::new(vitals.descriptors.map_or("?".to_owned(), units::count)),
         Cell::new(limit),
         Cell::styled(style, used),

@@ -40,7 +40,8 @@ pub fn brief(page: &mut Page, verdict: &Verdict) {
 fn title(page: &mut Page, verdict: &Verdict) {
     let word = match verdict.level {
         Level::Leak => "LEAK",
-        _ => "SUSPECT",
+        Level::Suspect => "SUSPECT",
+        quiet => quiet.word(),
     };
     let text = Text::default()
         .and(Style::of(verdict.level), word)

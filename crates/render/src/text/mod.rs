@@ -8,7 +8,7 @@ use fdscope_model::SourceName;
 use fdscope_model::verdict::{Level, Report, Verdict};
 
 use crate::charset::Charset;
-use crate::page::{Form, Page};
+use crate::page::{Form, Line, Page};
 use crate::piece::Text;
 use crate::style::Style;
 use crate::units;
@@ -34,6 +34,13 @@ const WHOLE: usize = 8;
 const GROWING: usize = 3;
 /// Fewer survivors than this are the noise of any program.
 const LEAST_GROWTH: u64 = 5;
+
+/// All that is said of one verdict, for those who paint it themselves.
+pub fn verdict(report: &Report, verdict: &Verdict, form: Form) -> Vec<Line> {
+    let mut page = Page::new(form);
+    evidence::verdict(&mut page, report, verdict);
+    page.into_lines()
+}
 
 /// The whole report.
 pub fn report(report: &Report, form: Form) -> String {

@@ -45,6 +45,11 @@ impl Seat {
         }
     }
 
+    /// Ready to look at the groups of `process` again and again.
+    pub fn of_groups(proc: &ProcRoot, process: Process) -> Self {
+        Seat::new(proc, process, &Threads::default())
+    }
+
     /// Its number.
     pub fn pid(&self) -> Pid {
         self.process.id.pid
