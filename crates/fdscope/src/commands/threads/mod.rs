@@ -1,6 +1,6 @@
 //! `fdscope threads`: the threads of some processes, once, twice or again and again.
 
-mod seat;
+pub mod seat;
 mod stacks;
 
 use std::io::{IsTerminal, Write};
