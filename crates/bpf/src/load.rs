@@ -403,6 +403,64 @@ impl CallPrograms {
     }
 }
 
+/// The programs that tell of sockets, loaded and attached. Dropping this detaches them.
+pub struct StatePrograms {
+    // Holds the programs' links.
+    _ebpf: Ebpf,
+    ring: RingBuf<MapData>,
+}
+
+impl StatePrograms {
+    /// The kernel's structures that `bpf/states.bpf.c` names.
+    const STRUCTURES: &[&str] = &[
+        "fdtable",
+        "file",
+        "files_struct",
+        "in6_addr",
+        "inet_sock",
+        "inode",
+        "net",
+        "ns_common",
+        "pid",
+        "pid_namespace",
+        "pt_regs",
+        "sock",
+        "sock_common",
+        "socket",
+        "socket_alloc",
+        "task_struct",
+        "upid",
+    ];
+
+    /// Loads the programs and puts them on their tracepoints. Senders of UDP are told since Linux 6.3.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new(namespace: PidNamespace) -> Result<Self, BpfError> {
+        let structures = kernel_structures(Self::STRUCTURES, "")?.0;
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&structures))
+            .override_global("pid_level", &namespace.level, true)
+            .override_global("pid_namespace", &namespace.inode, true)
+            .load(object::states())
+            .map_err(|error| refused("states", &error))?;
+        let ring = RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?;
+        attach_raw(&mut ebpf, &RawProgram { name: "state_changed", point: "inet_sock_set_state" })?;
+        // Older kernels do not have it: who sends by UDP is found otherwise, or not at all.
+        let _older = attach_raw(&mut ebpf, &RawProgram { name: "sent", point: "sock_send_length" });
+        Ok(StatePrograms { _ebpf: ebpf, ring })
+    }
+
+    /// The next record in the ring, if there is one.
+    pub fn next(&mut self, sink: &mut dyn FnMut(&[u8])) -> bool {
+        let record = self.ring.next();
+        record.is_some_and(|record| {
+            sink(&record);
+            true
+        })
+    }
+}
+
 fn attach_raw(ebpf: &mut Ebpf, program: &RawProgram) -> Result<(), BpfError> {
     let found = ebpf.program_mut(program.name).ok_or_else(|| missing(program.name))?;
     let found: &mut RawTracePoint =

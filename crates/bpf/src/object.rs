@@ -36,3 +36,8 @@ pub fn inventory() -> &'static [u8] {
 pub fn trace() -> &'static [u8] {
     object!("trace")
 }
+
+/// The programs that tell of sockets.
+pub fn states() -> &'static [u8] {
+    object!("states")
+}

@@ -164,6 +164,18 @@ const PARTS: &[&str] = &[
 ];
 
 #[test]
+fn records_of_sockets_have_the_layout_of_the_object() {
+    use fdscope_bpf::states::Record as Change;
+    let found = of(fdscope_bpf::object::states());
+    mirror!(found, "socket_change", Change, {
+        "at": at, "inode": inode, "pid": pid, "tid": tid, "fd": fd, "namespace": namespace,
+        "family": family, "protocol": protocol, "local_port": local_port, "peer_port": peer_port,
+        "local": local, "peer": peer, "comm": comm, "before": before, "after": after,
+        "unused": unused,
+    });
+}
+
+#[test]
 fn the_kernels_structures_that_the_inventory_names_are_asked_for() {
     let ours = ["", "held_row", "held_socket", "room"];
     for name in of(fdscope_bpf::object::inventory()).keys() {

@@ -106,7 +106,8 @@ pub fn again(path: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn talk(listener: &TcpListener) -> (TcpStream, TcpStream) {
+/// A connection, a word sent over it.
+pub fn talk(listener: &TcpListener) -> (TcpStream, TcpStream) {
     let mut near = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
     let (mut far, _) = listener.accept().expect("accepted");
     near.write_all(b"question").expect("sent");

@@ -1,8 +1,11 @@
 //! `fdscope tcpdump` beside tcpdump: the same packets, the same options, the same bytes.
 
+mod filters;
 mod leaks;
 mod live;
 mod packets;
+mod rough;
+mod whose;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -27,8 +27,8 @@ pub enum Process {
 pub enum Expression {
     /// Of packets alone: where it stands in the text.
     Packet(Range<usize>),
-    /// Of the process.
-    Process(Process),
+    /// Of the process, and where it stands.
+    Process(Process, Range<usize>),
     And(Box<Expression>, Box<Expression>),
     Or(Box<Expression>, Box<Expression>),
     Not(Box<Expression>),
@@ -67,7 +67,7 @@ impl Expression {
     pub fn for_the_kernel(&self, text: &str) -> Option<String> {
         match self {
             Expression::Packet(range) => text.get(range.clone()).map(|part| format!("({part})")),
-            Expression::Process(_) => None,
+            Expression::Process(..) => None,
             Expression::And(a, b) => match (a.for_the_kernel(text), b.for_the_kernel(text)) {
                 (Some(a), Some(b)) => Some(format!("({a} and {b})")),
                 (one, other) => one.or(other),
@@ -89,13 +89,41 @@ impl Expression {
     pub fn asks_processes(&self) -> bool {
         match self {
             Expression::Packet(_) => false,
-            Expression::Process(_) => true,
+            Expression::Process(..) => true,
             Expression::And(a, b) | Expression::Or(a, b) => {
                 a.asks_processes() || b.asks_processes()
             }
             Expression::Not(inner) => inner.asks_processes(),
         }
     }
+}
+
+/// What libpcap says of an expression that it cannot read.
+pub const SYNTAX: &str = "syntax error";
+
+/// What may follow a beginning that is right so far.
+const CONTINUATIONS: [&str; 7] = ["", "1", "tcp", "1.1.1.1", "0:0:0:0:0:1", "= 1", "1.1.1.0/24"];
+
+/// Where in an expression of libpcap's the mistake is, of which it says only what it is: at the word that it names, else
+/// at the first with which no expression begins, as far as `is_right` finds none.
+pub fn mistake_in(text: &str, why: &str, is_right: &mut dyn FnMut(&str) -> bool) -> usize {
+    let tokens = tokens(text);
+    let named = why.split(['\'', '"', ' ']).filter(|word| !word.is_empty());
+    let at = |word: &str| tokens.iter().find(|token| text.get((*token).clone()) == Some(word));
+    if !why.contains(SYNTAX) {
+        let last = named.filter_map(at).next_back();
+        return last.map_or(0, |token| token.start);
+    }
+    for token in &tokens {
+        let beginning = text.get(..token.end).unwrap_or_default();
+        let count = |letter| beginning.matches(letter).count();
+        let closing = ")".repeat(count('(').saturating_sub(count(')')));
+        let continues = |end: &&str| is_right(&format!("{beginning} {end}{closing}"));
+        if !CONTINUATIONS.iter().any(continues) {
+            return token.start;
+        }
+    }
+    text.trim_end().len()
 }
 
 struct Reader<'a> {
@@ -228,7 +256,7 @@ impl Reader<'_> {
         };
         let range = place.start..self.place().end;
         self.at += 1;
-        Ok((Expression::Process(process), range))
+        Ok((Expression::Process(process, range.clone()), range))
     }
 }
 

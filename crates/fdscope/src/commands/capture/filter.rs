@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use anyhow::{Context, Result, anyhow};
 use fdscope_packet::bpf::{Instruction, Program, cooked, listing};
@@ -12,7 +13,7 @@ use fdscope_packet::{Packet, Time};
 use fdscope_sys::packet_ring;
 use fdscope_sys::pcap_library::{CompileError, PcapLibrary};
 
-use super::expression::{Expression, Mistake, Process};
+use super::expression::{Expression, Mistake, Process, SYNTAX, mistake_in};
 use super::options::{Guise, Options};
 use super::say;
 use super::surveyor::Owner;
@@ -27,6 +28,7 @@ pub struct Filter {
     kernel_text: Option<String>,
     snap_length: u32,
     link: LinkType,
+    lifecycle: bool,
 }
 
 /// The same, asked only of packets that begin and end connections.
@@ -58,7 +60,11 @@ enum Node {
 }
 
 /// Compiles packet parts, loading libpcap for the first.
-struct Compiler {
+struct Compiler<'a> {
+    /// The whole expression.
+    text: &'a str,
+    /// Where a mistake is, is told.
+    points: bool,
     library: Option<PcapLibrary>,
     dlt: u32,
     snap_length: u32,
@@ -76,59 +82,95 @@ impl Filter {
             Expression::read(&text)
         };
         let expression = whole.map_err(|mistake| pointed(&text, &mistake))?;
-        let optimize = !options.unoptimized;
-        let mut compiler = Compiler { library: None, dlt: link.dlt(), snap_length, optimize };
+        let (optimize, lifecycle) = (!options.unoptimized, options.lifecycle);
+        let (dlt, points) = (link.dlt(), guise == Guise::Capture);
+        let mut compiler =
+            Compiler { text: &text, points, library: None, dlt, snap_length, optimize };
         let kernel_text =
             expression.as_ref().and_then(|expression| expression.for_the_kernel(&text));
         let kernel = match (&expression, &kernel_text) {
-            (Some(Expression::Packet(_)), _) => compiler.compile(&text)?,
-            (_, Some(part)) => compiler.compile(part)?,
+            (Some(Expression::Packet(range)), _) => compiler.part(range)?,
+            // Its parts are compiled first: of them it is known where they stand.
+            (Some(mixed), Some(part)) => {
+                compiler.node(mixed)?;
+                compiler.compile(part).map_err(|error| sentence(&error))?
+            }
             _ => Program::all(snap_length),
         };
         let node = match &expression {
             None => None,
             Some(Expression::Packet(_)) => Some(Node::Packet(kernel.clone())),
-            Some(mixed) => Some(compiler.node(mixed, &text)?),
+            Some(mixed) => Some(compiler.node(mixed)?),
         };
         let (kernel, node) =
-            if options.lifecycle { lifecycles(&kernel, node, link)? } else { (kernel, node) };
-        Ok(Filter { text, expression, node, kernel, kernel_text, snap_length, link })
+            if lifecycle { lifecycles(&kernel, node, link)? } else { (kernel, node) };
+        Ok(Filter { text, expression, node, kernel, kernel_text, snap_length, link, lifecycle })
     }
 
     /// True if only the program or the plan was asked for, which is told then.
     pub fn told(&self, options: &Options) -> Result<bool> {
         if options.dump_program > 0 {
-            let listing = listing::list(&self.kernel, options.dump_program);
-            std::io::stdout().write_all(listing.as_bytes())?;
-            self.tell_rest();
+            let list = |program: &Program| listing::list(program, options.dump_program);
+            let mut out = std::io::stdout().lock();
+            out.write_all(list(&self.kernel).as_bytes())?;
+            if self.asks_processes() {
+                say(&format!("the kernel runs this; what it takes is then asked: {}", self.text));
+                for (part, program) in self.parts() {
+                    if let Some(program) = program {
+                        writeln!(out, "; {part}")?;
+                        out.write_all(list(program).as_bytes())?;
+                    }
+                }
+            }
             return Ok(true);
         }
         if options.explain {
-            let mut out = std::io::stdout().lock();
-            let kernel = self.kernel_text.as_deref().unwrap_or("every packet");
-            writeln!(out, "in the kernel   {kernel} ({} instructions)", self.kernel.0.len())?;
-            match &self.expression {
-                Some(expression) if expression.asks_processes() => {
-                    writeln!(
-                        out,
-                        "in fdscope      {} (the whole again, with the packet's process)",
-                        self.text
-                    )?;
-                }
-                _ => writeln!(out, "in fdscope      nothing")?,
-            }
-            let snap = self.snap_length;
-            let kept = if snap >= MOST_BYTES { "all".to_owned() } else { format!("{snap}") };
-            writeln!(out, "bytes kept      {kept}")?;
-            return Ok(true);
+            self.explain(&mut std::io::stdout().lock())?;
         }
-        Ok(false)
+        Ok(options.explain)
     }
 
-    fn tell_rest(&self) {
-        if self.asks_processes() {
-            say(&format!("the kernel runs this; what it takes is then asked: {}", self.text));
+    /// Which part runs where.
+    fn explain(&self, out: &mut dyn Write) -> Result<()> {
+        let kernel = self.kernel_text.as_deref().unwrap_or("every packet");
+        let (_, again) = self.for_the_kernel(self.link);
+        let count = self.kernel.0.len();
+        match again {
+            false => writeln!(out, "in the kernel   {kernel} ({count} instructions)")?,
+            true => writeln!(out, "in the kernel   every packet: it does not see what is asked")?,
         }
+        let asks = self.asks_processes();
+        match (asks, again) {
+            (true, _) => writeln!(out, "in fdscope      {}", self.text.trim())?,
+            (false, true) => writeln!(out, "in fdscope      {kernel} ({count} instructions)")?,
+            (false, false) => writeln!(out, "in fdscope      nothing")?,
+        }
+        for (part, program) in self.parts().into_iter().filter(|_| asks) {
+            match program {
+                None => writeln!(out, "  of the owner  {part}")?,
+                Some(program) => {
+                    writeln!(out, "  of the packet {part} ({} instructions)", program.0.len())?;
+                }
+            }
+        }
+        let snap = self.snap_length;
+        let kept = if snap >= MOST_BYTES { "all".to_owned() } else { format!("{snap}") };
+        writeln!(out, "bytes kept      {kept}")?;
+        Ok(())
+    }
+
+    /// The parts of a mixed expression in their order: what was typed, and the program of those about packets.
+    fn parts(&self) -> Vec<(&str, Option<&Program>)> {
+        let mut parts = Vec::new();
+        let node = match &self.node {
+            // What stands around it was not typed.
+            Some(Node::And(_, node)) if self.lifecycle => Some(&**node),
+            node => node.as_ref(),
+        };
+        if let (Some(expression), Some(node)) = (&self.expression, node) {
+            gather(&self.text, expression, node, &mut parts);
+        }
+        parts
     }
 
     /// What was typed.
@@ -219,40 +261,73 @@ impl Node {
     }
 }
 
-impl Compiler {
-    fn compile(&mut self, text: &str) -> Result<Program> {
+impl Compiler<'_> {
+    fn compile(&mut self, text: &str) -> Result<Program, CompileError> {
         let library = match self.library.take() {
             Some(library) => library,
-            None => PcapLibrary::load().map_err(|error| sentence(&error))?,
+            None => PcapLibrary::load()?,
         };
         let compiled = library.compile(text.as_bytes(), self.dlt, self.snap_length, self.optimize);
         self.library = Some(library);
-        let instructions = compiled.map_err(|error| sentence(&error))?;
         let own = |instruction: packet_ring::Instruction| Instruction {
             code: instruction.code,
             jump_true: instruction.jump_true,
             jump_false: instruction.jump_false,
             operand: instruction.operand,
         };
-        Ok(Program(instructions.into_iter().map(own).collect()))
+        Ok(Program(compiled?.into_iter().map(own).collect()))
     }
 
-    fn node(&mut self, expression: &Expression, text: &str) -> Result<Node> {
+    /// A part of the expression; if it is wrong, where.
+    fn part(&mut self, range: &Range<usize>) -> Result<Program> {
+        let text = self.text;
+        let part = text.get(range.clone()).unwrap_or_default();
+        let error = match self.compile(part) {
+            Ok(program) => return Ok(program),
+            Err(error) => error,
+        };
+        if !self.points || matches!(error, CompileError::Missing) {
+            return Err(sentence(&error));
+        }
+        let why = error.to_string();
+        // What can never be true is right, too.
+        let at = mistake_in(part, &why, &mut |tried| {
+            self.compile(tried).err().is_none_or(|error| !error.to_string().contains(SYNTAX))
+        });
+        Err(anyhow!("{why}{}", caret(text, range.start + at).trim_end_matches('\n')))
+    }
+
+    fn node(&mut self, expression: &Expression) -> Result<Node> {
         Ok(match expression {
-            Expression::Packet(range) => {
-                let part = text.get(range.clone()).unwrap_or_default();
-                let compiled = self.compile(part);
-                Node::Packet(compiled.with_context(|| caret(text, range.start))?)
-            }
-            Expression::Process(process) => Node::Process(process.clone()),
-            Expression::And(a, b) => {
-                Node::And(Box::new(self.node(a, text)?), Box::new(self.node(b, text)?))
-            }
-            Expression::Or(a, b) => {
-                Node::Or(Box::new(self.node(a, text)?), Box::new(self.node(b, text)?))
-            }
-            Expression::Not(inner) => Node::Not(Box::new(self.node(inner, text)?)),
+            Expression::Packet(range) => Node::Packet(self.part(range)?),
+            Expression::Process(process, _) => Node::Process(process.clone()),
+            Expression::And(a, b) => Node::And(Box::new(self.node(a)?), Box::new(self.node(b)?)),
+            Expression::Or(a, b) => Node::Or(Box::new(self.node(a)?), Box::new(self.node(b)?)),
+            Expression::Not(inner) => Node::Not(Box::new(self.node(inner)?)),
         })
+    }
+}
+
+/// Lays an expression and its programs side by side.
+fn gather<'a>(
+    text: &'a str,
+    expression: &Expression,
+    node: &'a Node,
+    parts: &mut Vec<(&'a str, Option<&'a Program>)>,
+) {
+    match (expression, node) {
+        (Expression::Packet(range), Node::Packet(program)) => {
+            parts.push((text.get(range.clone()).unwrap_or_default(), Some(program)));
+        }
+        (Expression::Process(_, range), Node::Process(_)) => {
+            parts.push((text.get(range.clone()).unwrap_or_default(), None));
+        }
+        (Expression::And(a, b), Node::And(c, d)) | (Expression::Or(a, b), Node::Or(c, d)) => {
+            gather(text, a, c, parts);
+            gather(text, b, d, parts);
+        }
+        (Expression::Not(a), Node::Not(b)) => gather(text, a, b, parts),
+        _ => {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
+use fdscope_bpf::SocketStates;
 use fdscope_packet::Packet;
 use fdscope_packet::ends::Ends;
 use fdscope_packet::file::Statistics;
@@ -97,19 +98,20 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         }
         None => None,
     };
+    let asks = tells_owners || filter.asks_processes() || beside.is_some() || options.lifecycle;
+    let owners = asks.then(|| owners(options, guise, &filter)).transpose()?;
     ring.listen(device.index as i32).map_err(|error| opening(&device.name, &error))?;
     if let Some(user) = &options.user {
         drop_privileges(user)?;
     }
     announce(options, guise, &device, snap_length);
-    let asks = tells_owners || filter.asks_processes() || beside.is_some() || options.lifecycle;
     let mut screen = Screen::new(printer(options), options);
     screen.printer().learn_interfaces(devices::names());
     let run = Run {
         options,
         guise,
         ask,
-        owners: asks.then(|| owners(options, &filter)).transpose()?,
+        owners,
         beside,
         lifecycle: options.lifecycle.then(Lifecycle::default),
         waiting: Waiting::default(),
@@ -143,13 +145,20 @@ fn set_up(ring: &PacketRing, options: &Options, filter: &Filter, device: &Device
     Ok(again || filter.asks_processes())
 }
 
-fn owners(options: &Options, filter: &Filter) -> Result<Owners> {
+fn owners(options: &Options, guise: Guise, filter: &Filter) -> Result<Owners> {
     let asked = Asked {
         cgroups: filter.text().contains("cgroup"),
         holders: options.verbose > 0,
         silence: options.lifecycle,
     };
-    Owners::new(ProcRoot::open()?, asked)
+    let states = SocketStates::open();
+    if states.is_err() && guise == Guise::Capture {
+        say(
+            "fdscope capture: without eBPF (CAP_BPF and CAP_PERFMON), packets of processes that end at once may stay \
+             unknown",
+        );
+    }
+    Owners::new(ProcRoot::open()?, asked, states.ok())
 }
 
 pub(super) struct Run<'a> {

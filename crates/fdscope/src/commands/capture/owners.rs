@@ -1,4 +1,5 @@
-//! Whose packet it is: from a packet's ends to a socket, from that to who holds it, as the [`super::surveyor`] found.
+//! Whose packet it is: from a packet's ends to a socket, from that to who holds it, as the [`super::surveyor`] found, or
+//! as eBPF told when the connection was begun or ended: by then its process may be gone.
 //!
 //! The answer is kept by the packet's ends, so that a packet of a known connection costs one look-up. A packet of an
 //! unknown one asks for a new survey; until that is there the answer is [`Answer::Later`]. What was not found is told as
@@ -10,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
+use fdscope_bpf::SocketStates;
 use fdscope_packet::ends::{Ends, Transport};
 use fdscope_proc::ProcRoot;
 use fdscope_sys::clock;
@@ -24,6 +26,8 @@ const FRESH_REST: u64 = 10;
 const FRESH_NS: u64 = 1_000_000_000;
 /// So often in a row a survey is made for the packets of one connection that none finds.
 const TRIES: u8 = 3;
+/// What a process did stays known for so long before a survey: its socket may have been gone by then.
+const LINGER_NS: u64 = 5_000_000_000;
 /// More connections are not remembered.
 const MOST: usize = 1 << 18;
 
@@ -52,7 +56,10 @@ pub enum Answer {
 /// The last answer about a packet's ends, and by which survey.
 struct Cached {
     found: Option<Arc<Owner>>,
+    /// It needs not be looked for again before the next survey; else not before more is known.
+    sure: bool,
     survey: u64,
+    edition: u64,
     tries: u8,
 }
 
@@ -60,6 +67,11 @@ struct Cached {
 pub struct Owners {
     surveyor: Surveyor,
     found: Arc<Found>,
+    states: Option<SocketStates>,
+    /// What processes did since the last survey or just before: later ones know no more of it.
+    recent: HashMap<Key, Arc<Owner>>,
+    /// Changes with every survey and everything heard.
+    edition: u64,
     /// By the packet's ends as they stand there.
     cache: HashMap<Ends, Cached, BuildHasherDefault<Mixer>>,
 }
@@ -69,17 +81,61 @@ impl Owners {
     ///
     /// # Errors
     /// If there can be no thread for it.
-    pub fn new(root: ProcRoot, asked: Asked) -> Result<Self> {
+    pub fn new(root: ProcRoot, asked: Asked, states: Option<SocketStates>) -> Result<Self> {
         let mut surveyor = Surveyor::start(root, asked)?;
         surveyor.ask();
-        Ok(Owners { surveyor, found: Arc::default(), cache: HashMap::default() })
+        Ok(Owners {
+            surveyor,
+            found: Arc::default(),
+            states,
+            recent: HashMap::new(),
+            edition: 0,
+            cache: HashMap::default(),
+        })
+    }
+
+    /// Hears what processes did with sockets since the last call.
+    fn hear(&mut self) {
+        let Owners { states: Some(states), recent, edition, .. } = self else { return };
+        states.poll(&mut |change| {
+            let (key, owner) = Owner::of(&change);
+            // A process that ends closes without saying by which descriptor: it said that before.
+            let is_less = |known: &Arc<Owner>| {
+                change.fd.is_none() && known.holders().iter().any(|end| end.pid == change.pid)
+            };
+            if recent.len() < MOST && !recent.get(&key).is_some_and(is_less) {
+                recent.insert(key, Arc::new(owner));
+            }
+            *edition += 1;
+        });
+    }
+
+    fn learn(&mut self, found: Arc<Found>) {
+        self.edition += 1;
+        let old_ns = found.began_ns.saturating_sub(LINGER_NS);
+        self.recent.retain(|_, owner| owner.seen_ns() > old_ns);
+        self.found = found;
+    }
+
+    /// The socket with this own end and peer. If a process did something with another one there since the last survey,
+    /// it is that; else the survey knows more.
+    fn at(&self, key: &Key) -> Option<&Arc<Owner>> {
+        let (found, recent) = (self.found.sockets.get(key), self.recent.get(key));
+        match (found, recent) {
+            (Some(found), Some(recent)) => {
+                let other = recent.inode() != found.inode() && recent.inode() != 0;
+                Some(if other && recent.seen_ns() > self.found.began_ns { recent } else { found })
+            }
+            (found, recent) => found.or(recent),
+        }
     }
 
     /// Hears of the last survey, and asks for the next if that is due, so that what was passed on and inherited is seen.
     /// Once in a while, not per packet.
     pub fn refresh(&mut self, now_ns: u64) {
+        self.hear();
         if let Some(found) = self.surveyor.answer() {
-            self.found = found;
+            self.learn(found);
         }
         self.ask_after(now_ns, FRESH_NS, FRESH_REST);
     }
@@ -87,12 +143,13 @@ impl Owners {
     /// Surveys now, and waits for it.
     pub fn survey_now(&mut self) {
         if let Some(found) = self.surveyor.wait() {
-            self.found = found;
+            self.learn(found);
         }
         self.surveyor.ask();
         if let Some(found) = self.surveyor.wait() {
-            self.found = found;
+            self.learn(found);
         }
+        self.hear();
     }
 
     fn ask_after(&mut self, now_ns: u64, shortest_ns: u64, rest: u64) {
@@ -107,7 +164,10 @@ impl Owners {
     pub fn of(&mut self, ends: Ends, way: Way, came_ns: u64) -> Answer {
         let cached = self.cache.get(&ends);
         let mut tries = cached.map_or(0, |cached| cached.tries);
-        if let Some(cached) = cached.filter(|cached| cached.survey == self.found.number) {
+        let is_fresh = |cached: &&Cached| {
+            cached.edition == self.edition || cached.sure && cached.survey == self.found.number
+        };
+        if let Some(cached) = cached.filter(is_fresh) {
             return cached.found.clone().map_or(Answer::Unknown, Answer::Known);
         }
         let (found, sure) = self.find(ends, way);
@@ -125,7 +185,8 @@ impl Owners {
         if self.cache.len() >= MOST {
             self.cache.clear();
         }
-        self.cache.insert(ends, Cached { found: found.clone(), survey: self.found.number, tries });
+        let (survey, edition) = (self.found.number, self.edition);
+        self.cache.insert(ends, Cached { found: found.clone(), sure, survey, edition, tries });
         found.map_or(Answer::Unknown, Answer::Known)
     }
 
@@ -147,7 +208,7 @@ impl Owners {
     /// connection that was begun just now is known by its listener only, or by its other side.
     fn find(&self, ends: Ends, way: Way) -> (Option<Arc<Owner>>, bool) {
         let Ends { transport, source, destination } = ends;
-        let connected = |own, peer| self.found.sockets.get(&(transport, own, peer));
+        let connected = |own, peer| self.at(&(transport, own, peer));
         // A socket of an address is of that machine or container; one of any address is only if the side is ours.
         let bound = |own: SocketAddr, ours: bool| {
             let any: IpAddr = match own.ip() {

@@ -272,7 +272,68 @@ fn with_time(format: &[u8], time_s: i64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{digits, with_time};
+    use super::{Sink, Written, digits, with_time};
+    use crate::commands::capture::options::{Guise, Options};
+    use fdscope_packet::link::LinkType;
+    use fdscope_packet::{Packet, Time};
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    /// Writes a packet a second, so many of them; how many were taken, and the files.
+    fn written(arguments: &[&str], seconds: i64) -> (i64, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let taken = write_into(folder.path(), arguments, seconds);
+        let names = std::fs::read_dir(folder.path()).expect("listed");
+        let mut names: Vec<String> = names
+            .map(|entry| entry.expect("listed").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        (taken, names)
+    }
+
+    fn write_into(folder: &Path, arguments: &[&str], seconds: i64) -> i64 {
+        let arguments = arguments.iter().map(OsString::from).collect();
+        let options = Options::read(arguments, Guise::Tcpdump).expect("good");
+        let path = folder.join(options.write.clone().expect("a file"));
+        let mut sink =
+            Sink::open(&options, path.as_os_str(), LinkType::RAW, 99, b"lo", 0).expect("made");
+        for second in 0..seconds {
+            let time = Time { seconds: second, nanos: 0 };
+            let packet = Packet { time, length: 9, bytes: &[7; 9], link: LinkType::RAW };
+            if sink.packet(&packet, b"", time).expect("written") == Written::Enough {
+                return second;
+            }
+        }
+        sink.finish(None).expect("written");
+        seconds
+    }
+
+    #[test]
+    fn files_are_turned_over_by_time_and_number() {
+        let names = |count: i64, step: i64| -> Vec<String> {
+            (0..count).map(|file| format!("p{}", file * step)).collect()
+        };
+        assert_eq!(
+            written(&["-w", "p%s", "-G", "10"], 35),
+            (35, ["p0", "p10", "p20", "p30"].map(str::to_owned).to_vec())
+        );
+        assert_eq!(written(&["-w", "p%s", "-G", "10", "-W", "2"], 35), (20, names(2, 10)));
+        // The same name again and again: the file has what came last.
+        assert_eq!(written(&["-w", "p", "-G", "10"], 35), (35, vec!["p".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_full_is_handed_to_the_command() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let taken = write_into(folder.path(), &["-w", "p%s", "-G", "10", "-z", "rm"], 15);
+        assert_eq!(taken, 15);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+        while folder.path().join("p0").exists() {
+            assert!(std::time::Instant::now() < deadline, "the command was not run");
+            std::thread::yield_now();
+        }
+        assert!(folder.path().join("p10").exists());
+    }
 
     #[test]
     fn names_take_the_time() {

@@ -10,8 +10,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::Result;
+use fdscope_bpf::states::Change;
 use fdscope_model::inventory::End;
-use fdscope_model::{Address, Socket, SocketState};
+use fdscope_model::{Address, FdNumber, Socket, SocketState};
 use fdscope_packet::ends::Transport;
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::{self, Detail, Survey};
@@ -92,6 +93,35 @@ pub struct Asked {
 
 /// A protocol, the own end and the peer.
 pub type Key = (Transport, SocketAddr, SocketAddr);
+
+/// The number of a descriptor that is not known.
+const NO_FD: FdNumber = FdNumber(u32::MAX);
+
+impl Owner {
+    /// Who did something with a socket just now, as the kernel told it.
+    pub fn of(change: &Change) -> (Key, Self) {
+        let transport = if change.is_udp { Transport::Udp } else { Transport::Tcp };
+        let peer = change.peer.map_or(NOBODY, canonical);
+        let (pid, comm) = (change.pid, change.comm.clone());
+        let holders = vec![End { pid, comm, fd: change.fd.unwrap_or(NO_FD), access: None }];
+        let owner = Owner {
+            inode: change.inode,
+            text: text(&holders, 1),
+            holders,
+            state: change.state,
+            cgroup: None,
+            first_seen_ns: change.at.0,
+            seen_ns: change.at.0,
+            silent_ns: None,
+        };
+        ((transport, canonical(change.local), peer), owner)
+    }
+
+    /// When it was seen to be so.
+    pub fn seen_ns(&self) -> u64 {
+        self.seen_ns
+    }
+}
 
 /// What a survey found, and what earlier ones found that is gone since not long.
 #[derive(Clone, Default, Debug)]
@@ -240,7 +270,10 @@ fn text(holders: &[End], named: usize) -> String {
     let mut text = String::new();
     for end in holders.iter().take(named) {
         let comma = if text.is_empty() { "" } else { ", " };
-        let _infallible = write!(text, "{comma}{}[{}] fd {}", end.comm, end.pid, end.fd);
+        let _infallible = write!(text, "{comma}{}[{}]", end.comm, end.pid);
+        if end.fd != NO_FD {
+            let _infallible = write!(text, " fd {}", end.fd);
+        }
     }
     if holders.len() > named {
         let _infallible = write!(text, " and {} more", holders.len() - named);
