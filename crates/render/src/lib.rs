@@ -13,6 +13,7 @@ use fdscope_model::verdict::Report;
 pub mod card;
 pub mod charset;
 pub mod column;
+pub mod diff;
 pub mod export;
 pub mod filter;
 pub mod findings;

@@ -8,6 +8,7 @@ use fdscope_fixtures::in_path;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 /// A server that runs, with a folder of its own; both are gone when it is dropped.
 struct Server {
@@ -37,8 +38,13 @@ pub fn nginx(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "nginx with wrk", &server, load)
 }
 
-/// The throughput that nginx has left under each tool, as a share of what it has alone; `None` without nginx or wrk.
-pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Option<Vec<f64>>> {
+/// The throughput that nginx has left under each tool, as a share of what it has alone, and how many times the processor
+/// time its requests take; `None` without nginx or wrk.
+pub fn nginx_shares(
+    bench: &Bench,
+    tools: &[&Tool],
+    more: &[&str],
+) -> Result<Option<Vec<(f64, f64)>>> {
     if !in_path("nginx") || !in_path("wrk") {
         return Ok(None);
     }
@@ -46,7 +52,8 @@ pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Opt
     let load = || wrk(&server);
     load()?;
     let (_, shares) = shares(bench, tools, more, &server, load)?;
-    Ok(Some(shares.into_iter().map(median).collect()))
+    let medians = shares.into_iter().map(|(rates, costs)| (median(rates), median(costs)));
+    Ok(Some(medians.collect()))
 }
 
 fn wrk(server: &Server) -> Result<f64> {
@@ -70,8 +77,35 @@ pub fn redis(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "redis with redis-benchmark", &server, load)
 }
 
-/// Throughput alone and under each tool in turn. A watched run stands between two free ones and is compared with
-/// their mean, because the speed of a shared machine drifts from one second to the next.
+/// A run of the load: requests a second, and nanoseconds of the server's processor time for each.
+#[derive(Clone, Copy)]
+struct Measured {
+    rate: f64,
+    cost: f64,
+}
+
+fn measure(server: &Server, load: &impl Fn() -> Result<f64>) -> Result<Measured> {
+    let (begun, before) = (Instant::now(), processor_ns(&server.pids)?);
+    let rate = load()?;
+    let used = processor_ns(&server.pids)? - before;
+    Ok(Measured { rate, cost: used / (rate * begun.elapsed().as_secs_f64()) })
+}
+
+/// The processor time that processes have used, by the scheduler's count.
+pub fn processor_ns(pids: &[u32]) -> Result<f64> {
+    let mut sum = 0.0;
+    for pid in pids {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += text.split_whitespace().next().unwrap_or_default().parse::<f64>()?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Throughput and processor time alone and under each tool in turn. A watched run stands between two free ones and is
+/// compared with their mean, because the speed of a shared machine drifts from one second to the next. Processor time a
+/// request is the steadier of the two: the load generator's share of the machine is not in it.
 fn rows(
     bench: &Bench,
     what: &str,
@@ -84,34 +118,41 @@ fn rows(
     let (alone, shares) = shares(bench, &tools, &[], server, load)?;
     let mut rows =
         vec![Row::new(format!("{what}, untraced"), format!("{:.0} requests/s", median(alone)))];
-    for (tool, shares) in tools.iter().zip(shares) {
-        let share = 100.0 * median(shares);
+    for (tool, (rates, costs)) in tools.iter().zip(shares) {
+        let share = 100.0 * median(rates);
         let row = Row::new(format!("{what} under {}", tool.name), format!("{share:.1} %"));
         let own = tool.program == "fdscope";
         rows.push(if own { row.promised("at least 97 %", share >= 97.0) } else { row });
+        let cost = format!("{:.2}x", median(costs));
+        rows.push(Row::new("  its processor time a request".to_owned(), cost));
     }
     Ok(rows)
 }
 
-/// What the server does alone, and under each tool the share of it, once a round.
+/// Of each tool, for every round: the share of throughput, and how many times the processor time.
+type Shares = Vec<(Vec<f64>, Vec<f64>)>;
+
+/// What the server does alone, and under each tool, once a round: the share of that which is left, and how many times
+/// the processor time a request takes.
 fn shares(
     bench: &Bench,
     tools: &[&Tool],
     more: &[&str],
     server: &Server,
     load: impl Fn() -> Result<f64>,
-) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
+) -> Result<(Vec<f64>, Shares)> {
     let mut alone = Vec::new();
-    let mut shares = vec![Vec::new(); tools.len()];
+    let mut shares = vec![(Vec::new(), Vec::new()); tools.len()];
     for _ in 0..bench.rounds {
-        for (tool, shares) in tools.iter().zip(&mut shares) {
-            let before = load()?;
+        for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
+            let before = measure(server, &load)?;
             let running = tool.attach(bench, &server.pids, more)?;
-            let watched = load()?;
+            let watched = measure(server, &load)?;
             running.stop()?;
-            let free = f64::midpoint(before, load()?);
-            shares.push(watched / free);
-            alone.push(free);
+            let after = measure(server, &load)?;
+            rates.push(watched.rate / f64::midpoint(before.rate, after.rate));
+            costs.push(watched.cost / f64::midpoint(before.cost, after.cost));
+            alone.push(f64::midpoint(before.rate, after.rate));
         }
     }
     Ok((alone, shares))

@@ -1,5 +1,6 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
+mod diff;
 mod leak;
 mod link;
 mod ls;
@@ -15,12 +16,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use diff::Diff;
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
-pub use record::{Format, Keep, Record, Report, Span};
+pub use record::{Format, Keep, Moment, Record, Report, Span};
 pub use sockets::Sockets;
 pub use threads::Threads;
 pub use values::Color;
@@ -52,6 +54,8 @@ pub enum Command {
     Leak(Leak),
     /// Record a process to a file, for `leak` and `report` to read at any time
     Record(Record),
+    /// Compare two moments of recordings, or a recording with now: handles new, gone and kept
+    Diff(Diff),
     /// Write what a recording shows as a page to hand on, or for other tools
     Report(Report),
     /// Show open handles, one a line: of processes, of files, of ports; filter, count, group

@@ -206,7 +206,7 @@ impl Moment {
 }
 
 /// `14:02`, `14:02:30`, `2026-11-23T14:02`, `+10m`.
-fn parse_moment(text: &str) -> Result<Moment, String> {
+pub(super) fn parse_moment(text: &str) -> Result<Moment, String> {
     let wrong = || "a moment is 14:02, 14:02:30, 2026-11-23T14:02 (all UTC) or +10m".to_owned();
     if let Some(after) = text.strip_prefix('+') {
         let after = parse_duration(after)?;

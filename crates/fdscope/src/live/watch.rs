@@ -16,6 +16,7 @@ use fdscope_sys::clock::monotonic_now;
 use crate::live::books::{Books, Tape};
 use crate::live::interpreters::InterpreterSearch;
 use crate::live::names::NameBook;
+use crate::live::sockets::SocketTexts;
 use crate::live::source::Live;
 
 /// How long one poll waits: also how soon Ctrl-C is noticed.
@@ -38,6 +39,8 @@ pub struct Watch {
     pub stacks: Stacks,
     /// What handles are called.
     pub names: NameBook,
+    /// What was at the ends of sockets when last asked.
+    sockets: SocketTexts,
     /// What could not be read on the way.
     pub faults: Vec<Fault>,
     /// When watching began.
@@ -82,6 +85,7 @@ impl Watch {
             ledger: Books::new(options, tape),
             stacks,
             names: NameBook::new(proc.clone()),
+            sockets: SocketTexts::new(proc.clone()),
             faults: Vec::new(),
             begun,
             proc,
@@ -231,11 +235,14 @@ impl Watch {
     }
 
     fn sample(&mut self) {
-        let Watch { samplers, ledger, names, .. } = self;
+        let Watch { samplers, ledger, names, sockets, .. } = self;
         samplers.retain(|&pid, sampler| match sampler.sample() {
             Ok(sample) => {
                 ledger.sample(&sample);
                 names.learn(ledger, pid);
+                if ledger.records() {
+                    sockets.learn(ledger, pid);
+                }
                 true
             }
             Err(_) => false,
