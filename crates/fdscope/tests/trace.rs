@@ -13,7 +13,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{DEADLINE, fdscope};
-use fdscope_fixtures::c;
+use fdscope_bpf::Support;
+use fdscope_fixtures::{c, in_path};
 
 fn strace() -> Command {
     let mut command = fdscope();
@@ -138,25 +139,50 @@ fn real_programs_have_straces_lines() {
         &["-e", "raw=openat,close", "-e", "trace=openat,close", "ls", "/"],
         &["-f", "-e", "trace=!futex,munmap,sysinfo,getrandom", "python3", "-c", python],
     ];
-    for arguments in runs {
-        let differences = (0..5).map_while(|_| difference(arguments));
-        // Scheduling, and what other processes do, are different in every run; what is wrong is wrong in each.
-        let mut told = None;
-        for (lost, all, words) in differences {
-            println!("{lost} of {all} lines differ: {arguments:?}");
-            told = (lost * 100 > all + 200).then_some(words);
-            if told.is_none() {
-                break;
-            }
-        }
-        assert_eq!(told, None, "{arguments:?}");
+    runs.iter().for_each(|arguments| compare("--source=ptrace", arguments));
+}
+
+#[test]
+fn real_programs_have_straces_lines_by_ebpf_too() {
+    if let Support::Missing(why) = Support::probe() {
+        println!("skipped: needs BPF ({why})");
+        return;
     }
+    let shell = "ls /nowhere; echo a | cat; exit 3";
+    let python = "import os,socket;s=socket.socket();s.close()";
+    let all = "trace=%file,%desc,%network,%process";
+    let runs: &[(&str, &[&str])] = &[
+        ("sh", &["-f", "-e", all, "sh", "-c", shell]),
+        ("cat", &["-xx", "-e", all, "cat", "/etc/passwd"]),
+        ("ls", &["-v", "-e", "trace=%process,%memory,%signal", "ls", "/"]),
+        ("find", &["-f", "-s", "100", "-e", all, "find", "/etc", "-maxdepth", "1"]),
+        ("tar", &["-f", "-e", all, "tar", "-cf", "/dev/null", "/etc/passwd"]),
+        ("python3", &["-f", "-e", all, "python3", "-c", python]),
+        ("git", &["-f", "-e", "trace=%file", "git", "--version"]),
+    ];
+    let possible = runs.iter().filter(|(program, _)| in_path(program));
+    possible.for_each(|(_, arguments)| compare("--source=bpf", arguments));
+}
+
+/// Of a hundred lines of strace's at most one is another's, in one of a few runs.
+fn compare(engine: &str, arguments: &[&str]) {
+    let differences = (0..5).map_while(|_| difference(engine, arguments));
+    // Scheduling, and what other processes do, are different in every run; what is wrong is wrong in each.
+    let mut told = None;
+    for (lost, all, words) in differences {
+        println!("{lost} of {all} lines differ: {engine} {arguments:?}");
+        told = (lost * 100 > all + 200).then_some(words);
+        if told.is_none() {
+            break;
+        }
+    }
+    assert_eq!(told, None, "{engine} {arguments:?}");
 }
 
 /// How many lines of strace's, of how many, are not ours in a run of each, and which; `None` without strace.
-fn difference(arguments: &[&str]) -> Option<(i64, i64, String)> {
+fn difference(engine: &str, arguments: &[&str]) -> Option<(i64, i64, String)> {
     let (theirs, their_run) = logged(real()?, arguments);
-    let (ours, our_run) = logged(strace(), arguments);
+    let (ours, our_run) = logged(strace(), &[&[engine], arguments].concat());
     assert_eq!(our_run.status, their_run.status, "{arguments:?}");
     assert_eq!(our_run.stdout, their_run.stdout, "{arguments:?}");
     let (theirs, ours) = (lines(&theirs), lines(&ours));

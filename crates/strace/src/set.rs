@@ -102,7 +102,8 @@ impl CallSet {
     fn mark_class(&mut self, name: &[u8], arches: &[Arch]) -> bool {
         let name = std::str::from_utf8(name).unwrap_or_default();
         // Without the mark most names of classes are those of calls.
-        let class = name.strip_prefix('%').or(BARE.contains(&name).then_some(name));
+        let is_marked = name.starts_with('%');
+        let class = (is_marked || BARE.contains(&name)).then_some(name);
         let Some(members) = class.and_then(class::members) else { return false };
         self.mark(arches, |known, _| members.iter().any(|member| member.as_bytes() == known));
         true
@@ -243,6 +244,9 @@ mod tests {
         assert_eq!(numbers("none"), Ok(vec![]));
         assert_eq!(numbers("!all"), Ok(vec![]));
         assert_eq!(numbers("3"), Ok(vec![3]));
+        assert_eq!(numbers("%stat"), Ok(vec![4]));
+        assert_eq!(numbers("%%stat"), Ok(vec![4, 5, 6]));
+        assert_eq!(numbers("%%file"), Err("invalid system call '%%file'".into()));
         assert_eq!(numbers("open@64"), Ok(vec![2]));
         assert_eq!(numbers("open@32"), Ok(vec![]));
         assert_eq!(numbers("close,none"), Err("invalid system call 'none'".into()));

@@ -38,8 +38,13 @@ pub fn nginx(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "nginx with wrk", &server, load)
 }
 
-/// The throughput that nginx has left under each tool, as a share of what it has alone; `None` without nginx or wrk.
-pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Option<Vec<f64>>> {
+/// The throughput that nginx has left under each tool, as a share of what it has alone, and how many times the processor
+/// time its requests take; `None` without nginx or wrk.
+pub fn nginx_shares(
+    bench: &Bench,
+    tools: &[&Tool],
+    more: &[&str],
+) -> Result<Option<Vec<(f64, f64)>>> {
     if !in_path("nginx") || !in_path("wrk") {
         return Ok(None);
     }
@@ -47,7 +52,8 @@ pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Opt
     let load = || wrk(&server);
     load()?;
     let (_, shares) = shares(bench, tools, more, &server, load)?;
-    Ok(Some(shares.into_iter().map(|(rates, _)| median(rates)).collect()))
+    let medians = shares.into_iter().map(|(rates, costs)| (median(rates), median(costs)));
+    Ok(Some(medians.collect()))
 }
 
 fn wrk(server: &Server) -> Result<f64> {
@@ -86,7 +92,7 @@ fn measure(server: &Server, load: &impl Fn() -> Result<f64>) -> Result<Measured>
 }
 
 /// The processor time that processes have used, by the scheduler's count.
-fn processor_ns(pids: &[u32]) -> Result<f64> {
+pub fn processor_ns(pids: &[u32]) -> Result<f64> {
     let mut sum = 0.0;
     for pid in pids {
         for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -123,19 +129,20 @@ fn rows(
     Ok(rows)
 }
 
-/// Of each tool: the throughput under it as a share of that without, and the processor time a request as a multiple.
-type Shares = (Vec<f64>, Vec<f64>);
+/// Of each tool, for every round: the share of throughput, and how many times the processor time.
+type Shares = Vec<(Vec<f64>, Vec<f64>)>;
 
-/// What the server does alone, and under each tool the share of it, once a round.
+/// What the server does alone, and under each tool, once a round: the share of that which is left, and how many times
+/// the processor time a request takes.
 fn shares(
     bench: &Bench,
     tools: &[&Tool],
     more: &[&str],
     server: &Server,
     load: impl Fn() -> Result<f64>,
-) -> Result<(Vec<f64>, Vec<Shares>)> {
+) -> Result<(Vec<f64>, Shares)> {
     let mut alone = Vec::new();
-    let mut shares = vec![Shares::default(); tools.len()];
+    let mut shares = vec![(Vec::new(), Vec::new()); tools.len()];
     for _ in 0..bench.rounds {
         for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
             let before = measure(server, &load)?;

@@ -3,7 +3,7 @@
 //! Every line goes to a file, as text. The target is held to one processor; strace, too, where it is fastest. Of fdscope
 //! both is shown: where the machine puts it, and held beside the target.
 
-use super::server::{nginx_shares, scratch};
+use super::server::{nginx_shares, processor_ns, scratch};
 use super::tool::{Tool, pin, strace_beside, trace, trace_beside};
 use super::{Bench, Row, median};
 use anyhow::Result;
@@ -70,22 +70,25 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>> {
 fn loops(bench: &Bench, what: &str, name: &str, cases: &[Case], log: &Path) -> Result<Vec<Row>> {
     let cases: Vec<&Case> = cases.iter().filter(|case| case.tool.is_here()).collect();
     let mut alone = Vec::new();
-    let mut ratios = vec![Vec::new(); cases.len()];
+    let mut ratios = vec![(Vec::new(), Vec::new()); cases.len()];
     for _ in 0..bench.rounds {
-        for (case, ratios) in cases.iter().zip(&mut ratios) {
-            let free = storm(what, 200_000)?.pair_ns();
+        for (case, (walls, owns)) in cases.iter().zip(&mut ratios) {
+            let free = storm(what, 200_000)?.pair_ns()?;
             let mut storm = storm(what, case.pairs)?;
             let output = ["-o", log.to_str().unwrap_or_default()];
             let running = case.tool.attach(bench, &[storm.0.pid()], &output)?;
-            ratios.push(storm.pair_ns() / free);
+            let watched = storm.pair_ns()?;
             running.stop()?;
-            alone.push(free);
+            walls.push(watched.wall / free.wall);
+            owns.push(watched.own / free.own);
+            alone.push(free.wall);
         }
     }
     let mut rows = vec![Row::new(format!("{name}, untraced"), ns(median(alone)))];
-    for (case, ratios) in cases.iter().zip(ratios) {
-        let ratio = median(ratios);
-        let row = Row::new(format!("{name} under {}", case.tool.name), format!("{ratio:.2}×"));
+    for (case, (walls, owns)) in cases.iter().zip(ratios) {
+        let (ratio, own) = (median(walls), median(owns));
+        let figure = format!("{ratio:.2}×, its processor time {own:.2}×");
+        let row = Row::new(format!("{name} under {}", case.tool.name), figure);
         rows.push(match case.promise {
             "" => row,
             promise => row.promised(promise, ratio <= case.at_most),
@@ -108,13 +111,24 @@ fn storm(what: &str, pairs: u32) -> Result<Storm> {
     Ok(Storm(fixture))
 }
 
+/// What a round cost, in nanoseconds.
+struct Cost {
+    /// By the program's own clock.
+    wall: f64,
+    /// Of its processor time, which other programs have no part in; but a tracer that stops it has none either.
+    own: f64,
+}
+
 impl Storm {
-    /// One run of the loop: nanoseconds a pair, by the program's own clock.
-    fn pair_ns(&mut self) -> f64 {
+    /// One run of the loop.
+    fn pair_ns(&mut self) -> Result<Cost> {
+        let before = processor_ns(&[self.0.pid()])?;
         self.0.say("go");
-        let cost = self.0.wait_for("storm").number("ns_per_pair") as f64;
+        let told = self.0.wait_for("storm");
+        let own = processor_ns(&[self.0.pid()])? - before;
         self.0.wait_for("done");
-        cost
+        let pairs = told.number("pairs") as f64;
+        Ok(Cost { wall: told.number("ns_per_pair") as f64, own: own / pairs })
     }
 }
 
@@ -125,7 +139,7 @@ fn losses(bench: &Bench, log: &Path) -> Result<Vec<Row>> {
     let mut storm = storm("open", PAIRS)?;
     let output = ["-o", log.to_str().unwrap_or_default()];
     let running = TOOL.attach(bench, &[storm.0.pid()], &output)?;
-    let cost = storm.pair_ns();
+    let cost = storm.pair_ns()?.wall;
     running.stop()?;
     let (mut told, mut lost) = (0_u64, 0_u64);
     for line in BufReader::new(std::fs::File::open(log)?).lines() {
@@ -154,9 +168,10 @@ fn nginx(bench: &Bench, log: &Path) -> Result<Vec<Row>> {
     let tools: Vec<&Tool> = here.iter().map(|row| &row.0).collect();
     let output = ["-o", log.to_str().unwrap_or_default()];
     let Some(shares) = nginx_shares(bench, &tools, &output)? else { return Ok(Vec::new()) };
-    let rows = here.into_iter().zip(shares).map(|((tool, at_least, promise), share)| {
+    let rows = here.into_iter().zip(shares).map(|((tool, at_least, promise), (share, cost))| {
         let share = 100.0 * share;
-        let row = Row::new(format!("nginx with wrk under {}", tool.name), format!("{share:.1} %"));
+        let figure = format!("{share:.1} %, its processor time a request {cost:.2}×");
+        let row = Row::new(format!("nginx with wrk under {}", tool.name), figure);
         match *promise {
             "" => row,
             promise => row.promised(promise, share >= *at_least),
