@@ -23,7 +23,6 @@ pub use link::{Link, LinkCommand};
 pub use ls::Ls;
 pub use proc::Proc;
 pub use ps::{Glance, Ps};
-pub use record::{Format, Keep, Moment, Record, Report, Span};
 pub use record::{Format, Keep, Moment, Record, Report, Span, parse_moment};
 pub use screens::{Top, Watch};
 pub use sockets::Sockets;

@@ -90,6 +90,7 @@ impl Watch {
     pub fn to_leak(&self) -> Leak {
         Leak {
             targets: vec![self.target.clone()],
+            everyone: false,
             launch: Vec::new(),
             duration: None,
             interval: self.interval,

@@ -1,6 +1,6 @@
 //! `fdscope PID|NAME`: one process on one screen.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use clap::CommandFactory;

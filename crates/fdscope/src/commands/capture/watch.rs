@@ -24,7 +24,7 @@ use super::surveyor::Owner;
 use crate::args::{Arguments, Command, Leak};
 use crate::commands::leak::{check_readable, is_compat};
 use crate::live::source::{Live, Opened, Wanted, open};
-use crate::live::watch::{Until, Watch};
+use crate::live::watch::{self, Until, Watch};
 use crate::target;
 
 /// The book is made anew no more often than this, nor may it take more than a tenth of the time.
@@ -189,7 +189,15 @@ fn watch(targets: Vec<String>, shared: &Shared, ready: &Sender<()>) -> Result<()
     let compat = pids.iter().any(|&pid| is_compat(pid));
     let Opened { live, fallbacks, .. } = open(&proc, &Wanted { leak: &leak, pids: &pids, compat })?;
     let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
-    let mut watch = Watch::begin(live, proc, stacks, &processes, leak.interval, false, None)?;
+    let mut watch = Watch::begin(
+        live,
+        proc,
+        stacks,
+        &processes,
+        leak.interval,
+        false,
+        watch::Beside::default(),
+    )?;
     let source = watch.live.sight().source.word();
     let mut news: Vec<String> = fallbacks.into_iter().map(|blind| blind.why).collect();
     news.push(format!("watching {} by {source}", who(&pids)));

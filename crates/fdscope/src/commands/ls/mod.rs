@@ -52,7 +52,7 @@ pub fn run(ls: &Ls) -> Done {
         needs,
         faults: Faults::default(),
         failed: None,
-        root: proc.clone(),
+        root: Some(proc.clone()),
         births: HashMap::new(),
         origin: Origin::Now,
     };
@@ -89,7 +89,8 @@ struct Listing<'a> {
     faults: Faults,
     /// Why the output takes no more.
     failed: Option<anyhow::Error>,
-    root: ProcRoot,
+    /// Where those are that are read; of a recording, none.
+    root: Option<ProcRoot>,
     /// When and by which code handles were made.
     births: HashMap<(Pid, FdNumber), Birth>,
     origin: Origin,
@@ -146,7 +147,7 @@ impl Listing<'_> {
         }
         faults.say();
         if rows == 0 && !ls.count {
-            eprintln!("fdscope: {}", nothing(selection, &faults, &root));
+            eprintln!("fdscope: {}", nothing(selection, &faults, root.as_ref()));
         }
         if std::io::stdout().is_terminal() && rows > 0 && origin == Origin::Now {
             next(ls, selection, rows);
@@ -156,13 +157,13 @@ impl Listing<'_> {
 }
 
 /// Why there is no row.
-fn nothing(selection: &Selection, faults: &Faults, root: &ProcRoot) -> String {
+fn nothing(selection: &Selection, faults: &Faults, root: Option<&ProcRoot>) -> String {
     let processes = fdscope_render::units::count_of(faults.read, "process", "processes");
     let one = match selection.pids.as_slice() {
         [pid] if selection.is_named() => Some(*pid),
         _ => None,
     };
-    let stat = one.map(|pid| root.pid_dir(pid).and_then(|dir| dir.process_stat()));
+    let stat = one.zip(root).map(|(pid, root)| root.pid_dir(pid)?.process_stat());
     match (one, stat) {
         (Some(pid), Some(Err(error))) if error.is_gone() => format!("process {pid} is gone"),
         (Some(pid), Some(Ok(stat))) if stat.is_ending() && stat.threads < 2 => format!(

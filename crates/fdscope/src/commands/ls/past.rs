@@ -32,6 +32,7 @@ pub fn run(ls: &Ls, file: &str, targets: &[String]) -> Done {
         failed: None,
         births,
         origin: Origin::Recorded,
+        root: None,
     };
     PastInventories(&past).read_each(&selection.pids, &mut |pid, read| listing.take(pid, read));
     past.say(&missing(ls, &query));

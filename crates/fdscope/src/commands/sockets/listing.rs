@@ -66,9 +66,9 @@ pub fn grouped(
 
 pub fn objects(look: Look<'_>) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), look.unreadable)?;
+    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", look.head, look.unreadable)?;
     let mut buffer = Vec::new();
-    write_json(look.faults, &mut buffer);
+    write_json(&look.faults, &mut buffer);
     out.write_all(&buffer)?;
     write!(out, ",\"sockets\":[")?;
     let mut rows = 0;

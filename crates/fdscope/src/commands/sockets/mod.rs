@@ -12,7 +12,6 @@ mod watch;
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::Result;
 use fdscope_analyze::{SocketLimits, SocketTally};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::Survey;
