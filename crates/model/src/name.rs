@@ -52,6 +52,11 @@ impl fmt::Debug for Name {
 
 /// Escapes bytes for a terminal or a JSON string, reversibly: see the `Display` of [`Name`].
 pub fn escape(bytes: &[u8]) -> String {
+    // Nearly every name is printable ASCII without a backslash, and a listing has 100,000 of them.
+    let plain = bytes.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'\\');
+    if let (true, Ok(text)) = (plain, std::str::from_utf8(bytes)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -11,7 +11,8 @@ use crate::style::Style;
 
 /// Columns that `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
-    text.width()
+    // As nearly all text is. Control characters are in none of it.
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// A line's worth or more of styled pieces, without control characters.

@@ -56,7 +56,7 @@ impl<R> Sheet<R> {
         for (column, widest) in self.columns.iter().zip(&mut self.widths) {
             let start = self.text.len();
             column.print(row, self.charset, &mut self.text);
-            *widest = (*widest).max(columns_of(&self.text[start..]));
+            *widest = (*widest).max(width(&self.text[start..]));
             self.ends.push(self.text.len());
         }
         if let Some((column, _)) = self.sort {
@@ -159,11 +159,11 @@ impl<R> Sheet<R> {
 
     fn line(&self, cells: &[&str], widths: &[Option<usize>], out: &mut String) {
         let shown = widths.iter().rposition(Option::is_some);
-        for (index, ((cell, width), column)) in
+        for (index, ((cell, room), column)) in
             cells.iter().zip(widths).zip(&self.columns).enumerate()
         {
-            let Some(width) = width else { continue };
-            let missing = width.saturating_sub(columns_of(cell));
+            let Some(room) = *room else { continue };
+            let missing = room.saturating_sub(width(cell));
             let right = column.align() == Align::Right;
             pad(if right { missing } else { 0 }, out);
             out.push_str(cell);
@@ -185,13 +185,14 @@ pub enum KeepColumns {
     All,
 }
 
-/// Columns on a terminal: for ASCII, of which nearly all cells are, its bytes.
-fn columns_of(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { width(text) }
-}
-
 fn pad(columns: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n(' ', columns));
+    const BLANKS: &str = "                                                                ";
+    let mut missing = columns;
+    while missing > 0 {
+        let part = missing.min(BLANKS.len());
+        out.push_str(&BLANKS[..part]);
+        missing -= part;
+    }
 }
 
 #[cfg(test)]

@@ -142,16 +142,22 @@ impl Table {
 
     fn line(&self, row: &[Cell], widths: &[Option<usize>], charset: Charset) -> Text {
         let mut line = Text::default();
-        let mut filled = 0;
+        // Where the next column begins, and where the text ends so far.
+        let (mut filled, mut written) = (0, 0);
         for (column, (cell, columns)) in self.columns.iter().zip(row.iter().zip(widths)) {
             let Some(columns) = columns else { continue };
             let shown = match column.keep {
                 Keep::Shorten(_) if !cell.whole => shorten(&cell.text, *columns, charset),
                 _ => cell.text.clone(),
             };
-            let missing = columns.saturating_sub(width(&shown));
-            let indent = if column.align == Align::Right { missing } else { 0 };
-            line = line.pad_to(filled + indent).and_solid(cell.style, shown);
+            let taken = width(&shown);
+            let missing = columns.saturating_sub(taken);
+            let begin = filled + if column.align == Align::Right { missing } else { 0 };
+            if begin > written {
+                line = line.and(Style::Plain, " ".repeat(begin - written));
+            }
+            written = written.max(begin) + taken;
+            line = line.and_solid(cell.style, shown);
             filled += columns + GAP;
         }
         line

@@ -63,11 +63,11 @@ impl Looker {
             return Ok(Seen::KernelThread);
         }
         // The directory itself belongs to the effective user (fs/proc/base.c, `task_dump_owner`).
-        let uid = dir.stat(".", "stat the directory")?.st_uid;
+        let uid = dir.uid()?;
         if stat.state.is_zombie() && stat.threads < 2 {
             return Ok(Seen::Zombie { parent: stat.parent, uid });
         }
-        let (nofile, nproc) = self.ceilings(&dir, buffer);
+        let (nofile, nproc) = self.ceilings(&dir, uid, buffer);
         let descriptors = self.count(&dir, &stat)?;
         Ok(Seen::Process(
             Vitals {
@@ -103,12 +103,14 @@ impl Looker {
     }
 
     /// Soft RLIMIT_NOFILE and RLIMIT_NPROC: by prlimit(2) where it is allowed, else from the file.
-    fn ceilings(&self, dir: &PidDir, buffer: &mut [u8]) -> (Option<u64>, Option<u64>) {
+    /// The latter does not bind root, and is not asked for.
+    fn ceilings(&self, dir: &PidDir, uid: u32, buffer: &mut [u8]) -> (Option<u64>, Option<u64>) {
         // Of a number used again meanwhile the limit would be another's: that the directory still answers is checked
         // by counting afterwards.
         let asked = self.root.is_own().then(|| rlimit::soft(dir.pid(), rlimit::Resource::Nofile));
         if let Some(Some(nofile)) = asked {
-            return (Some(nofile), rlimit::soft(dir.pid(), rlimit::Resource::Nproc));
+            let nproc = (uid != 0).then(|| rlimit::soft(dir.pid(), rlimit::Resource::Nproc));
+            return (Some(nofile), nproc.flatten());
         }
         let read = dir.read_once("limits", "read limits", buffer);
         let limits = read.ok().and_then(|length| parse_limits(&buffer[..length]).ok());

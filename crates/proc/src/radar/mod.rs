@@ -1,6 +1,6 @@
 //! The radar: every process of the machine by the few numbers that tell who runs into a limit, and how fast.
 //!
-//! Nine system calls a process, all of them answered to every user and by the kernel alone: no descriptor is listed and
+//! Nine system calls a process at most, all of them answered to every user and by the kernel alone: no descriptor is listed and
 //! no file touched. Limits that all processes share are in `bounds`.
 
 mod bounds;
