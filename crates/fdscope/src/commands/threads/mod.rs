@@ -1,5 +1,6 @@
 //! `fdscope threads`: the threads of some processes, once, twice or again and again.
 
+mod listing;
 mod seat;
 mod stacks;
 
@@ -19,6 +20,7 @@ use crate::args::Threads;
 use crate::commands::leak::catch_signals;
 use crate::ending::{Ending, Failure};
 use crate::{machine, target, terminal};
+use listing::Query;
 use seat::Seat;
 
 /// Between readings, unless told otherwise.
@@ -28,6 +30,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(arguments: &Threads) -> Done {
+    if arguments.list_columns {
+        listing::list_columns()?;
+        return Ok(Ending::Done);
+    }
+    let query = Query::of(arguments)?;
     let proc = ProcRoot::open()?;
     let processes = target::resolve(&proc, &arguments.targets)?;
     let mut seats: Vec<Seat> =
@@ -40,11 +47,12 @@ pub fn run(arguments: &Threads) -> Done {
     }
     let mut shown = false;
     loop {
-        let reports = read(&mut seats)?;
+        let mut reports = read(&mut seats)?;
         if reports.is_empty() {
             break;
         }
-        print(&reports, arguments)?;
+        reports.iter_mut().for_each(|report| query.narrow(report));
+        print(&reports, arguments, &query)?;
         shown = true;
         let over = |limit: Duration| monotonic_now().since_ns(begun) >= limit.as_nanos() as u64;
         if !arguments.watch || arguments.duration.is_some_and(over) {
@@ -103,7 +111,7 @@ fn wait(interval: Option<Duration>, interrupted: &AtomicBool) {
     }
 }
 
-fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
+fn print(reports: &[ThreadReport], arguments: &Threads, query: &Query) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.json {
         let text =
@@ -115,6 +123,13 @@ fn print(reports: &[ThreadReport], arguments: &Threads) -> Result<()> {
     let form = terminal::form(arguments.color);
     if arguments.watch && std::io::stdout().is_terminal() {
         write!(out, "\x1b[H\x1b[2J")?;
+    }
+    if query.is_plain() {
+        query.write(reports, arguments, &mut out)?;
+        if arguments.watch {
+            writeln!(out)?;
+        }
+        return Ok(out.flush()?);
     }
     for (index, report) in reports.iter().enumerate() {
         if index > 0 || arguments.watch {
