@@ -206,8 +206,11 @@ fn a_namespace_that_a_descriptor_alone_keeps_is_read() {
     let rows = rows["sockets"].as_array().expect("a list");
     assert!(rows.iter().any(|row| row["unheld"] == "kernel"), "{rows:?}");
     drop(held);
-    let rows = json(&["sockets", "--json", "--count", &filter]);
-    assert_eq!(rows["count"], 0, "it is gone with its last descriptor");
+    // Children of other tests, and other looks, may have a copy of it for a moment.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    while json(&["sockets", "--json", "--count", &filter])["count"] != 0 {
+        assert!(std::time::Instant::now() < deadline, "it is gone with its last descriptor");
+    }
 }
 
 #[test]

@@ -73,8 +73,12 @@ impl Query {
         survey: &'a Survey,
         lore: &'a Lore,
     ) -> impl Iterator<Item = SocketRow> + 'a {
-        let matches = |row: &SocketRow| self.filter.as_ref().is_none_or(|f| f.matches(row));
-        all(survey, lore).filter(matches)
+        all(survey, lore).filter(|row| self.matches(row))
+    }
+
+    /// True if the filter is, or there is none.
+    pub fn matches(&self, row: &SocketRow) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(row))
     }
 }
 
