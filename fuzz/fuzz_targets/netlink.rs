@@ -1,7 +1,7 @@
 //! Netlink messages of sock_diag and rtnetlink: framing, rows, attributes whose lengths lie.
 #![no_main]
 
-use fdscope_proc::net::link_message::{parse_address, parse_link};
+use fdscope_proc::net::link_message::{parse_address, parse_link, parse_route};
 use fdscope_proc::net::parse_every_way;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,4 +14,5 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(link.hardware.len() <= bytes.len());
     }
     let _ = parse_address(bytes);
+    let _ = parse_route(bytes);
 });

@@ -1,6 +1,9 @@
 //! Interfaces whose MTUs do not fit together, in sentences: a rule each, over the links of one namespace.
 
-use fdscope_model::link::{Link, flags};
+use fdscope_model::link::{Link, PathMtu, flags};
+
+/// Destinations that are named.
+const NAMED: usize = 8;
 
 /// What is worth knowing, in order of links.
 pub fn link_notes(links: &[Link]) -> Vec<String> {
@@ -8,6 +11,32 @@ pub fn link_notes(links: &[Link]) -> Vec<String> {
         [below(link, links), port(link, links), tunnel(link, links), orphan(link)]
     });
     notes.flatten().collect()
+}
+
+/// Paths that take less than the interface they begin at, in order of interface.
+pub fn path_notes(links: &[Link], paths: &[PathMtu]) -> Vec<String> {
+    let is_less = |path: &&PathMtu| find(links, path.interface).is_some_and(|l| path.mtu < l.mtu);
+    let mut less: Vec<&PathMtu> = paths.iter().filter(is_less).collect();
+    less.sort_by_key(|path| (path.interface, path.learnt, path.destination, path.prefix_length));
+    let told = less.iter().take(NAMED).filter_map(|path| {
+        let PathMtu { destination, prefix_length, mtu, .. } = **path;
+        let Link { name, mtu: own, .. } = find(links, path.interface)?;
+        let via = path.gateway.map_or_else(String::new, |gateway| format!(" via {gateway}"));
+        Some(match path.learnt {
+            true => format!(
+                "{name} takes {own} bytes, but towards {destination}{via} only {mtu} pass: a router or the peer said so \
+                 (ICMP). Senders that may not fragment have to keep to it"
+            ),
+            false => format!(
+                "{name} takes {own} bytes, but the route to {destination}/{prefix_length}{via} allows {mtu}"
+            ),
+        })
+    });
+    let mut notes: Vec<String> = told.collect();
+    if let Some(more @ 1..) = less.len().checked_sub(NAMED) {
+        notes.push(format!("{more} more destinations have such a bound: ip route show cache"));
+    }
+    notes
 }
 
 fn find(links: &[Link], index: u32) -> Option<&Link> {
@@ -96,6 +125,26 @@ mod tests {
         for (note, part) in notes.iter().zip(expected) {
             assert!(note.contains(part), "{note}");
         }
+    }
+
+    #[test]
+    fn paths_that_take_less_are_told() {
+        let path = |mtu, learnt| PathMtu {
+            destination: [10, 2, 0, 2].into(),
+            prefix_length: 32,
+            gateway: Some([10, 1, 0, 2].into()),
+            interface: 1,
+            mtu,
+            learnt,
+        };
+        let links = [link(1, "eth0", "", 1500)];
+        let notes = path_notes(&links, &[path(1400, true), path(1500, true), path(1300, false)]);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("the route to 10.2.0.2/32 via 10.1.0.2 allows 1300"));
+        assert!(notes[1].contains("towards 10.2.0.2 via 10.1.0.2 only 1400 pass"));
+        let many = path_notes(&links, &[path(9, true); 20]);
+        assert_eq!(many.len(), 9);
+        assert!(many[8].starts_with("12 more destinations"));
     }
 
     #[test]

@@ -88,6 +88,21 @@ fn mtus_that_do_not_fit_and_tuns_without_owner_are_told() {
 }
 
 #[test]
+fn a_path_that_takes_less_is_told() {
+    let script = format!(
+        "{PAIR} ip route add 10.3.0.0/24 via 10.1.2.9 mtu 1300; ip route add 10.4.0.0/24 via 10.1.2.9; $F link --json"
+    );
+    let Some(output) = in_namespace(&script) else { return };
+    let (said, errors) = (text(&output.stdout), text(&output.stderr));
+    let report: Value = serde_json::from_str(said.trim()).unwrap_or_else(|_| panic!("{errors}"));
+    let notes = report["notes"].as_array().expect("a list").iter().filter_map(Value::as_str);
+    let paths: Vec<&str> = notes.filter(|note| note.contains("the route to")).collect();
+    assert_eq!(paths.len(), 1, "{report}");
+    assert!(paths[0].starts_with("va takes 1500 bytes"), "{report}");
+    assert!(paths[0].ends_with("the route to 10.3.0.0/24 via 10.1.2.9 allows 1300"), "{report}");
+}
+
+#[test]
 fn without_privilege_the_sudo_line_is_told() {
     if !is_root("root, to become nobody") {
         return;

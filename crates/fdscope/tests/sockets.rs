@@ -254,6 +254,12 @@ fn a_tree_has_the_listener_its_queue_and_its_connections() {
     let served = TcpStream::connect(address).expect("connect");
     let (accepted, from) = listener.accept().expect("accept");
     let waiting = TcpStream::connect(address).expect("connect");
+    // The last step of the handshake may be taken a little later.
+    let queued = format!("port = {port} and unheld = accept-queue and state = established");
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    while sockets(&queued).is_empty() {
+        assert!(std::time::Instant::now() < deadline, "it is never established");
+    }
     let output = run(&["sockets", "--tree", &format!("port = {port}")]);
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -266,6 +272,11 @@ fn a_tree_has_the_listener_its_queue_and_its_connections() {
     has(&format!("({own}): 2 connections of its own (2 established)"));
     // Two branches of the listener, of which the last is what it accepted.
     has(&format!("({own}): 1 (1 established)"));
+    // A listener that matches is shown whole.
+    let output = run(&["sockets", "--tree", &format!("port = {port} and state = listen")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("waiting to be accepted: 1 (1 established)"), "{text}");
+    assert!(text.contains(&format!("({own}): 1 (1 established)")), "{text}");
     drop((served, waiting));
 }
 

@@ -8,10 +8,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{is_root, run};
 use serde_json::Value;
+
+/// ss(8) looks at every descriptor of the machine for each socket: it is not asked while there are tens of thousands.
+static CROWD: Mutex<()> = Mutex::new(());
 
 /// A script in a network namespace of its own, which obeys lines on its standard input.
 struct Guest {
@@ -72,6 +76,7 @@ const MANY: &str = "$F link set lo up; exec \"$0\" processes=\"$1\" sockets=\"$2
 
 #[test]
 fn every_one_of_28_000_connections_has_its_owner() {
+    let _alone = CROWD.lock();
     let program = fdscope_fixtures::c("many_sockets");
     let (processes, sockets) = many();
     let (count, each) = (processes.to_string(), sockets.to_string());
@@ -94,7 +99,7 @@ fn every_one_of_28_000_connections_has_its_owner() {
     let filter = format!("netns = {}", guest.inode());
     std::thread::scope(|scope| {
         let looks = scope.spawn(|| {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 assert!(json(&["sockets", "--json", "--count", &filter])["count"].is_u64());
             }
         });
@@ -175,6 +180,7 @@ fn rows_are_those_of_ss() {
         println!("skipped: needs ss");
         return;
     }
+    let _alone = CROWD.lock();
     let program = fdscope_fixtures::c("many_sockets").to_string_lossy().into_owned();
     let Some(guest) = Guest::start(MANY, &[&program, "3", "41"]) else { return };
     let space = format!("--net=/proc/{}/ns/net", guest.child.id());
@@ -200,8 +206,11 @@ fn a_namespace_that_a_descriptor_alone_keeps_is_read() {
     let rows = rows["sockets"].as_array().expect("a list");
     assert!(rows.iter().any(|row| row["unheld"] == "kernel"), "{rows:?}");
     drop(held);
-    let rows = json(&["sockets", "--json", "--count", &filter]);
-    assert_eq!(rows["count"], 0, "it is gone with its last descriptor");
+    // Children of other tests, and other looks, may have a copy of it for a moment.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    while json(&["sockets", "--json", "--count", &filter])["count"] != 0 {
+        assert!(std::time::Instant::now() < deadline, "it is gone with its last descriptor");
+    }
 }
 
 #[test]
@@ -228,7 +237,7 @@ fn namespaces_that_vanish_meanwhile_are_no_failure() {
                 child.wait().expect("it is ours");
             }
         });
-        for _ in 0..8 {
+        for _ in 0..5 {
             let look = json(&["sockets", "--json", "-o", "protocol,netns,owner"]);
             let faults = look["faults"].as_array().expect("a list");
             assert!(faults.is_empty(), "{faults:?}");

@@ -83,6 +83,38 @@ fn stacks_part_groups_by_the_function_that_threads_began_in() {
 }
 
 #[test]
+fn threads_are_filtered_and_counted_as_every_listing() {
+    let mut fixture = Fixture::start(&c("threads"), &["mode=looper", "size=12"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    settled(&pid, "Looper-*", "epoll_wait", 12);
+    let out = |arguments: &[&str]| {
+        let output = run(&[&["threads", &pid], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = out(&["-f", "name = Looper-7", "-o", "name,call,eventfd"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[1].starts_with("Looper-7  epoll_wait"), "{text}");
+    assert!(
+        lines[1].split_whitespace().nth(2).is_some_and(|fd| fd.parse::<u32>().is_ok()),
+        "{text}"
+    );
+    let text = out(&["--group-by", "pattern,call"]);
+    assert!(text.contains("   12  Looper-*"), "{text}");
+    let report = json(&[&pid, "-f", "tid > 0 and not pattern = nothing"]);
+    assert_eq!(group(&report, "Looper-*")["count"], 12);
+    let report = json(&[&pid, "-f", "pattern ~ Looper and fd > 0"]);
+    assert_eq!(report["processes"][0]["groups"].as_array().map(Vec::len), Some(1));
+    let output = run(&["threads", &pid, "--sort", "-busy"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--interval"), "{output:?}");
+    let text = String::from_utf8_lossy(&run(&["threads", "--list-columns"]).stdout).into_owned();
+    assert!(text.contains("began-in"), "{text}");
+}
+
+#[test]
 fn a_watch_ends_with_its_target() {
     let mut fixture = Fixture::start(&c("threads"), &["mode=pool"]);
     fixture.ask("step 1");

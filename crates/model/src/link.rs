@@ -97,6 +97,23 @@ pub struct TunOwner {
     pub elsewhere: bool,
 }
 
+/// A bound on packets to some destination, below what its interface takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PathMtu {
+    /// The destination.
+    pub destination: IpAddr,
+    /// Bits of the network part.
+    pub prefix_length: u8,
+    /// The next router.
+    pub gateway: Option<IpAddr>,
+    /// The number of the interface.
+    pub interface: u32,
+    /// The largest packet that passes, in bytes.
+    pub mtu: u32,
+    /// True if a router or the peer said so (ICMP); false for a route that was set up so.
+    pub learnt: bool,
+}
+
 /// Bits of [`Link::flags`].
 pub mod flags {
     /// Switched on by the administrator.

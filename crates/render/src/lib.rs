@@ -37,6 +37,7 @@ pub mod sockets;
 pub mod style;
 pub mod table;
 pub mod text;
+pub mod threads;
 pub mod units;
 
 pub use charset::Charset;

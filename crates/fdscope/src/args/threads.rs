@@ -14,11 +14,13 @@ use super::values::{Color, parse_duration};
     fdscope threads 4123 --all            every thread with its state, system call and descriptor\n  \
     fdscope threads 4123 --interval 5s    what came and went, who is busy, time to the limit\n  \
     fdscope threads 4123 --stack          where each group waits, in the program's own functions\n  \
+    fdscope threads nginx -f 'state = blocked or cpu > 10s'\n  \
+    fdscope threads 4123 --group-by call,on    what they wait for, counted\n  \
     fdscope threads 4123 --json | jq '.processes[].groups[] | {pattern, count}'")]
 pub struct Threads {
     /// Processes: numbers or names (several with the same name are all shown); or a recording, and which of its
     /// processes
-    #[arg(value_name = "PID|NAME|FILE", required = true)]
+    #[arg(value_name = "PID|NAME|FILE", required_unless_present = "list_columns")]
     pub targets: Vec<String>,
     /// One row for each thread, not for each group
     #[arg(short, long)]
@@ -41,6 +43,21 @@ pub struct Threads {
     /// Show the kernel's functions on each stack (needs root)
     #[arg(short, long)]
     pub kernel_stack: bool,
+    /// Only threads for which this is true, in the language of fdscope ls; several must all be true
+    #[arg(short, long = "filter", value_name = "EXPR")]
+    pub filters: Vec<String>,
+    /// A plain table of these columns, a row for each thread: a,b,c; +x adds to the usual ones; all
+    #[arg(short = 'o', long = "columns", value_name = "LIST", conflicts_with = "json")]
+    pub columns: Option<String>,
+    /// Show which columns there are, and end
+    #[arg(long)]
+    pub list_columns: bool,
+    /// A plain table sorted by a column; -COL for the greatest first
+    #[arg(long, value_name = "COL", allow_hyphen_values = true, conflicts_with = "json")]
+    pub sort: Option<String>,
+    /// Count threads by what these columns say, the greatest first
+    #[arg(short, long, value_name = "COL,…", conflicts_with_all = ["json", "sort", "columns"])]
+    pub group_by: Option<String>,
     /// Print one JSON object instead of the tables (with --watch: one a line for each reading)
     #[arg(long)]
     pub json: bool,

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use anyhow::Result;
-use fdscope_analyze::link_notes;
+use fdscope_analyze::{link_notes, path_notes};
 use fdscope_model::Blind;
 use fdscope_model::link::{Link as Interface, LinkReport};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::link_message::LinkChange;
-use fdscope_proc::net::links::{change_link, read_links};
+use fdscope_proc::net::links::{change_link, read_links, read_path_mtus};
 use fdscope_render::json::links as json;
 use fdscope_render::mistake::nearest;
 use fdscope_render::text::links as text;
@@ -39,7 +39,17 @@ fn show(arguments: &Link) -> Done {
         .collect::<Result<_, Failure>>()?;
     proc.read_drivers(&mut links);
     let hidden = proc.read_tun_owners(&mut links)?;
-    let mut report = LinkReport { notes: link_notes(&links), links, blind: Vec::new() };
+    let mut notes = link_notes(&links);
+    let mut blind = Vec::new();
+    match read_path_mtus() {
+        Ok(paths) => notes.extend(path_notes(&links, &paths)),
+        Err(error) => blind.push(Blind {
+            what: "paths that take less than their interface".to_owned(),
+            why: error.to_string(),
+            cure: None,
+        }),
+    }
+    let mut report = LinkReport { notes, links, blind };
     if hidden > 0 {
         report.blind.push(Blind {
             what: format!(

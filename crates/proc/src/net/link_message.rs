@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fdscope_model::Name;
-use fdscope_model::link::{Counters, Link, LinkAddress, Lower};
+use fdscope_model::link::{Counters, Link, LinkAddress, Lower, PathMtu};
 
 use super::message::{attributes, u32_at, u64_at};
 
@@ -74,6 +74,54 @@ pub fn parse_address(bytes: &[u8]) -> Option<(u32, LinkAddress)> {
     Some((index, LinkAddress { address: own, prefix_length, scope, peer }))
 }
 
+/// `struct rtmsg`.
+const ROUTE_HEADER: usize = 12;
+/// `RTM_F_CLONED`: no route of a table, but what was learnt of one destination.
+const CLONED: u32 = 0x200;
+
+/// Parses the payload of RTM_NEWROUTE: a bound on packets; `None` if it has none.
+pub fn parse_route(bytes: &[u8]) -> Option<PathMtu> {
+    let (family, prefix_length) = (*bytes.first()?, *bytes.get(1)?);
+    let flags = u32_at(bytes, 8)?;
+    let (mut destination, mut gateway) = (None, None);
+    let (mut interface, mut mtu) = (None, None);
+    for (class, value) in attributes(bytes.get(ROUTE_HEADER..)?) {
+        match class & 0x3fff {
+            // RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_METRICS with RTAX_MTU
+            1 => destination = ip(value),
+            4 => interface = u32_at(value, 0),
+            5 => gateway = ip(value),
+            8 => {
+                let found = attributes(value).find(|(class, _)| class & 0x3fff == 2);
+                mtu = found.and_then(|(_, value)| u32_at(value, 0));
+            }
+            _ => {}
+        }
+    }
+    // The default route has no destination.
+    let any = match family {
+        2 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        10 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        _ => return None,
+    };
+    Some(PathMtu {
+        destination: destination.unwrap_or(any),
+        prefix_length,
+        gateway,
+        interface: interface?,
+        mtu: mtu.filter(|mtu| *mtu > 0)?,
+        learnt: flags & CLONED != 0,
+    })
+}
+
+/// The payload of RTM_GETROUTE for the routes of a family, or for what was learnt of destinations.
+pub(crate) fn route_request(family: u8, learnt: bool) -> [u8; ROUTE_HEADER] {
+    let mut bytes = [0; ROUTE_HEADER];
+    bytes[0] = family;
+    bytes[8..].copy_from_slice(&(if learnt { CLONED } else { 0 }).to_ne_bytes());
+    bytes
+}
+
 fn ip(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => Some(Ipv4Addr::from(*bytes.first_chunk::<4>()?).into()),
@@ -116,6 +164,30 @@ pub(crate) fn change_request(index: u32, change: LinkChange) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_route_has_a_bound_or_is_none() {
+        let metrics = attribute(2, &1400u32.to_ne_bytes());
+        let mut bytes = vec![2, 32, 0, 0, 254, 0, 0, 1];
+        bytes.extend(CLONED.to_ne_bytes());
+        let bare = bytes.clone();
+        bytes.extend(attribute(1, &[10, 2, 0, 2]));
+        bytes.extend(attribute(4, &3u32.to_ne_bytes()));
+        bytes.extend(attribute(5, &[10, 1, 0, 2]));
+        assert_eq!(parse_route(&bytes), None);
+        bytes.extend(attribute(8, &metrics));
+        let expected = PathMtu {
+            destination: Ipv4Addr::new(10, 2, 0, 2).into(),
+            prefix_length: 32,
+            gateway: Some(Ipv4Addr::new(10, 1, 0, 2).into()),
+            interface: 3,
+            mtu: 1400,
+            learnt: true,
+        };
+        assert_eq!(parse_route(&bytes), Some(expected));
+        assert_eq!(parse_route(&bare), None);
+        (0..bytes.len()).for_each(|length| assert_eq!(parse_route(&bytes[..length]), None));
+    }
 
     fn attribute(class: u16, value: &[u8]) -> Vec<u8> {
         let mut bytes = ((4 + value.len()) as u16).to_ne_bytes().to_vec();
@@ -170,6 +242,7 @@ mod tests {
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse_link(&bytes);
             let _ = parse_address(&bytes);
+            let _ = parse_route(&bytes);
         }
 
         #[test]

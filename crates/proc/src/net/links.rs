@@ -5,12 +5,14 @@
 
 use std::path::Path;
 
-use fdscope_model::link::{Link, TunOwner};
+use fdscope_model::link::{Link, PathMtu, TunOwner};
 use fdscope_model::{FdNumber, Pid};
 use rustix::io::Errno;
 
 use super::dump::Diag;
-use super::link_message::{LinkChange, change_request, parse_address, parse_link};
+use super::link_message::{
+    LinkChange, change_request, parse_address, parse_link, parse_route, route_request,
+};
 use super::message::DUMP;
 use crate::error::ProcError;
 use crate::parse::{FdInfoLine, decimal, parse_fdinfo_line};
@@ -20,6 +22,12 @@ const NEW_LINK: u16 = 16;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const GET_ADDRESS: u16 = 22;
+const NEW_ROUTE: u16 = 24;
+const GET_ROUTE: u16 = 26;
+/// AF_INET, AF_INET6.
+const FAMILIES: [u8; 2] = [2, 10];
+/// Bounds that are kept: a busy server learns of one for each of many clients.
+const MOST_PATHS: usize = 1_000;
 /// `NLM_F_REQUEST | NLM_F_ACK`.
 const ACKNOWLEDGE: u16 = 0x1 | 0x4;
 /// A dump that changed under way is begun again so often.
@@ -50,6 +58,29 @@ fn dump_links() -> Result<Vec<Link>, Errno> {
     Diag::route(GET_ADDRESS, DUMP, &[0; 8], NEW_ADDRESS, &mut address)?;
     links.sort_by_key(|link| link.index);
     Ok(links)
+}
+
+/// Destinations to which packets have a bound of their own: routes that were set up so, and what routers told. At most a
+/// thousand.
+///
+/// # Errors
+/// If rtnetlink does not answer.
+pub fn read_path_mtus() -> Result<Vec<PathMtu>, Errno> {
+    let mut paths: Vec<PathMtu> = Vec::new();
+    for (family, learnt) in FAMILIES.iter().flat_map(|family| [(*family, false), (*family, true)]) {
+        let request = route_request(family, learnt);
+        let mut take = |row: &[u8]| {
+            let found = parse_route(row).filter(|path| path.learnt == learnt);
+            let found = found.filter(|path| paths.len() < MOST_PATHS && !paths.contains(path));
+            paths.extend(found);
+        };
+        match Diag::route(GET_ROUTE, DUMP, &request, NEW_ROUTE, &mut take) {
+            // What changed meanwhile was not for long; a kernel without IPv6 has no routes of it.
+            Ok(()) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::AFNOSUPPORT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(paths)
 }
 
 /// Makes a change, as ip-link(8) `set` does.

@@ -343,6 +343,8 @@ impl Listeners {
         let local = local.canonical();
         let any4 = Point { ip: std::net::Ipv4Addr::UNSPECIFIED.into(), ..local };
         let any6 = Point { ip: std::net::Ipv6Addr::UNSPECIFIED.into(), ..local };
+        // An IPv4 listener takes no IPv6 connection; the other way round it may.
+        let any4 = if local.ip.is_ipv4() { any4 } else { any6 };
         let mut places = [local, any4, any6].into_iter();
         places.find_map(|place| self.0.get(&(row.namespace, place)).copied())
     }

@@ -1,8 +1,9 @@
 //! Sockets as trees: a listener, what waits in its accept queue, and the connections that came from it, by owner; then
 //! connections that processes made themselves.
 //!
-//! Rows come twice: first all, of which listeners are kept ([`Tree::note_listener`]), then those to be shown. Of each
-//! branch a few leaves are named and the others counted, with the command that lists them.
+//! Rows come twice: first listeners are kept of them ([`Tree::note_listener`]), then each is put where it belongs. A
+//! listener that matches is shown whole, another one with what came to it and matches. Of each branch a few leaves are named
+//! and the others counted, with the command that lists them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -72,8 +73,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Keeps a listener; other rows are passed over.
-    pub fn note_listener(&mut self, row: &SocketRow) {
+    /// Keeps a listener, to be shown if it matches; other rows are passed over.
+    pub fn note_listener(&mut self, row: &SocketRow, matches: bool) {
         let socket = &row.socket;
         if socket.state != Some(SocketState::Listen) {
             return;
@@ -83,6 +84,7 @@ impl Tree {
         let clients = waiting.filter(|inode| **inode != 0).map(|inode| (*inode, place.clone()));
         self.clients.extend(clients);
         let root = self.roots.entry(place).or_default();
+        root.is_asked |= matches;
         root.protocol = socket.protocol.clone();
         root.waiting += socket.receive_queue.unwrap_or(0);
         root.most += socket.send_queue.unwrap_or(0);
@@ -92,26 +94,29 @@ impl Tree {
         }
     }
 
-    /// Puts a row where it belongs.
-    pub fn push(&mut self, row: &SocketRow) {
+    /// Puts a row where it belongs, if it matches or its listener does.
+    pub fn push(&mut self, row: &SocketRow, matches: bool) {
         let socket = &row.socket;
         if socket.state == Some(SocketState::Listen) {
-            if let Some(root) = place_of(socket).and_then(|place| self.roots.get_mut(&place)) {
-                root.is_asked = true;
-            }
             return;
         }
         if let Some(root) = self.clients.get(&socket.inode).and_then(|p| self.roots.get_mut(p)) {
-            return root.waits.push(socket, format!("client {}", ends(&row.owners)));
+            if matches || root.is_asked {
+                root.waits.push(socket, format!("client {}", ends(&row.owners)));
+            }
+            return;
         }
         let is_connection = is_connected(socket);
         if is_connection && let Some(root) = self.listener_of(socket) {
-            if let Some(Unheld::AcceptQueue(_)) = row.unheld {
-                return root.waits.push(socket, leaf(row));
+            match row.unheld {
+                _ if !matches && !root.is_asked => {}
+                Some(Unheld::AcceptQueue(_)) => root.waits.push(socket, leaf(row)),
+                _ => push_held(&mut root.connections, row),
             }
-            return push_held(&mut root.connections, row);
+            return;
         }
         match socket.peer {
+            _ if !matches => {}
             Some(Address::Inet(_)) if is_connection => push_held(&mut self.outgoing, row),
             _ => *self.others.entry(socket.protocol.clone()).or_default() += 1,
         }

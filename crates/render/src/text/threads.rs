@@ -434,18 +434,8 @@ fn percent(cores: f64) -> String {
     }
 }
 
-/// The kernel's letter as a word (proc_pid_stat(5)).
+/// The kernel's letter as a word.
 fn state_word(state: u8) -> String {
-    let word = match state {
-        b'R' => "running",
-        b'S' => "sleeping",
-        b'D' => "blocked",
-        b'T' => "stopped",
-        b't' => "traced",
-        b'Z' | b'X' => "ended",
-        b'I' => "idle",
-        b'P' => "parked",
-        other => return fdscope_model::name::escape(&[other]),
-    };
-    word.to_owned()
+    let word = crate::threads::state_word(state).map(str::to_owned);
+    word.unwrap_or_else(|| fdscope_model::name::escape(&[state]))
 }

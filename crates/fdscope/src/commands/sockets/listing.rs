@@ -95,12 +95,13 @@ pub fn objects(look: Look<'_>) -> Result<usize> {
 /// Listeners with what came to them; and how many sockets matched.
 pub fn tree(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     let mut tree = Tree::default();
-    look.all().for_each(|row| tree.note_listener(&row));
     let mut rows = 0;
-    for row in look.rows() {
-        tree.push(&row);
-        rows += 1;
+    for row in look.all() {
+        let matches = look.query.matches(&row);
+        tree.note_listener(&row, matches);
+        rows += usize::from(matches);
     }
+    look.all().for_each(|row| tree.push(&row, look.query.matches(&row)));
     let mut out = BufWriter::new(std::io::stdout().lock());
     tree.write(terminal::form(sockets.color), &mut out)?;
     out.flush()?;

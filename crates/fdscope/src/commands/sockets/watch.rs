@@ -1,6 +1,6 @@
 //! `fdscope sockets --watch`: look after look, what came to each group of sockets and what went.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::time::Duration;
@@ -113,8 +113,8 @@ struct Watch<'a> {
     counters: Counters,
     form: Form,
     redraw: bool,
-    /// What was said of what cannot be read: said again only when it changes.
-    said: String,
+    /// What was said of what cannot be read, without its numbers: it is said once.
+    said: HashSet<String>,
 }
 
 /// What makes a socket the same as before.
@@ -145,7 +145,7 @@ pub fn run(
         counters: Counters::default(),
         form,
         redraw,
-        said: String::new(),
+        said: HashSet::new(),
     };
     let watch = std::cell::RefCell::new(&mut watch);
     let mut look = |passed: Option<u64>| {
@@ -174,11 +174,14 @@ impl Watch<'_> {
         if self.sockets.json {
             return Ok(self.object(survey, passed));
         }
-        let gaps = super::gaps_of(survey).join("\n");
-        if !self.redraw && gaps != self.said && !gaps.is_empty() {
-            eprintln!("{gaps}");
-            self.said = gaps.clone();
+        let gaps = super::gaps_of(survey);
+        for gap in gaps.iter().filter(|_| !self.redraw) {
+            let kind = gap.chars().filter(|c| !c.is_ascii_digit()).collect();
+            if self.said.insert(kind) {
+                eprintln!("{gap}");
+            }
         }
+        let gaps = gaps.join("\n");
         self.page(&gaps, passed)
     }
 

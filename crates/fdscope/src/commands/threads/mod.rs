@@ -1,5 +1,6 @@
 //! `fdscope threads`: the threads of some processes, once, twice or again and again.
 
+mod listing;
 pub mod seat;
 mod stacks;
 
@@ -20,6 +21,7 @@ use crate::commands::leak::catch_signals;
 use crate::ending::{Ending, Failure};
 use crate::past::{self, Past};
 use crate::{machine, target, terminal};
+use listing::Query;
 use seat::Seat;
 
 /// Between readings, unless told otherwise.
@@ -29,8 +31,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(arguments: &Threads) -> Done {
+    if arguments.list_columns {
+        listing::list_columns()?;
+        return Ok(Ending::Done);
+    }
+    let query = Query::of(arguments)?;
     if let Some((file, targets)) = past::recording(&arguments.targets) {
-        return of_recording(arguments, file, targets);
+        return of_recording(arguments, &query, file, targets);
     }
     past::refuse(&arguments.span)?;
     let proc = ProcRoot::open()?;
@@ -45,12 +52,17 @@ pub fn run(arguments: &Threads) -> Done {
     }
     let mut shown = false;
     loop {
-        let reports = read(&mut seats)?;
+        let mut reports = read(&mut seats)?;
         if reports.is_empty() {
             break;
         }
-        print(&reports, arguments, &machine::describe(), wall_now_ns())?;
-        if std::io::stdout().is_terminal() && !arguments.watch && !arguments.json {
+        reports.iter_mut().for_each(|report| query.narrow(report));
+        print(&reports, arguments, &query, (&machine::describe(), wall_now_ns()))?;
+        if std::io::stdout().is_terminal()
+            && !arguments.watch
+            && !arguments.json
+            && !query.is_plain()
+        {
             println!("\nNext: {}", next(&reports[0], arguments));
         }
         shown = true;
@@ -72,7 +84,7 @@ pub fn run(arguments: &Threads) -> Done {
 }
 
 /// The threads of recorded processes, as they were.
-fn of_recording(arguments: &Threads, file: &str, targets: &[String]) -> Done {
+fn of_recording(arguments: &Threads, query: &Query, file: &str, targets: &[String]) -> Done {
     if arguments.watch || arguments.interval.is_some() || arguments.stack || arguments.kernel_stack
     {
         let what = "--watch, --interval, --stack and --kernel-stack look at living processes";
@@ -80,9 +92,10 @@ fn of_recording(arguments: &Threads, file: &str, targets: &[String]) -> Done {
     }
     let past = Past::open(file, &arguments.span)?;
     let pids = past.find(targets)?;
-    let reports: Vec<ThreadReport> = pids.into_iter().map(|pid| past.threads(pid)).collect();
+    let mut reports: Vec<ThreadReport> = pids.into_iter().map(|pid| past.threads(pid)).collect();
+    reports.iter_mut().for_each(|report| query.narrow(report));
     past.say(&[]);
-    print(&reports, arguments, past.machine(), past.wall_ns())?;
+    print(&reports, arguments, query, (past.machine(), past.wall_ns()))?;
     Ok(Ending::Done)
 }
 
@@ -126,7 +139,12 @@ fn wait(interval: Option<Duration>, interrupted: &AtomicBool) {
     }
 }
 
-fn print(reports: &[ThreadReport], arguments: &Threads, machine: &str, wall_ns: u64) -> Result<()> {
+fn print(
+    reports: &[ThreadReport],
+    arguments: &Threads,
+    query: &Query,
+    (machine, wall_ns): (&str, u64),
+) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.json {
         let text = json::threads(reports, &machine::typed_command(), machine, wall_ns);
@@ -137,6 +155,13 @@ fn print(reports: &[ThreadReport], arguments: &Threads, machine: &str, wall_ns: 
     let form = terminal::form(arguments.color);
     if arguments.watch && std::io::stdout().is_terminal() {
         write!(out, "\x1b[H\x1b[2J")?;
+    }
+    if query.is_plain() {
+        query.write(reports, arguments, &mut out)?;
+        if arguments.watch {
+            writeln!(out)?;
+        }
+        return Ok(out.flush()?);
     }
     for (index, report) in reports.iter().enumerate() {
         if index > 0 || arguments.watch {
