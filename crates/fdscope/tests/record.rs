@@ -3,9 +3,11 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Watching, is_root, run};
+use common::{Watching, fdscope, is_root, run};
 use fdscope_fixtures::{Fixture, c};
 use serde_json::Value;
 
@@ -85,6 +87,52 @@ fn a_recorded_watch_by_sampling_is_judged_as_it_was_live() {
     live_and_recorded_agree("poll");
 }
 
+/// Reads what fdscope says until it says `words`.
+fn wait_for(words: &str, said: &mut impl BufRead) {
+    let mut all = String::new();
+    while !all.contains(words) {
+        let before = all.len();
+        said.read_line(&mut all).expect("text");
+        assert!(all.len() > before, "fdscope ended before that: {all}");
+    }
+}
+
+#[test]
+fn a_recording_of_everybody_has_this_one() {
+    if !is_root("CAP_BPF for the bpf source") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("room for a folder");
+    let path = folder.path().join("a.fdr");
+    let path = path.to_str().expect("ASCII");
+    let mut fixture = Fixture::start(&c("leaky"), &["kind=file", "healthy=10"]);
+    let pid = fixture.pid();
+    let open = || fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives").count() as u64;
+    let before = open();
+    let mut recording = fdscope();
+    recording.args(["record", "--all", "-o", path]).stderr(Stdio::piped());
+    let mut child = recording.spawn().expect("fdscope is built");
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    wait_for("recording ", &mut said);
+    fixture.ask("step 5");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill is everywhere").success());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("text");
+    assert!(child.wait().expect("a child of ours").success(), "{rest}");
+    let output = run(&["diff", path, "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let handles = found["handles"].as_array().expect("documented");
+    let count = |change: &str| {
+        let is_one = |handle: &&Value| {
+            handle["change"] == change && handle["pid"] == pid && handle["fd"].is_u64()
+        };
+        handles.iter().filter(is_one).count() as u64
+    };
+    assert_eq!(before + count("new") - count("gone"), open(), "{rest}");
+    assert!(count("new") > 0);
+}
+
 #[test]
 fn wrong_files_and_options_are_told_apart() {
     let check = |arguments: &[&str], code: i32, words: &str| {
@@ -95,9 +143,25 @@ fn wrong_files_and_options_are_told_apart() {
     };
     check(&["record"], 2, "--output");
     check(&["record", "1"], 2, "--output");
+    check(&["record", "1", "--all", "-o", "/tmp/never.fdr"], 2, "cannot be used with");
     check(&["leak", "1", "--from", "14:02"], 2, "for recordings");
     check(&["record", "self-that-is-nobody", "-o", "/tmp/never.fdr"], 4, "no process");
     check(&["leak", "/etc/passwd"], 4, "no process");
+}
+
+/// The data in a page are the report's.
+fn a_page_is_read_back(recording: &str, page: &str) {
+    let folder = tempfile::tempdir().expect("room for a folder");
+    let path = folder.path().join("a.html");
+    fs::write(&path, page).expect("room");
+    let path = path.to_str().expect("ASCII");
+    let json = |file: &str| -> Value {
+        let output = run(&["report", file, "-o", "-", "--format", "json"]);
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    assert_eq!(comparable(json(path)), comparable(json(recording)));
+    let output = run(&["report", path, "-o", "-", "--format", "markdown"]);
+    assert_eq!(output.status.code(), Some(1), "a page has no events");
 }
 
 #[test]
@@ -112,6 +176,7 @@ fn every_format_is_written_and_hostile_names_stay_inert() {
         if format == "html" {
             let page = String::from_utf8(output.stdout).expect("UTF-8");
             assert_eq!(page.matches("</script>").count(), 3, "two of data, one of code");
+            a_page_is_read_back(recording, &page);
         }
     }
 }

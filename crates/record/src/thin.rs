@@ -12,7 +12,7 @@ use std::path::Path;
 
 use fdscope_model::event::Slot;
 use fdscope_model::process::Sample;
-use fdscope_model::{AcquireCause, Body, HandleKey, Monotonic, Pid, TableId};
+use fdscope_model::{AcquireCause, Body, FdNumber, HandleKey, Monotonic, Pid, TableId};
 
 use crate::bytes::{Get, In, Out, Put};
 use crate::error::Error;
@@ -33,7 +33,7 @@ pub(crate) fn rewrite(
 ) -> Result<u64, Error> {
     let failed = |source| Error::File { operation: "thin", path: path.to_owned(), source };
     let mut reader = Reader::open(path)?;
-    let mut copy = Copy { to: BufWriter::new(to), size: 0 };
+    let mut copy = Copy { to: BufWriter::new(to), size: 0, owners: Owners::default() };
     copy.write(&frame::head()).map_err(failed)?;
     let (mut place, mut stretch) = (0, Vec::new());
     while let Some(Whole { records, bytes, thinned }) = reader.next_frame()? {
@@ -72,6 +72,7 @@ fn decode(records: &[u8], into: &mut Vec<Record<'static>>) -> bool {
 struct Copy<'a> {
     to: BufWriter<&'a mut File>,
     size: u64,
+    owners: Owners,
 }
 
 impl Copy<'_> {
@@ -82,7 +83,7 @@ impl Copy<'_> {
 
     fn thinned(&mut self, stretch: &mut Vec<Record<'static>>) -> std::io::Result<()> {
         let mut out = Out::default();
-        for record in thin(std::mem::take(stretch)) {
+        for record in thin(std::mem::take(stretch), &mut self.owners) {
             record.put(&mut out);
             if out.bytes.len() >= FRAME_BYTES {
                 let frame = frame::pack(&std::mem::take(&mut out).bytes, true)?;
@@ -97,9 +98,37 @@ impl Copy<'_> {
     }
 }
 
-/// The records of a stretch without its passing detail.
-pub(crate) fn thin(stretch: Vec<Record<'static>>) -> Vec<Record<'static>> {
-    let mut sieve = Sieve { drop: vec![false; stretch.len()], ..Sieve::default() };
+/// Which table each process has, as far as was told: processes share them.
+#[derive(Debug, Default)]
+pub(crate) struct Owners(HashMap<Pid, TableId>);
+
+impl Owners {
+    fn learn(&mut self, pid: Pid, table: TableId) {
+        self.0.insert(pid, table);
+    }
+
+    fn event(&mut self, pid: Pid, body: &Body<'_>) {
+        match body {
+            Body::Acquire(acquire) => {
+                if let HandleKey::Descriptor(table, _) = acquire.key {
+                    self.learn(pid, table);
+                }
+            }
+            Body::Fork { child, child_table, parent_table, .. } => {
+                self.learn(*child, *child_table);
+                self.learn(pid, *parent_table);
+            }
+            Body::Unshare { to, .. } => self.learn(pid, *to),
+            Body::Exec { table, .. } => self.learn(pid, *table),
+            Body::Exit { .. } => drop(self.0.remove(&pid)),
+            _ => {}
+        }
+    }
+}
+
+/// The records of a stretch without its passing detail. What is learnt of tables is kept for the next stretch.
+pub(crate) fn thin(stretch: Vec<Record<'static>>, owners: &mut Owners) -> Vec<Record<'static>> {
+    let mut sieve = Sieve { drop: vec![false; stretch.len()], ..Sieve::new(owners) };
     for (index, record) in stretch.iter().enumerate() {
         sieve.look(index, record);
     }
@@ -118,32 +147,70 @@ pub(crate) fn thin(stretch: Vec<Record<'static>>) -> Vec<Record<'static>> {
 }
 
 /// Finds what may go.
-#[derive(Default)]
-struct Sieve {
+struct Sieve<'a> {
+    owners: &'a mut Owners,
     drop: Vec<bool>,
-    /// Births that may yet turn out to be passing, by key.
-    births: HashMap<HandleKey, usize>,
-    /// Comparisons under way: what happens meanwhile decides what they mean.
-    comparing: Vec<Pid>,
+    /// Births that may yet turn out to be passing.
+    births: HashMap<TableId, HashMap<FdNumber, usize>>,
+    /// Comparisons under way, and their tables where known: what happens meanwhile in a table decides what they mean.
+    comparing: Vec<(Pid, Option<TableId>)>,
     last: HashMap<Pid, Sample>,
     pairs: u64,
     samples: u64,
 }
 
-impl Sieve {
+impl<'a> Sieve<'a> {
+    fn new(owners: &'a mut Owners) -> Self {
+        Sieve {
+            owners,
+            drop: Vec::new(),
+            births: HashMap::new(),
+            comparing: Vec::new(),
+            last: HashMap::new(),
+            pairs: 0,
+            samples: 0,
+        }
+    }
+
+    /// Nothing is passing of what was born in this table so far; in any, if it is not known which.
+    fn touch_one(&mut self, table: Option<TableId>) {
+        match table {
+            Some(table) => drop(self.births.remove(&table)),
+            None => self.births.clear(),
+        }
+    }
+
+    fn forget(&mut self, key: &HandleKey) -> Option<usize> {
+        let HandleKey::Descriptor(table, fd) = key else { return None };
+        self.births.get_mut(table)?.remove(fd)
+    }
+
+    fn is_compared(&self, table: TableId) -> bool {
+        self.comparing.iter().any(|(_, of)| of.is_none_or(|of| of == table))
+    }
+
     fn look(&mut self, index: usize, record: &Record<'_>) {
         match record {
-            Record::Event(event) => self.event(index, &event.body),
+            Record::Event(event) => {
+                self.owners.event(event.pid, &event.body);
+                self.event(index, event.pid, &event.body);
+            }
             Record::Comparing(pid, _) => {
-                self.births.clear();
-                self.comparing.push(*pid);
+                let table = self.owners.0.get(pid).copied();
+                self.touch_one(table);
+                self.comparing.push((*pid, table));
             }
             Record::Compared(snapshot) => {
-                self.births.clear();
-                self.comparing.retain(|pid| *pid != snapshot.pid);
+                let before = self.owners.0.get(&snapshot.pid).copied();
+                self.touch_one(before);
+                if let Some(table) = snapshot.table {
+                    self.owners.learn(snapshot.pid, table);
+                    self.touch_one(Some(table));
+                }
+                self.comparing.retain(|(pid, _)| *pid != snapshot.pid);
             }
             Record::Learnt(_, key, _) => {
-                self.births.remove(key);
+                self.forget(key);
             }
             Record::Sample(sample) => {
                 let same = self
@@ -161,51 +228,49 @@ impl Sieve {
         }
     }
 
-    fn event(&mut self, index: usize, body: &Body<'_>) {
+    fn event(&mut self, index: usize, pid: Pid, body: &Body<'_>) {
         match body {
             Body::Acquire(acquire) => {
                 if let (AcquireCause::Dup(_, of), HandleKey::Descriptor(table, _)) =
                     (acquire.cause, acquire.key)
                 {
                     // The copy needs its original.
-                    self.births.remove(&HandleKey::Descriptor(table, of));
+                    self.forget(&HandleKey::Descriptor(table, of));
                 }
-                let passing =
-                    matches!(acquire.key, HandleKey::Descriptor(..)) && self.comparing.is_empty();
-                self.births.remove(&acquire.key);
-                if passing && matches!(acquire.cause, AcquireCause::Call(_) | AcquireCause::Ring(_))
-                {
-                    self.births.insert(acquire.key, index);
+                self.forget(&acquire.key);
+                let HandleKey::Descriptor(table, fd) = acquire.key else { return };
+                let called = matches!(acquire.cause, AcquireCause::Call(_) | AcquireCause::Ring(_));
+                if called && !self.is_compared(table) {
+                    self.births.entry(table).or_default().insert(fd, index);
                 }
             }
             Body::Release(release) => {
                 // A slot that holds something leaves open whose death this is.
-                let birth = self.births.remove(&release.key);
+                let birth = self.forget(&release.key);
                 if let (Some(birth), Slot::Empty | Slot::NotRead) = (birth, release.slot) {
                     self.mark(birth);
                     self.mark(index);
                     self.pairs += 1;
                 }
             }
-            Body::CloseOnExec { key, .. } => {
-                self.births.remove(key);
-            }
+            Body::CloseOnExec { key, .. } => drop(self.forget(key)),
             Body::Fork { child_table, parent_table, .. } => {
                 self.touch(&[*child_table, *parent_table])
             }
             Body::Unshare { from, to } => self.touch(&[*from, *to]),
             Body::Exec { table, .. } | Body::Exit { table } => self.touch(&[*table]),
-            Body::Lost { .. } | Body::Reconcile { .. } => self.births.clear(),
+            Body::Lost { .. } => self.births.clear(),
+            Body::Reconcile { .. } => {
+                let table = self.owners.0.get(&pid).copied();
+                self.touch_one(table);
+            }
             Body::Fail(_) => {}
         }
     }
 
     /// What happens to whole tables needs what is in them.
     fn touch(&mut self, tables: &[TableId]) {
-        self.births.retain(|key, _| match key {
-            HandleKey::Descriptor(table, _) => !tables.contains(table),
-            _ => true,
-        });
+        tables.iter().for_each(|table| drop(self.births.remove(table)));
     }
 
     fn mark(&mut self, index: usize) {

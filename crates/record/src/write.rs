@@ -62,6 +62,7 @@ pub struct Writer {
     out: Out,
     /// Records that wait for what becomes of them.
     held: Vec<Record<'static>>,
+    owners: thin::Owners,
     /// Time of the first record in `out`, and of the last record of all.
     first: Option<Monotonic>,
     last: Monotonic,
@@ -89,6 +90,7 @@ impl Writer {
             bounds,
             out: Out::default(),
             held: Vec::new(),
+            owners: thin::Owners::default(),
             first: None,
             last: Monotonic(0),
             aged: Monotonic(0),
@@ -125,7 +127,7 @@ impl Writer {
     /// # Errors
     /// If the file does not take it.
     pub fn flush(&mut self) -> Result<(), Error> {
-        for record in thin::thin(std::mem::take(&mut self.held)) {
+        for record in thin::thin(std::mem::take(&mut self.held), &mut self.owners) {
             record.put(&mut self.out);
             if self.out.bytes.len() >= FRAME_BYTES {
                 self.write_frame()?;

@@ -135,7 +135,7 @@ impl Keep {
 /// `fdscope report`.
 #[derive(Args, Debug)]
 pub struct Report {
-    /// The recording
+    /// The recording; or a page made of one, for --format json
     #[arg(value_name = "FILE")]
     pub recording: PathBuf,
     /// The file to write, readable by you only; - for standard output
@@ -167,6 +167,8 @@ pub enum Format {
     Sarif,
     /// For CI: a test case a site
     Junit,
+    /// As `fdscope leak --json`; of a page, the data in it
+    Json,
 }
 
 /// Which part of a recording is looked at.

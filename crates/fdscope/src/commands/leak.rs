@@ -32,6 +32,8 @@ use crate::terminal;
 
 /// How long an attached process is watched unless told otherwise.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
+/// Of a whole machine, events are taken so often.
+const NAP: Duration = Duration::from_millis(25);
 /// The live line changes this often.
 const LINE_EVERY_NS: u64 = 250_000_000;
 
@@ -178,8 +180,11 @@ impl Run {
         let beside = Beside { tape: tape(leak)?, log: None };
         let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
         let launching = launched.is_some();
-        let watch =
+        let mut watch =
             Watch::begin(live, proc.clone(), stacks, &processes, leak.interval, launching, beside)?;
+        if leak.everyone {
+            watch.take_naps(NAP);
+        }
         if let Some(launched) = &mut launched {
             launched.go(&leak.launch[0])?;
         }
@@ -289,15 +294,16 @@ fn say_watching(watch: &Watch, fallbacks: &[fdscope_model::Blind], leak: &Leak) 
         many => format!("{} processes", many.len()),
     };
     let span = match (leak.duration, leak.launch.is_empty()) {
-        (Some(duration), _) => format!("for {} s", duration.as_secs_f64()),
-        (None, true) if leak.only_record => {
-            eprintln!("fdscope: recording {who} by {source}; Ctrl-C ends it");
-            return;
-        }
-        (None, true) => format!("for {} s", DEFAULT_DURATION.as_secs()),
-        (None, false) => "to its end".to_owned(),
+        (Some(duration), _) => format!(" for {} s", duration.as_secs_f64()),
+        (None, true) if leak.only_record => String::new(),
+        (None, true) => format!(" for {} s", DEFAULT_DURATION.as_secs()),
+        (None, false) => " to its end".to_owned(),
     };
-    eprintln!("fdscope: watching {who} by {source} {span}; Ctrl-C reports at once");
+    let (what, end) = match leak.only_record {
+        true => ("recording", "Ctrl-C ends it"),
+        false => ("watching", "Ctrl-C reports at once"),
+    };
+    eprintln!("fdscope: {what} {who} by {source}{span}; {end}");
 }
 
 /// `TooSoon` stands between the healthy levels and the findings, but is no finding.

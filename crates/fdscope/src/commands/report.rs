@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fdscope_model::Symbolizer;
 use fdscope_render::Charset;
-use fdscope_render::export::html::{HandleRow, page};
+use fdscope_render::export::html::{HandleRow, data_of, page};
 use fdscope_render::export::{Export, export};
 
 use crate::Done;
@@ -22,10 +22,14 @@ pub fn run(report: &Report) -> Done {
         let what = format!("{} is a recording, and is not written over", report.output.display());
         return Err(Failure::new(Ending::Usage, what).into());
     }
+    if report.format == Format::Json && !is_recording(&report.recording.to_string_lossy()) {
+        write(&report.output, data_of_page(&report.recording)?.as_bytes())?;
+        return Ok(Ending::Done);
+    }
     let mut replay = replay(&report.recording, &report.span)?;
     let told = replay.report(machine::typed_command(), &[]);
     let form = match report.format {
-        Format::Html => None,
+        Format::Html | Format::Json => None,
         Format::Markdown => Some(Export::Markdown),
         Format::Folded => Some(Export::Folded),
         Format::Speedscope => Some(Export::Speedscope),
@@ -35,10 +39,23 @@ pub fn run(report: &Report) -> Done {
     };
     let bytes = match form {
         Some(form) => export(&told, form),
+        None if report.format == Format::Json => fdscope_render::json::report(&told).into_bytes(),
         None => page(&told, &handles(&mut replay)).into_bytes(),
     };
     write(&report.output, &bytes)?;
     Ok(Ending::Done)
+}
+
+/// The report that a page holds, as JSON.
+fn data_of_page(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("failed to read {shown}"))?;
+    let found = String::from_utf8(bytes).ok().and_then(|page| data_of(&page));
+    let (report, _) = found.ok_or_else(|| {
+        let what = format!("{shown} is neither a recording nor a page of fdscope report");
+        Failure::new(Ending::Usage, what)
+    })?;
+    Ok(report + "\n")
 }
 
 /// Every descriptor that is open at the end.

@@ -57,6 +57,8 @@ pub struct Watch {
     /// The kernel's tables as read, until what was under way then has been reported.
     settling: Vec<Snapshot>,
     interval_ns: u64,
+    /// Between polls, where nobody waits for what they tell.
+    nap: Duration,
     sampled: Monotonic,
     reconciled: Monotonic,
 }
@@ -109,6 +111,7 @@ impl Watch {
             wants_reconcile: BTreeSet::new(),
             settling: Vec::new(),
             interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
+            nap: Duration::ZERO,
             sampled: Monotonic(0),
             reconciled: begun,
         };
@@ -136,6 +139,11 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Polls so far apart, and takes more at a time: a wake-up for every event is most of what many events cost.
+    pub fn take_naps(&mut self, nap: Duration) {
+        self.nap = nap;
+    }
+
     /// Watches until the deadline, Ctrl-C, or the end of every process. `tick` is called a few times a second, and
     /// ends the watch by answering false.
     ///
@@ -147,6 +155,9 @@ impl Watch {
         tick: &mut dyn FnMut(&mut Watch) -> Result<bool>,
     ) -> Result<()> {
         loop {
+            if !self.nap.is_zero() {
+                std::thread::sleep(self.nap);
+            }
             let progress = self.turn(TURN)?;
             let now = monotonic_now();
             let over = until.deadline.is_some_and(|deadline| now >= deadline);

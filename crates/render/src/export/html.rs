@@ -38,6 +38,17 @@ pub fn page(report: &Report, handles: &[HandleRow]) -> String {
     [before, inert(report.trim_end()).as_str(), between, inert(&handles).as_str(), after].concat()
 }
 
+/// The JSON of a page's report and of its handles, as they were put in; `None` for what is no such page.
+pub fn data_of(page: &str) -> Option<(String, String)> {
+    let (before, rest) = PAGE.split_once(REPORT)?;
+    let (between, _) = rest.split_once(HANDLES)?;
+    // The style and the script of another version may differ: what marks the data does not.
+    let mark = before.rsplit_once('\n').map_or(before, |(_, line)| line);
+    let (report, rest) = page.split_once(mark)?.1.split_once(between)?;
+    let (handles, _) = rest.split_once("</script>")?;
+    Some((report.to_owned(), handles.to_owned()))
+}
+
 /// JSON in which nothing can end a script element, and no line separator ends a line of one.
 fn inert(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
@@ -46,6 +57,48 @@ fn inert(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_data_of_a_page_come_back() {
+        let report = Report { machine: "</script>\u{2028}".to_owned(), ..made() };
+        let handle = HandleRow {
+            pid: 7,
+            comm: "a</script><b>".to_owned(),
+            fd: 3,
+            kind: "file",
+            name: "\\x1b".to_owned(),
+            site: String::new(),
+            age_ns: None,
+        };
+        let (found, handles) =
+            data_of(&page(&report, std::slice::from_ref(&handle))).expect("a page");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&found), value(&crate::json::report(&report)));
+        assert_eq!(value(&handles), serde_json::json!([handle]));
+        assert_eq!(data_of("<html></html>"), None);
+    }
+
+    fn made() -> Report {
+        Report {
+            command: String::new(),
+            taken_at_ns: 1,
+            machine: String::new(),
+            begun: fdscope_model::Monotonic(0),
+            ended: fdscope_model::Monotonic(1),
+            sight: fdscope_model::Sight {
+                source: fdscope_model::SourceName::Recording,
+                how: String::new(),
+                blind: Vec::new(),
+            },
+            lost: 0,
+            events: 0,
+            stacks_skipped: 0,
+            totals: Vec::new(),
+            verdicts: Vec::new(),
+            misuse: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
 
     #[test]
     fn nothing_in_data_ends_its_element() {
