@@ -81,8 +81,6 @@ struct {
 	__type(value, __u64);
 } senders SEC(".maps");
 
-static long (*bpf_get_current_comm)(void *buf, __u32 size) = (void *)16;
-
 /* A task's number in fdscope's PID namespace; 0 if it has none there. */
 static __always_inline __u32 number_of(struct task_struct *task)
 {
@@ -135,18 +133,18 @@ static __always_inline __u64 inode_of(struct sock *sk)
 
 static __always_inline void current_doer(struct doer *doer, struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *leader;
+	struct task_struct *task = bpf_get_current_task_btf(), *leader = READ(task, group_leader);
 	__u64 both = bpf_get_current_pid_tgid();
 
 	__builtin_memset(doer, 0, sizeof(*doer));
 	doer->pid = both >> 32;
 	doer->tid = both;
 	if (pid_level) {
-		leader = READ(task, group_leader);
 		doer->tid = number_of(task);
 		doer->pid = number_of(leader);
 	}
-	bpf_get_current_comm(doer->comm, sizeof(doer->comm));
+	/* The process's name, not the thread's. */
+	core_read(&doer->comm, &leader->comm);
 	doer->fd = descriptor(task, inode_of(sk));
 }
 

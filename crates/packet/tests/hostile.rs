@@ -57,6 +57,29 @@ fn lines(link: LinkType, bytes: &[u8], length: u32, options: Options) -> Vec<u8>
     out
 }
 
+/// A file of every head with something behind it.
+fn capture(format: Format, link: LinkType) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer =
+        Writer::new(&mut bytes, format, link, 262_144, (b"eth0", b"tcp")).expect("memory");
+    for (second, head) in HEADS.into_iter().enumerate() {
+        let framed: &[u8] = match link {
+            LinkType::ETHERNET => &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0],
+            LinkType::LINUX_SLL => &[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0],
+            LinkType::LINUX_SLL2 => &[8, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0],
+            LinkType::NULL => &[2, 0, 0, 0],
+            _ => &[],
+        };
+        let packet = [framed, head, &[3, b'a', b'b', b'c', 0, 0, 1, 0, 1, 0xc0, 12], &[0x55; 60]];
+        let packet = packet.concat();
+        let time = Time { seconds: second as i64, nanos: 7 };
+        let length = packet.len() as u32;
+        writer.packet(&Packet { time, length, bytes: &packet, link }, b"whose").expect("memory");
+    }
+    writer.statistics(Statistics { at_ns: 1, received: 2, dropped: 3 }).expect("memory");
+    bytes
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_told_in_lines_of_plain_text(
@@ -94,6 +117,34 @@ proptest! {
         let Ok(mut reader) = Reader::new(&bytes[..]) else { return Ok(()) };
         let mut records = 0;
         while let Ok(Some(_)) = reader.record() {
+            records += 1;
+            prop_assert!(records <= bytes.len());
+        }
+    }
+
+    #[test]
+    fn captures_with_wrong_bytes_are_read_to_an_end_and_told_in_plain_text(
+        format in 0..3_usize,
+        link in 0..LINKS.len(),
+        wrong in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        kept in any::<prop::sample::Index>(),
+        verbose in 0..4_u8,
+    ) {
+        let mut bytes = capture([Format::Pcap, Format::PcapNanos, Format::Pcapng][format], LINKS[link]);
+        for (place, byte) in wrong {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(kept.index(bytes.len()) + 1);
+        let Ok(mut reader) = Reader::new(&bytes[..]) else { return Ok(()) };
+        let options = Options { verbose, link_header: true, ..Options::default() };
+        let mut printer = Printer::new(options, |_| 0);
+        let mut records = 0;
+        while let Ok(Some(record)) = reader.record() {
+            let _ends = Ends::with_flags(&record.packet);
+            let mut out = Vec::new();
+            printer.print(&record.packet, 1, b"", &mut out);
+            prop_assert!(out.iter().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')));
             records += 1;
             prop_assert!(records <= bytes.len());
         }

@@ -21,6 +21,7 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>> {
     }
     let mut rows = vec![text(bench)?];
     rows.extend(flood(bench)?);
+    rows.push(attribution(bench)?);
     Ok(rows)
 }
 
@@ -84,8 +85,8 @@ fn write_file(path: &Path) -> Result<()> {
 
 /// Small datagrams over the loopback as fast as they can be sent, while both write them away with their defaults.
 fn flood(bench: &Bench) -> Result<Vec<Row>> {
-    let ours = flooded(&bench.fdscope, &["capture"])?;
-    let theirs = flooded(Path::new("tcpdump"), &[])?;
+    let (ours, _) = flooded(&bench.fdscope, &["capture"])?;
+    let (theirs, _) = flooded(Path::new("tcpdump"), &[])?;
     let row = Row::new(format!("{FLOOD} small packets as fast as they go"), format!("{ours} lost"));
     Ok(vec![
         row.promised("none lost with defaults", ours == 0),
@@ -93,8 +94,31 @@ fn flood(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-/// How many were dropped.
-fn flooded(program: &Path, leading: &[&str]) -> Result<u64> {
+/// What it costs to know whose the packets are: processor time of all threads, with and without.
+fn attribution(bench: &Bench) -> Result<Row> {
+    let time = |leading: &[&str]| -> Result<f64> {
+        let spent = (0..bench.rounds).map(|_| Ok(flooded(&bench.fdscope, leading)?.1));
+        Ok(median(spent.collect::<Result<_>>()?))
+    };
+    let (with, without) = (time(&["capture"])?, time(&["capture", "--no-owners"])?);
+    let ns = (with - without).max(0.0) * 1e9 / f64::from(FLOOD);
+    let row = Row::new("whose a packet is", format!("{ns:.0} ns a packet"));
+    Ok(row.promised("300 ns a packet", ns <= 300.0))
+}
+
+/// Ticks of the processor time in /proc, in a second (`USER_HZ`).
+const TICKS: f64 = 100.0;
+
+/// Processor time that a process has taken, in seconds.
+fn spent_s(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, behind) = stat.rsplit_once(')').context("a name")?;
+    let ticks = behind.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
+}
+
+/// How many were dropped, and the processor time that it took.
+fn flooded(program: &Path, leading: &[&str]) -> Result<(u64, f64)> {
     let receiver = UdpSocket::bind("127.0.0.1:0")?;
     let address = receiver.local_addr()?;
     let filter = format!("udp port {}", address.port());
@@ -115,10 +139,12 @@ fn flooded(program: &Path, leading: &[&str]) -> Result<u64> {
         // A full receiver is no failure of the sender.
         let _sent = sender.send_to(&[0; 18], address);
     }
+    let spent_s = spent_s(child.id())?;
     Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
     let mut told = String::new();
     errors.read_to_string(&mut told)?;
     child.wait()?;
     let dropped = told.lines().find_map(|line| line.split_once(" packets dropped by kernel"));
-    dropped.and_then(|(count, _)| count.parse().ok()).context("no statistics were told")
+    let dropped = dropped.and_then(|(count, _)| count.parse().ok());
+    Ok((dropped.context("no statistics were told")?, spent_s))
 }

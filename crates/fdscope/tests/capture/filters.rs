@@ -1,10 +1,13 @@
 //! Expressions: mistakes with a caret, what runs where, files of them, words about live processes.
 
-use std::process::Command;
-
-use super::live::{Capture, talk};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::live::{Capture, talk};
 
 fn run(arguments: &[&str]) -> (String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fdscope"));
@@ -80,10 +83,22 @@ fn words_about_live_processes_choose_their_packets() {
     std::fs::write(&file, text).expect("written");
     let path = file.to_str().expect("text");
     let Some(capture) = Capture::start(&["-i", "lo", "-nn", "-c", "3", "-F", path]) else { return };
-    let (near, far) = talk(&listener);
+    let (mut near, mut far) = talk(&listener);
+    // It goes on until enough was seen: a survey may meet the connection while it is made.
+    let own = [near.as_raw_fd(), far.as_raw_fd()];
+    let over = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&over);
+    let talker = std::thread::spawn(move || {
+        while !heard.load(Ordering::Relaxed) {
+            near.write_all(b"more").expect("sent");
+            far.read_exact(&mut [0; 4]).expect("received");
+            std::thread::yield_now();
+        }
+    });
     let (lines, talk, code) = capture.end();
+    over.store(true, Ordering::Relaxed);
+    talker.join().expect("it ends");
     assert_eq!((code, lines.lines().count()), (Some(0), 3), "{talk}");
-    let own =
-        [near.as_raw_fd(), far.as_raw_fd()].map(|fd| format!("[{}] fd {fd}", std::process::id()));
+    let own = own.map(|fd| format!("[{}] fd {fd}", std::process::id()));
     assert!(lines.lines().all(|line| own.iter().any(|own| line.contains(own))), "{lines}");
 }

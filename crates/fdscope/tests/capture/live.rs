@@ -21,7 +21,7 @@ pub struct Capture {
 struct Running(Child, #[allow(dead_code, reason = "dropped with the process")] Sender<()>);
 
 /// Bounds only the time that a broken test hangs.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Ends a capture that waits for packets that never come.
 fn watch_over(child: &Child) -> Sender<()> {

@@ -11,7 +11,7 @@ use super::owners::Way;
 use super::surveyor::Owner;
 
 /// A packet waits no longer than this for its owner to be found.
-pub const PATIENCE_NS: u64 = 10_000_000_000;
+pub const PATIENCE_NS: u64 = 60_000_000_000;
 /// More bytes do not wait for owners: then what is known by now is told.
 const MOST_WAITING: usize = 16 << 20;
 /// More bytes of packets of sockets that nobody suspects yet are not kept: the oldest go.

@@ -124,6 +124,7 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         tells_owners,
         now_ns: 0,
         captured: 0,
+        over: false,
         received: 0,
         dropped: 0,
         told_dropped: 0,
@@ -180,6 +181,8 @@ pub(super) struct Run<'a> {
     /// When the block at hand was taken, on the monotonic clock.
     pub(super) now_ns: u64,
     captured: u64,
+    /// As many were told as were asked for.
+    over: bool,
     received: u64,
     dropped: u64,
     told_dropped: u64,
@@ -385,7 +388,10 @@ impl Run<'_> {
         owner: Option<&Arc<Owner>>,
         birth: Option<&str>,
     ) -> Result<Next> {
-        self.captured += 1;
+        // What waits or was kept comes too late then.
+        if self.over {
+            return Ok(Next::Stop);
+        }
         let joined;
         let note = match (owner, birth) {
             _ if !self.tells_owners || ends.is_none() => "",
@@ -402,13 +408,15 @@ impl Run<'_> {
         if let Some(sink) = &mut self.sink
             && sink.packet(packet, note.as_bytes(), packet.time)? == Written::Enough
         {
+            self.over = true;
             return Ok(Next::Stop);
         }
+        self.captured += 1;
         if self.sink.is_none() || self.options.print {
             self.screen.packet(packet, self.captured, note.as_bytes())?;
         }
-        let full = self.options.count.is_some_and(|most| self.captured >= most);
-        Ok(if full { Next::Stop } else { Next::More })
+        self.over = self.options.count.is_some_and(|most| self.captured >= most);
+        Ok(if self.over { Next::Stop } else { Next::More })
     }
 
     /// A line that is no packet: among the packets where these are shown.

@@ -57,10 +57,27 @@ pub fn run(arguments: Vec<OsString>, guise: Guise) -> Done {
     }
 }
 
+/// What tcpdump does not have.
+const HELP: &str = "
+All of these but the following are tcpdump's; docs/capture.md tells more.
+  --leaked-by PID|NAME   only packets of sockets that were opened where descriptors leak, from their first packet on
+  --watch PID|NAME       with each packet, where the process opened its socket
+  --lifecycle            only SYN, FIN and RST; tells which connections one side has not closed, and since when
+  --owners, --no-owners  whose packets they are, or not
+  --explain              which part of the expression runs where
+  --pcapng               writes pcapng, with owners as comments (so does -w FILE.pcapng)
+  --promiscuous          packets for others too; not unless asked for
+The expression may have words about processes: pid N, name TEXT, fd N, state WORD, cgroup TEXT, age >10s, age <5m.
+  fdscope capture -i any tcp and name nginx and not port 22
+  fdscope capture -i any --leaked-by nginx -w leaked.pcapng
+  fdscope capture -i any --lifecycle --watch 4123
+";
+
 /// What is printed instead of packets.
 fn instead(instead: Instead, options: &Options, guise: Guise) -> Done {
     let mut out = std::io::stdout().lock();
     match instead {
+        Instead::Help if guise == Guise::Capture => write!(out, "{}\n{HELP}", usage(guise))?,
         Instead::Help => writeln!(out, "{}", usage(guise))?,
         Instead::Version => writeln!(out, "{}", version(guise))?,
         Instead::TimeStampTypes => {

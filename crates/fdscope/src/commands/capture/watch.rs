@@ -211,10 +211,14 @@ fn watch(targets: Vec<String>, shared: &Shared, ready: &Sender<()>) -> Result<()
         clerk.look(watch, shared);
         Ok(true)
     })?;
+    if !shared.stop.load(Ordering::Relaxed) {
+        shared.tell(vec!["what was watched has ended".to_owned()]);
+    }
     watch.end()?;
     clerk.looked = Monotonic(0);
     clerk.look(&mut watch, shared);
     if matches!(watch.live, Live::Bpf(..)) {
+        // The child that it makes runs no code that another thread could hold a lock of.
         fdscope_sys::linger::release_behind();
     }
     Ok(())
@@ -403,5 +407,6 @@ fn site(at: Option<usize>, frames: &[Frame]) -> Site {
         (None, Some(line)) => line,
         (None, None) => module(),
     };
-    Site { place, words: words.into() }
+    // Names of symbols are whatever a program's file says.
+    Site { place, words: Name::from(words.as_str()).to_string().into() }
 }
