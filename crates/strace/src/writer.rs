@@ -136,7 +136,11 @@ impl<'a> Writer<'a> {
             Happening::Detached => self.detached(told, host),
             Happening::Lost { count } => {
                 self.lost += count;
-                self.remark(told, &format!("+++ lost {count} calls +++"), host);
+                let words = match count {
+                    0 => "+++ lost an unknown number of calls +++".to_owned(),
+                    count => format!("+++ lost {count} calls +++"),
+                };
+                self.remark(told, &words, host);
             }
         }
     }
