@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf, StackTraceMap};
-use aya::programs::{Iter, RawTracePoint, TracePoint};
+use aya::programs::{Iter, ProgramError, RawTracePoint, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 
 use crate::error::BpfError;
@@ -372,6 +372,14 @@ impl CallPrograms {
         attach_raw(&mut self.ebpf, program)
     }
 
+    /// Loads a raw-tracepoint program, to be attached later: the kernel takes long to check it, and no time to attach it.
+    ///
+    /// # Errors
+    /// If the kernel refuses the program.
+    pub fn load_raw(&mut self, program: &RawProgram) -> Result<(), BpfError> {
+        load_raw(&mut self.ebpf, program).map(drop)
+    }
+
     /// Loads a program for tracepoints per call, and gives its descriptor to link it by.
     ///
     /// # Errors
@@ -461,11 +469,21 @@ impl StatePrograms {
     }
 }
 
-fn attach_raw(ebpf: &mut Ebpf, program: &RawProgram) -> Result<(), BpfError> {
+fn load_raw<'a>(
+    ebpf: &'a mut Ebpf,
+    program: &RawProgram,
+) -> Result<&'a mut RawTracePoint, BpfError> {
     let found = ebpf.program_mut(program.name).ok_or_else(|| missing(program.name))?;
     let found: &mut RawTracePoint =
         found.try_into().map_err(|error| refused(program.name, &error))?;
-    found.load().map_err(|error| refused(program.name, &error))?;
+    match found.load() {
+        Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(found),
+        Err(error) => Err(refused(program.name, &error)),
+    }
+}
+
+fn attach_raw(ebpf: &mut Ebpf, program: &RawProgram) -> Result<(), BpfError> {
+    let found = load_raw(ebpf, program)?;
     found.attach(program.point).map_err(|error| BpfError::Attach {
         point: program.point.to_owned(),
         cause: chain(&error),

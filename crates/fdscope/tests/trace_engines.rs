@@ -128,6 +128,22 @@ fn the_engines_tell_the_same_calls_of_a_32_bit_program() {
 }
 
 #[test]
+fn the_gap_before_the_first_32_bit_program_is_marked() {
+    let Ok(program) = try_c("called", Variant::M32) else {
+        println!("skipped: needs a C compiler for 32-bit programs");
+        return;
+    };
+    if !has_bpf() {
+        return;
+    }
+    let script = format!("{0}; {0}; :", program.display());
+    let (log, _) = logged("--source=bpf", &["-f", "-e", "trace=chdir,execve", "sh", "-c", &script]);
+    let runs = log.lines().filter(|line| line.contains("called\"")).count();
+    assert_eq!(runs, 2, "{log}");
+    assert!(log.contains("+++ lost an unknown number of calls +++"), "{log}");
+}
+
+#[test]
 fn time_asleep_is_not_the_systems() {
     for engine in engines() {
         let arguments = ["-c", "-U", "total-time,calls,name", "-e", "trace=/nanosleep"];

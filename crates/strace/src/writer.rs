@@ -3,6 +3,7 @@
 //! Calls stand in [`crate::line`]; where bytes go and what only the machine knows is a [`Host`]'s business.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_syscall::Memory;
@@ -32,7 +33,7 @@ pub trait Host {
     /// A call returned: what is known of descriptors may not hold any more.
     fn returned(&mut self, pid: Pid, name: &str);
     /// The frames of a stack, a line each.
-    fn frames(&mut self, pid: Pid, stack: StackId) -> Vec<Vec<u8>>;
+    fn frames(&mut self, pid: Pid, stack: StackId) -> Rc<[Vec<u8>]>;
 }
 
 /// A task.
@@ -136,7 +137,11 @@ impl<'a> Writer<'a> {
             Happening::Detached => self.detached(told, host),
             Happening::Lost { count } => {
                 self.lost += count;
-                self.remark(told, &format!("+++ lost {count} calls +++"), host);
+                let words = match count {
+                    0 => "+++ lost an unknown number of calls +++".to_owned(),
+                    count => format!("+++ lost {count} calls +++"),
+                };
+                self.remark(told, &words, host);
             }
         }
     }
@@ -270,9 +275,15 @@ impl<'a> Writer<'a> {
         self.line_over(told.tid);
         if let Some(stack) = stack.filter(|_| self.options.stacks) {
             let frames = host.frames(told.pid, stack);
+            let mut text = std::mem::take(&mut self.scratch);
+            text.clear();
             for frame in frames.iter().take(self.options.most_frames) {
-                host.put(told.tid, &[b" > ", &frame[..], b"\n"].concat());
+                for piece in [b" > ", &frame[..], b"\n"] {
+                    text.extend_from_slice(piece);
+                }
             }
+            host.put(told.tid, &text);
+            self.scratch = text;
         }
     }
 

@@ -95,7 +95,7 @@ pub enum Happening<'a> {
     Detached,
     /// So many calls before this moment, of whatever task, were not told.
     Lost {
-        /// How many.
+        /// How many; 0 if nobody knows.
         count: u64,
     },
 }

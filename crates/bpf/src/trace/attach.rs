@@ -118,6 +118,14 @@ pub fn attach(asked: &Asked<'_>, compat: bool) -> Result<Attached, BpfError> {
     })
 }
 
+/// Prepares for [`attach_every`], which then takes no time.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn load_every(programs: &mut CallPrograms) -> Result<(), BpfError> {
+    CALLS.iter().try_for_each(|program| programs.load_raw(program))
+}
+
 /// Has every call looked at, or where calls have tracepoints of their own, every 32-bit one.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::load::CallPrograms;
 use crate::memory::Memory;
 use crate::source::{TICK, wait};
 use crate::wire::{MemoWords, Scope};
-use attach::{attach, attach_every};
+use attach::{attach, attach_every, load_every};
 use pieces::Pieces;
 use plan::Looks;
 use teller::Teller;
@@ -123,6 +123,8 @@ pub struct BpfCalls {
     _links: Vec<OwnedFd>,
     /// 32-bit calls are seen.
     compat: bool,
+    /// What it takes to see them is loaded.
+    prepared: bool,
     follow: bool,
     stopped: bool,
     looked: u64,
@@ -161,6 +163,7 @@ impl BpfCalls {
             wanted: WantedCalls::of(options.wanted),
             _links: attached.links,
             compat: attached.compat,
+            prepared: attached.compat,
             follow,
             stopped: false,
             looked: 0,
@@ -250,6 +253,14 @@ impl BpfCalls {
         self.teller.tasks.len()
     }
 
+    /// Gets ready for 32-bit programs among those to be made, when there is nothing else to do.
+    fn prepare(&mut self) -> Result<(), BpfError> {
+        if self.follow && !std::mem::replace(&mut self.prepared, true) {
+            load_every(&mut self.programs)?;
+        }
+        Ok(())
+    }
+
     /// Tells what was under way when watching began.
     fn tell_under_way(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) {
         let at = monotonic_now();
@@ -271,9 +282,13 @@ impl BpfCalls {
                 programs.set_memo(memory.place(&memo), MemoWords::from(&memo))?;
             }
             if !teller.compat.is_empty() {
-                teller.compat.clear();
-                if !std::mem::replace(compat, true) {
+                let first = teller.compat.drain(..).next().filter(|_| !*compat);
+                if let Some(pid) = first {
+                    *compat = true;
                     attach_every(programs)?;
+                    // It ran meanwhile.
+                    let (at, tid) = (monotonic_now(), Tid(pid.0));
+                    sink(&Traced { at, pid, tid, what: Happening::Lost { count: 0 } });
                 }
             }
             for (pid, bytes) in teller.depths.drain(..) {
@@ -323,6 +338,7 @@ impl CallSource for BpfCalls {
             }
             if self.drain(sink)? == 0 {
                 self.look_for_the_dead();
+                self.prepare()?;
             }
         }
         Ok(if self.teller.tasks.is_empty() { Progress::Ended } else { Progress::Open })

@@ -1,6 +1,7 @@
 //! What the writer of lines asks of this machine.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_strace::options::Stamp;
@@ -87,8 +88,8 @@ impl Host for Machine<'_> {
         }
     }
 
-    fn frames(&mut self, _: Pid, stack: StackId) -> Vec<Vec<u8>> {
+    fn frames(&mut self, _: Pid, stack: StackId) -> Rc<[Vec<u8>]> {
         let lines = self.options.stack_lines;
-        self.stacks.as_ref().map_or_else(Vec::new, |stacks| stacks.frames(stack, lines))
+        self.stacks.as_mut().map_or_else(|| Rc::from([]), |stacks| stacks.frames(stack, lines))
     }
 }

@@ -1,6 +1,7 @@
 //! Stacks of calls: `-k`. Copied and unwound as `leak` does, a frame a line.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use fdscope_bpf::trace::Unwinder;
@@ -15,13 +16,19 @@ pub const MOST_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 pub struct CallStacks {
     stacks: Rc<RefCell<Stacks>>,
+    /// Lines of frames that were asked for: most calls are made from a few places.
+    written: HashMap<StackId, Rc<[Vec<u8>]>>,
 }
+
+/// So many stacks are kept written.
+const MOST_WRITTEN: usize = 16_384;
 
 impl CallStacks {
     /// None unwound yet.
     pub fn new() -> Self {
         let options = StackOptions::from_environment(|name| std::env::var_os(name));
-        CallStacks { stacks: Rc::new(RefCell::new(Stacks::new(options))) }
+        let stacks = Rc::new(RefCell::new(Stacks::new(options)));
+        CallStacks { stacks, written: HashMap::new() }
     }
 
     /// What an engine unwinds with.
@@ -39,9 +46,15 @@ impl CallStacks {
     }
 
     /// The frames of a stack, a line each; with their places in the source if asked for.
-    pub fn frames(&self, stack: StackId, lines: bool) -> Vec<Vec<u8>> {
-        let found = self.stacks.borrow_mut().symbolize(stack);
-        found.frames.iter().map(|frame| line(frame, lines)).collect()
+    pub fn frames(&mut self, stack: StackId, lines: bool) -> Rc<[Vec<u8>]> {
+        if self.written.len() >= MOST_WRITTEN {
+            self.written.clear();
+        }
+        let written = self.written.entry(stack).or_insert_with(|| {
+            let found = self.stacks.borrow_mut().symbolize(stack);
+            found.frames.iter().map(|frame| line(frame, lines)).collect()
+        });
+        Rc::clone(written)
     }
 }
 
