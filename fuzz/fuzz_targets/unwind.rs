@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Begins somewhere near this function, so that there is unwind information for it.
     let ip = (near as *const () as u64).wrapping_add(word(0) % 0x10_0000);
     let regs = Registers { ip, sp: word(8), fp: word(16), lr: 0 };
-    let trace = Trace::Copied { regs, bytes, compat: false };
+    let trace = Trace::Copied { regs, bytes, compat: false, code_since: None };
     let pid = Pid(std::process::id());
     STACKS.with_borrow_mut(|stacks| stacks.intern(pid, &trace));
 });

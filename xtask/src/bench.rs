@@ -11,6 +11,7 @@ mod server;
 mod sockets;
 mod storm;
 mod tool;
+mod trace;
 
 use crate::tree;
 use anyhow::{Result, ensure};
@@ -58,6 +59,7 @@ const PARTS: &[Part] = &[
     ("open-files", open_files::rows),
     ("sockets", sockets::rows),
     ("capture", capture::rows),
+    ("trace", trace::rows),
 ];
 
 /// Runs the chore.

@@ -60,6 +60,17 @@ impl Bins {
         self.now = now;
     }
 
+    /// Takes one fall back, which is then as if it had never been.
+    pub(crate) fn take_back_fall(&mut self, at: Monotonic) {
+        let index = (at.since_ns(self.origin) / self.width_ns()) as usize;
+        let index = index.min(self.bins.len().saturating_sub(1));
+        if let Some(bin) = self.bins.get_mut(index) {
+            bin.died = bin.died.saturating_sub(1);
+        }
+        self.bins.iter_mut().skip(index).for_each(|bin| bin.low = bin.low.saturating_add(1));
+        self.now = self.now.saturating_add(1);
+    }
+
     /// The bin of a moment; what comes late counts in the newest bin, so that the curve stays one that was true.
     fn bin_at(&mut self, at: Monotonic) -> &mut Bin {
         let since = at.since_ns(self.origin);

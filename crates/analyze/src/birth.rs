@@ -116,6 +116,7 @@ impl Ledger {
             }
             Origin::Seen | Origin::Found if is_descriptor => {
                 watched.acquired += 1;
+                watched.closing.opened();
                 watched.found += u64::from(entry.origin == Origin::Found);
                 watched.curve.rise(entry.born, 1);
             }

@@ -5,9 +5,11 @@ use fdscope_model::event::{Event, Release, ReleaseCause, Slot};
 use fdscope_model::{HandleKey, Monotonic, StackId};
 
 use crate::birth::known;
+use crate::closing::Closed as Closing;
 use crate::entry::{Entry, Origin};
 use crate::group::CloserKey;
 use crate::ledger::Ledger;
+use crate::lineage::survivor;
 use crate::place::Place;
 use crate::table::Closed;
 
@@ -78,6 +80,11 @@ impl Ledger {
         if place.slot.is_some() {
             watched.released += 1;
             watched.curve.fall(death.at, 1);
+            if matches!(entry.origin, Origin::Seen | Origin::Found) {
+                let (at, closer) = (death.at, death.closer);
+                let was = survivor(entry, place.key.fd());
+                watched.closing.closed(Closing { group: entry.group, was, at, closer });
+            }
         }
         let dependants = watched.dependants(place.key, entry.kind);
         self.count_death(entry, death);

@@ -31,6 +31,7 @@ impl Ledger {
         now: Monotonic,
         names: Names<'_>,
     ) -> Vec<Facts> {
+        let sites = self.before_the_end(sites, now, names);
         let fates: Vec<Fate> = {
             let court = Court::new(self, &sites, now, names);
             sites.iter().map(|facts| fate(&court, facts)).collect()
@@ -64,6 +65,24 @@ impl Ledger {
         told.extend(past.into_values());
         told.sort_by_key(|facts| (facts.pid, facts.kind, facts.place));
         told
+    }
+
+    /// The sites that grew until their process closed what they held in its last moments, as they were before.
+    fn before_the_end(&self, sites: Vec<Facts>, now: Monotonic, names: Names<'_>) -> Vec<Facts> {
+        if sites.iter().all(|facts| facts.closed_at_end.is_empty()) {
+            return sites;
+        }
+        let court = Court::new(self, &sites, now, names);
+        let before: Vec<Option<Facts>> = sites
+            .iter()
+            .map(|facts| {
+                let before = facts.before_the_end()?;
+                let grew = court.decide(&before).rule.name == "growth-until-exit";
+                grew.then_some(before)
+            })
+            .collect();
+        let both = sites.into_iter().zip(before);
+        both.map(|(facts, before)| before.unwrap_or(facts)).collect()
     }
 
     /// The totals of every process, ended children added up by name.

@@ -110,10 +110,16 @@ fn headline(case: &Case<'_>, told: &Told<'_>) -> String {
     let (alive, released) = (count(case.alive()), count(facts.released));
     match told.rule.name {
         "open-at-exit" | "growth-until-exit" => {
-            format!(
-                "{alive} of {made} of {watched} were not {} when the process ended.",
-                gone(kind)
-            )
+            let gone = gone(kind);
+            match facts.closed_before_end_ns {
+                None => format!(
+                    "{alive} of {made} of {watched} were not {gone} when the process ended."
+                ),
+                Some(ns) => format!(
+                    "{alive} of {made} of {watched} were not {gone} until the last {} of the process.",
+                    duration_ns(ns)
+                ),
+            }
         }
         "released-by-exit" => {
             let (by_exit, many) = (count(facts.by_exit), processes(facts.processes));

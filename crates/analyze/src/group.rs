@@ -4,6 +4,7 @@
 use fdscope_model::{FdNumber, HandleKind, Monotonic, Pid, StackId, Tid};
 
 use crate::bins::Bins;
+use crate::closing::Closed;
 use crate::entry::Description;
 use crate::hash::FastMap;
 use crate::lifetime::Ages;
@@ -83,6 +84,8 @@ pub(crate) struct Group {
     pub(crate) processes: u64,
     /// Who lived when the process ended.
     pub(crate) at_exit: Vec<Survivor>,
+    /// Who was closed in the last moments before.
+    pub(crate) closed_at_end: Vec<Closed>,
 }
 
 impl Group {
@@ -104,6 +107,7 @@ impl Group {
             ended: None,
             processes: 1,
             at_exit: Vec::new(),
+            closed_at_end: Vec::new(),
         }
     }
 
@@ -147,6 +151,7 @@ impl Group {
             + self.ages.footprint()
             + self.closers.capacity() * size_of::<(CloserKey, u64)>()
             + self.at_exit.capacity() * size_of::<Survivor>()
+            + self.closed_at_end.capacity() * size_of::<Closed>()
     }
 }
 

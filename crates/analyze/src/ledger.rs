@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use fdscope_model::event::{Body, Event};
 use fdscope_model::{
     FdNumber, FileId, HandleKey, HandleKind, InodeId, Monotonic, Name, Pid, Process, StackId,
-    TableId,
+    TableId, Tid,
 };
 
 use crate::bins::Bins;
@@ -55,6 +55,23 @@ pub struct LiveHandle {
     pub birth_seen: bool,
     /// The close-on-exec flag, where known.
     pub cloexec: Option<bool>,
+    /// The birth stack, where seen.
+    pub stack: Option<StackId>,
+    /// The thread that made it; 0 where not seen.
+    pub tid: Tid,
+}
+
+/// A living handle that is no descriptor: a thread, a timer, a watch …
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LiveOther {
+    /// By which it can be named to the ledger again.
+    pub key: HandleKey,
+    /// What it is.
+    pub kind: HandleKind,
+    /// When it was born, or first seen.
+    pub born: Monotonic,
+    /// True if its birth was seen.
+    pub birth_seen: bool,
     /// The birth stack, where seen.
     pub stack: Option<StackId>,
 }
@@ -232,12 +249,14 @@ impl Ledger {
         table.numbers().into_iter().map(|fd| row(FdNumber(fd))).collect()
     }
 
-    /// Living handles of a process that are not descriptors: key, kind and birth, in order.
-    pub fn live_others(&self, pid: Pid) -> Vec<(HandleKey, HandleKind, Monotonic)> {
+    /// Living handles of a process that are not descriptors, in order.
+    pub fn live_others(&self, pid: Pid) -> Vec<LiveOther> {
         let Some(watched) = self.processes.get(&pid) else { return Vec::new() };
         let row = |key: HandleKey| {
             let entry = &watched.others[&key];
-            (key, entry.kind, entry.born)
+            let Entry { kind, born, .. } = *entry;
+            let birth_seen = entry.origin == crate::entry::Origin::Seen;
+            LiveOther { key, kind, born, birth_seen, stack: entry.stack() }
         };
         watched.other_keys().into_iter().map(row).collect()
     }
@@ -297,5 +316,6 @@ fn live_handle(table: TableId, fd: FdNumber, entry: &Entry) -> LiveHandle {
         birth_seen: entry.origin == crate::entry::Origin::Seen,
         cloexec: entry.cloexec(),
         stack: entry.stack(),
+        tid: entry.tid,
     }
 }

@@ -57,6 +57,21 @@ impl Ages {
         self.longest_ns = self.longest_ns.max(age_ns);
     }
 
+    /// Takes back what was recorded of this age. The longest age stays what it was if it was another's, and else is the
+    /// least of the last bucket left.
+    pub(crate) fn take_back(&mut self, age_ns: u64) {
+        let index = bucket(age_ns).checked_sub(self.first).map(|index| index as usize);
+        let Some(count) = index.and_then(|index| self.counts.get_mut(index)) else { return };
+        *count = count.saturating_sub(1);
+        self.total = self.total.saturating_sub(1);
+        while self.counts.last() == Some(&0) {
+            self.counts.pop();
+        }
+        let last = self.counts.len().checked_sub(1).map(|last| self.first + last as u32);
+        let most = last.map_or(0, |last| bucket_start_ns(last + 1).saturating_sub(1));
+        self.longest_ns = self.longest_ns.min(most);
+    }
+
     pub(crate) fn add(&mut self, other: &Ages) {
         let mut merged = vec![0u32; self.end().max(other.end()) as usize];
         for (bucket, count) in self.buckets().chain(other.buckets()) {

@@ -188,9 +188,17 @@ impl Ledger {
         }
         let watched = self.watched(pid);
         watched.ended = Some(event.at);
+        let closed = watched.closing.at_end(watched.begun, event.at);
         let reconciled = watched.touched.take().is_some();
         self.reconciling -= usize::from(reconciled);
         self.ended += 1;
+        for closed in closed {
+            if let Some(group) = self.groups.get_mut(closed.group)
+                && group.closed_at_end.len() < MOST_AT_EXIT
+            {
+                group.closed_at_end.push(closed);
+            }
+        }
         self.freeze(pid, event.at, &handed_over);
         self.forget_oldest_ended();
     }

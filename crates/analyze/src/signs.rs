@@ -13,13 +13,17 @@ const CLOSE_WAIT: u64 = 5;
 const NEAR: u64 = 80;
 /// Children and threads that nobody waits for: one or two may just have ended.
 const UNREAPED: u64 = 3;
+/// Descriptors without close-on-exec: a few may be meant for children.
+const INHERITED: u64 = 10;
 
 /// The sentences, the gravest first.
 pub fn signs(card: &Card) -> Vec<String> {
-    let mut signs: Vec<String> = card.limits.iter().filter_map(near_limit).collect();
+    let mut signs: Vec<String> = zombie(card).into_iter().collect();
+    signs.extend(card.limits.iter().filter_map(near_limit));
     signs.extend(card.groups.iter().filter_map(close_wait));
     signs.extend(card.groups.iter().filter_map(|group| large(card, group)));
     signs.extend(deleted(card));
+    signs.extend(inherited(card));
     signs.extend(unreaped(
         card,
         HandleKind::Zombie,
@@ -31,6 +35,27 @@ pub fn signs(card: &Card) -> Vec<String> {
         "exited threads that nobody joined: each keeps its stack mapped",
     ));
     signs
+}
+
+fn zombie(card: &Card) -> Option<String> {
+    let (parent, comm) = (card.process.parent, &card.parent_comm);
+    (card.state == b'Z' && card.threads < 2).then(|| {
+        format!(
+            "It has ended and holds nothing: its parent, {parent} ({comm}), has not waited for it."
+        )
+    })
+}
+
+fn inherited(card: &Card) -> Option<String> {
+    let seen = card.inherited?;
+    let many = seen.inherited >= INHERITED && seen.inherited * 2 >= seen.looked_at;
+    many.then(|| {
+        format!(
+            "{} of {} descriptors above 2 that were looked at lack close-on-exec: every program that it \
+             starts inherits them.",
+            seen.inherited, seen.looked_at
+        )
+    })
 }
 
 fn near_limit(limit: &Limit) -> Option<String> {
@@ -102,6 +127,7 @@ fn unreaped(card: &Card, kind: HandleKind, what: &str) -> Option<String> {
 mod tests {
     use super::*;
     use fdscope_model::FdNumber;
+    use fdscope_model::card::Inherited;
     use fdscope_model::process::GroupCount;
 
     fn group(kind: HandleKind, pattern: &str, count: u64) -> CardGroup {
@@ -143,6 +169,7 @@ mod tests {
             held_bytes: 4096,
             ..group(HandleKind::File, "/data-*.log (deleted)", 1)
         };
+        let inherited = Some(Inherited { looked_at: 256, inherited: 250 });
         let zombies =
             GroupCount { kind: HandleKind::Zombie, group: "sh".into(), count: 7, fresh: None };
         check(
@@ -150,6 +177,7 @@ mod tests {
                 groups: vec![closing, deleted],
                 limits: vec![nofile],
                 others: vec![zombies],
+                inherited,
                 ..Card::default()
             },
             &[
@@ -157,12 +185,20 @@ mod tests {
                 "600 sockets in close-wait (tcp *->10.0.0.2:443): the other side closed them, and this \
                  one does not.",
                 "1 deleted file is open and keeps 4096 bytes on disk.",
+                "250 of 256 descriptors above 2 that were looked at lack close-on-exec: every program that it \
+                 starts inherits them.",
                 "7 zombies: children that ended and that it never waits for.",
             ],
         );
         check(
             &Card { groups: vec![group(HandleKind::File, "/etc/passwd", 150)], ..Card::default() },
             &["150 files are alike (/etc/passwd): 100 % of all descriptors."],
+        );
+        let few = Some(Inherited { looked_at: 40, inherited: 9 });
+        check(&Card { inherited: few, ..Card::default() }, &[]);
+        check(
+            &Card { state: b'Z', parent_comm: "sh".into(), threads: 1, ..Card::default() },
+            &["It has ended and holds nothing: its parent, 0 (sh), has not waited for it."],
         );
     }
 }

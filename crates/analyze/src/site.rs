@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fdscope_model::{FdNumber, HandleKind, Monotonic, Name, Pid, StackId, Symbolized, Symbolizer};
 
 use crate::bins::Bins;
+use crate::closing::Closed;
 use crate::counted::{Count, CountKey};
 use crate::group::{CloserKey, Group, Source, Survivor};
 use crate::ledger::Ledger;
@@ -63,6 +64,10 @@ pub(crate) struct Facts {
     pub(crate) processes: u64,
     /// True if known by counts only: single births were not seen, and there are no stacks by its nature.
     pub(crate) counted: bool,
+    /// Of those released, who was closed in the last moments before the process ended.
+    pub(crate) closed_at_end: Vec<Closed>,
+    /// Of facts as they were before the end: how long before it the survivors began to be closed.
+    pub(crate) closed_before_end_ns: Option<u64>,
 }
 
 /// A stack's frame that names a site: equal for two stacks if they meet at the same line.
@@ -228,6 +233,8 @@ impl Facts {
             by_exit: 0,
             processes: 1,
             counted: false,
+            closed_at_end: Vec::new(),
+            closed_before_end_ns: None,
         }
     }
 
@@ -255,6 +262,8 @@ impl Facts {
             by_exit: 0,
             processes: 1,
             counted: true,
+            closed_at_end: Vec::new(),
+            closed_before_end_ns: None,
         }
     }
 
@@ -279,6 +288,7 @@ impl Facts {
         if self.call.is_empty() {
             self.call = group.call;
         }
+        self.closed_at_end.extend_from_slice(&group.closed_at_end);
         self.add_survivors(rows.into_iter().filter(|row| row.watched));
     }
 
@@ -306,6 +316,7 @@ impl Facts {
             *self.closers.entry(closer).or_default() += count;
         }
         self.stacks += other.stacks;
+        self.closed_at_end.extend(other.closed_at_end);
         self.add_survivors(other.survivors);
     }
 

@@ -3,6 +3,7 @@
 use fdscope_model::{HandleKey, HandleKind, Limit, Monotonic, Name, Pid, Process};
 
 use crate::bins::Bins;
+use crate::closing::ClosingRun;
 use crate::entry::Entry;
 use crate::hash::FastMap;
 use crate::reconcile::Touched;
@@ -69,6 +70,8 @@ pub(crate) struct Watched {
     pub(crate) merged: u64,
     /// True if it ended with more of one group open than can be passed over.
     pub(crate) left_many: bool,
+    /// What it closed since it last opened a descriptor.
+    pub(crate) closing: ClosingRun,
 }
 
 impl Watched {
@@ -93,6 +96,7 @@ impl Watched {
             touched: None,
             merged: 0,
             left_many: false,
+            closing: ClosingRun::default(),
         }
     }
 
@@ -157,6 +161,6 @@ impl Watched {
         } else {
             buckets * (size_of::<(HandleKey, Entry)>() + 1)
         };
-        size_of::<Watched>() + others + self.curve.footprint()
+        size_of::<Watched>() + others + self.curve.footprint() + self.closing.footprint()
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use fdscope_analyze::{Judgement, Ledger, LedgerOptions, Names};
 use fdscope_model::event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause, Slot};
 use fdscope_model::process::Sample;
-use fdscope_model::verdict::MisuseKind;
+use fdscope_model::verdict::{AT_ITS_END, MisuseKind};
 use fdscope_model::{
     FdNumber, Frame, HandleKey, HandleKind, Level, Limit, LimitName, Monotonic, Name, Pid, StackId,
     Symbol, Symbolized, Symbolizer, TableId, Tid, Trace,
@@ -420,4 +420,35 @@ fn the_live_line_names_the_group_that_grows() {
     let worst = summary.worst.expect("one grows");
     assert_eq!((worst.stack, worst.live), (Some(StackId(SITE)), 40));
     assert!((worst.per_s - 1.0).abs() < 0.1, "{worst:?}");
+}
+
+/// A program that opens one file each 100 ms for `seconds`, closes all of them one after the other, and ends `pause_ns`
+/// later.
+fn closes_all_at_its_end(seconds: u64, pause_ns: u64) -> Judgement {
+    let mut hand = Hand::new();
+    hand.tell(7, Body::Exec { table: TableId(1), comm: "app".into() });
+    let fds = 3..3 + seconds as u32 * 10;
+    for fd in fds.clone() {
+        hand.now += 99_000_000;
+        hand.open(7, 1, fd, 7, None);
+    }
+    fds.for_each(|fd| hand.close(7, 1, fd, 9));
+    hand.now += pause_ns;
+    hand.tell(7, Body::Exit { table: TableId(1) });
+    hand.judge()
+}
+
+#[test]
+fn what_an_interpreter_closes_at_its_end_was_a_leak_until_then() {
+    let judged = closes_all_at_its_end(30, 0);
+    let verdict = &judged.verdicts[0];
+    assert_eq!(verdict.level, Level::Leak, "{verdict:?}");
+    assert_eq!((verdict.acquired, verdict.live), (300, 300));
+    let said = verdict.evidence.join("\n");
+    assert!(said.contains("300 of 300 files of 30.3 s were not closed until the last 3"), "{said}");
+    assert_eq!((verdict.closed_by[0].how.as_str(), verdict.closed_by[0].count), (AT_ITS_END, 300));
+    // Who closes in good time, and works on, does not leak.
+    assert_eq!(closes_all_at_its_end(30, 10_000_000_000).verdicts[0].level, Level::Steady);
+    // Nor does who runs so shortly that opening all and then closing all is its work.
+    assert_eq!(closes_all_at_its_end(2, 0).verdicts[0].level, Level::Steady);
 }

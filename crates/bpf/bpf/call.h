@@ -97,7 +97,7 @@ __attribute__((noinline)) int receive(__u64 msghdr)
 	for (i = 0; i < MAX_PASSED; i++) {
 		if (i >= passed.length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(passed.address + i * 4)))
 			break;
-		read_slot(&made->slots[0], files, fd, false);
+		read_slot(made, &made->slots[0], files, fd, false);
 		emit_bare(made);
 	}
 	if (more || passed.length > MAX_PASSED) {
@@ -216,34 +216,34 @@ static __always_inline bool fill_slots(struct record *made, struct call *call, _
 	switch (call->op) {
 	case OP_RETURNS:
 	case OP_ONTO:
-		read_slot(&made->slots[0], call->files, call->ret, call->direct);
+		read_slot(made, &made->slots[0], call->files, call->ret, call->direct);
 		return true;
 	case OP_PAIR:
 		if (bpf_probe_read_user(fds, sizeof(fds), (void *)chosen(call, call->arg)))
 			return false;
-		read_slot(&made->slots[0], call->files, fds[0], call->direct);
-		read_slot(&made->slots[1], call->files, fds[1], call->direct);
+		read_slot(made, &made->slots[0], call->files, fds[0], call->direct);
+		read_slot(made, &made->slots[1], call->files, fds[1], call->direct);
 		return true;
 	case OP_ONE_AT:
 		if (mask && (call->args[0] & mask) != mask)
 			return false;
 		if (bpf_probe_read_user(fds, sizeof(__s32), (void *)chosen(call, call->arg)))
 			return false;
-		read_slot(&made->slots[0], call->files, fds[0], call->direct);
+		read_slot(made, &made->slots[0], call->files, fds[0], call->direct);
 		return true;
 	case OP_CLONE3:
 		if (bpf_probe_read_user(clone_args, sizeof(clone_args), (void *)call->args[0]) ||
 		    !(clone_args[0] & CLONE_PIDFD) ||
 		    bpf_probe_read_user(fds, sizeof(__s32), (void *)clone_args[1]))
 			return false;
-		read_slot(&made->slots[0], call->files, fds[0], call->direct);
+		read_slot(made, &made->slots[0], call->files, fds[0], call->direct);
 		return true;
 	case OP_CLOSE:
 		read_slot_file(&made->slots[0], call->files, call->args[0], call->direct);
 		return true;
 	case OP_FCNTL:
 		if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-			read_slot(&made->slots[0], call->files, call->ret, call->direct);
+			read_slot(made, &made->slots[0], call->files, call->ret, call->direct);
 			return true;
 		}
 		return command == F_SETFD;
@@ -256,14 +256,14 @@ static __always_inline bool fill_slots(struct record *made, struct call *call, _
 		if (rule->stored &&
 		    bpf_probe_read_user(fds, sizeof(__s32), (void *)(call->args[2] + rule->offset)))
 			return false;
-		read_slot(&made->slots[0], call->files, fds[0], call->direct);
+		read_slot(made, &made->slots[0], call->files, fds[0], call->direct);
 		return true;
 	case OP_SOCKOPT:
 		key = SOCKOPT_KEY | (command & 0x7fff) << 16 | (call->args[2] & 0xffff);
 		rule = bpf_map_lookup_elem(&ioctls, &key);
 		if (!rule || bpf_probe_read_user(fds, sizeof(__s32), (void *)(call->args[3] + rule->offset)))
 			return false;
-		read_slot(&made->slots[0], call->files, fds[0], call->direct);
+		read_slot(made, &made->slots[0], call->files, fds[0], call->direct);
 		return true;
 	case OP_INT_AT:
 		if (bpf_probe_read_user(fds, sizeof(__s32), (void *)chosen(call, call->arg)))

@@ -304,7 +304,7 @@ int ring_complete(__u64 *args)
 	made->ret = result;
 	made->args[0] = (__u64)request;
 	if (action->op == OP_RETURNS && result >= 0)
-		read_slot(&made->slots[0], files, result, false);
+		read_slot(made, &made->slots[0], files, result, false);
 	else if (action->op == OP_CLOSE)
 		read_slot_file(&made->slots[0], files, READ((struct io_close *)request, fd), false);
 	emit_bare(made);

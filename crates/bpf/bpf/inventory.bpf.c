@@ -103,7 +103,7 @@ static __always_inline __u32 closes_on_exec(struct files_struct *files, __u32 fd
 
 static __always_inline __u32 mount_of(struct vfsmount *mnt)
 {
-	void *whole = (char *)mnt - __builtin_preserve_field_info(((struct mount *)0)->mnt, 0 /* BPF_FIELD_BYTE_OFFSET */);
+	void *whole = (char *)mnt - PLACE(struct mount, mnt);
 	struct mount *mount = whole;
 
 	return READ(mount, mnt_id);

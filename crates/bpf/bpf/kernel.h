@@ -203,5 +203,17 @@ static void *(*bpf_get_current_task_btf)(void) = (void *)158;
  */
 #define LOAD(direct, pointer, member) ((direct) ? (pointer)->member : READ(pointer, member))
 
+/* Where a member stands in the running kernel's structure. */
+#define PLACE(type, member) __builtin_preserve_field_info(((type *)0)->member, 0 /* BPF_FIELD_BYTE_OFFSET */)
+
+/*
+ * A member of a structure of which the first bytes were copied to `copy`: one helper call for several members. Places are
+ * constants once loaded, so the verifier sees only one of the branches.
+ */
+#define PART(copy, pointer, member)                                                                 \
+	(PLACE(typeof(*(pointer)), member) + sizeof((pointer)->member) <= sizeof(*(copy))                \
+		 ? *(typeof((pointer)->member) *)((char *)(copy) + PLACE(typeof(*(pointer)), member))    \
+		 : READ(pointer, member))
+
 #define bpf_core_field_exists(type, member)                                                         \
 	__builtin_preserve_field_info(((type *)0)->member, 2 /* BPF_FIELD_EXISTS */)

@@ -66,6 +66,11 @@ struct {
 	__uint(value_size, 127 * sizeof(__u64));
 } stacks SEC(".maps");
 
+/* The first bytes of a kernel structure: files, inodes and super blocks have there what is read of them. */
+struct copy {
+	__u64 words[16];
+};
+
 /*
  * The record in the making. Kept here, not on the stack, so that the functions below can be global: the verifier
  * checks a global function once, a static one anew for every path that leads to it. Programs run with preemption off.
@@ -73,6 +78,8 @@ struct {
 struct making {
 	struct record record;
 	struct origin origin;
+	__u32 unasked;        /* records sent since the ring was asked how full it is */
+	struct copy copy;     /* of the structure that is being read */
 };
 
 struct {

@@ -10,10 +10,15 @@ static __always_inline struct record *scratch(void)
 	return bpf_map_lookup_elem(&making, &zero);
 }
 
+static __always_inline struct making *making_of(const struct record *made)
+{
+	return (struct making *)made;
+}
+
 /* Its registers stand behind a record in the making. */
 static __always_inline struct origin *origin_of(struct record *made)
 {
-	return &((struct making *)made)->origin;
+	return &making_of(made)->origin;
 }
 
 static __always_inline void count_lost(void)
@@ -46,7 +51,10 @@ static __always_inline void emit_waking(const struct record *made, __u64 wakeup)
 	bpf_ringbuf_submit(sent, wakeup);
 }
 
+/* Records without a stack are small: the ring is asked at every 16th how full it is. */
 static __always_inline void emit_bare(const struct record *made)
 {
-	emit_waking(made, wake(made));
+	bool due = made->flags & RECORD_PROMPT || ++making_of(made)->unasked % 16 == 0;
+
+	emit_waking(made, due ? wake(made) : BPF_RB_NO_WAKEUP);
 }

@@ -64,8 +64,9 @@ static __always_inline void set_registers(struct record *made, struct pt_regs *r
 }
 
 /* What the table holds at `fd`: the kernel's truth at this moment. */
-static __always_inline void read_slot(struct slot *slot, struct files_struct *files, __s32 fd, bool direct)
+static __always_inline void read_slot(struct record *made, struct slot *slot, struct files_struct *files, __s32 fd, bool direct)
 {
+	struct copy *copy = &making_of(made)->copy;
 	struct fdtable *fdt;
 	struct file **array;
 	struct file *file = NULL;
@@ -82,16 +83,20 @@ static __always_inline void read_slot(struct slot *slot, struct files_struct *fi
 	slot->file = (__u64)file;
 	if (!file)
 		return;
-	slot->flags = READ(file, f_flags) & ~O_CLOEXEC;
 	bits = LOAD(direct, fdt, close_on_exec);
 	bpf_probe_read_kernel(&word, sizeof(word), bits + (__u32)fd / 64);
+	bpf_probe_read_kernel(copy, sizeof(*copy), file);
+	slot->flags = PART(copy, file, f_flags) & ~O_CLOEXEC;
 	if (word >> ((__u32)fd % 64) & 1)
 		slot->flags |= O_CLOEXEC;
-	inode = READ(file, f_inode);
-	slot->inode = READ(inode, i_ino);
-	super = READ(inode, i_sb);
-	slot->device = READ(super, s_dev);
-	slot->mode = READ(inode, i_mode) | (__u32)READ(super, s_magic) << 16;
+	inode = PART(copy, file, f_inode);
+	bpf_probe_read_kernel(copy, sizeof(*copy), inode);
+	slot->inode = PART(copy, inode, i_ino);
+	slot->mode = PART(copy, inode, i_mode);
+	super = PART(copy, inode, i_sb);
+	bpf_probe_read_kernel(copy, sizeof(*copy), super);
+	slot->device = PART(copy, super, s_dev);
+	slot->mode |= (__u32)PART(copy, super, s_magic) << 16;
 }
 
 /* Only the description: enough to judge a close by. */

@@ -35,6 +35,7 @@ struct told {
 	__s64 ret;
 	__u64 args[6];
 	__u64 lost;           /* how many calls were not told until now */
+	__u64 away;           /* how long the thread had no processor since `entered`; nanoseconds, if asked for */
 	__u32 pid;
 	__u32 tid;
 	__u32 number;
@@ -100,11 +101,14 @@ struct plan {
 	__u8 enters;          /* the first so many steps are taken before the call */
 	__u8 steps;           /* of all */
 	__u8 stack;           /* a stack is taken */
-	__u32 early;          /* the first steps must not be taken later, even if their memory is not there yet */
+	__u8 early;           /* the first steps must not be taken later, even if their memory is not there yet */
+	__u8 paired;          /* it is seen to be entered */
+	__u8 forks;           /* it makes tasks */
+	__u8 unused;
 	struct step step[MOST_STEPS];
 };
 
-_Static_assert(sizeof(struct told) == 112, "told");
+_Static_assert(sizeof(struct told) == 120, "told");
 _Static_assert(sizeof(struct piece) == 16, "piece");
 _Static_assert(sizeof(struct step) == 8, "step");
 _Static_assert(sizeof(struct plan) == 72, "plan");

@@ -5,15 +5,17 @@
  *
  * Which calls, and what to copy for each, stands in `plans`, which the loader fills from fdscope's tables. Memory is
  * copied when the call returns, because the kernel has touched the pages by then and reading them cannot fail for want
- * of one; what the call overwrites is copied before. Other calls and other processes are left after two look-ups.
+ * of one; what the call overwrites is copied before. Where the loader can, it puts the programs on the tracepoints of the
+ * wanted calls alone, so that other calls pay next to nothing; else other calls and processes are left after two look-ups.
  */
 #include "pieces.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-const volatile __u32 tell_enters = 0;          /* every call is told when it is entered, too */
+const volatile __u32 tell_enters = 0;          /* calls are told when they are entered, too: enum enters */
 const volatile __u32 full_at = 0x7fffffff;     /* bytes in the ring above which calls are no longer told: ends are */
 const volatile __u32 stack_most = 0;           /* a multiple of 1024; stacks are copied up to here */
+const volatile __u32 tell_system = 0;          /* how long a call had a processor is told, too */
 
 static long (*bpf_ringbuf_output)(void *ring, void *data, __u64 size, __u64 flags) = (void *)130;
 
@@ -22,8 +24,22 @@ struct task_struct___end {
 	int exit_code;
 };
 
+struct sched_entity {
+	__u64 exec_start;
+	__u64 sum_exec_runtime;
+};
+
+struct task_struct___ran {
+	struct sched_entity se;
+};
+
 struct signal_struct___exec {
 	struct task_struct *group_exec_task; /* since 5.17 */
+};
+
+struct signal_struct___end {
+	unsigned int flags;
+	int group_exit_code;
 };
 
 struct sigaction {
@@ -73,6 +89,20 @@ struct {
 	__type(value, __u64);
 } untold SEC(".maps");
 
+/* How many tasks are watched: of a single one no line is cut in two by another's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} tasks SEC(".maps");
+
+enum enters {
+	ENTERS_NEVER = 0,
+	ENTERS_OF_SEVERAL = 1, /* if more than one task is watched, or may be before the call returns */
+	ENTERS_ALWAYS = 2,
+};
+
 enum entered_state {
 	OUTSIDE = 0,
 	WITHIN = 1,
@@ -85,6 +115,7 @@ struct entered {
 	__u64 at;
 	__u64 ip;
 	__u64 args[6];
+	__u64 away;
 	__u32 number;
 	__u32 tid;
 	__u8 state;
@@ -110,6 +141,27 @@ static __always_inline __u64 untold_so_far(void)
 	__u64 *count = bpf_map_lookup_elem(&untold, &zero);
 
 	return count ? *(volatile __u64 *)count : 0;
+}
+
+static __always_inline void count_tasks(__s64 more)
+{
+	__u32 zero = 0;
+	__u64 *count = bpf_map_lookup_elem(&tasks, &zero);
+
+	if (count)
+		__sync_fetch_and_add(count, more);
+}
+
+/* Is a call to be told when it is entered, if it has no need of its own? */
+static __always_inline bool enters(const struct plan *plan)
+{
+	__u32 zero = 0;
+	__u64 *count;
+
+	if (tell_enters != ENTERS_OF_SEVERAL || plan->forks)
+		return tell_enters;
+	count = bpf_map_lookup_elem(&tasks, &zero);
+	return !count || *(volatile __u64 *)count != 1;
 }
 
 static __always_inline void count_untold(void)
@@ -257,6 +309,28 @@ static __always_inline void read_arguments(__u64 *args, struct pt_regs *regs, bo
 	args[5] = sixth(regs, compat);
 }
 
+/*
+ * How long the calling thread had no processor, from a moment that is always the same. Between two calls of this, the
+ * clock moves on by what this does and by the time on a processor: exec_start is the moment up to which the time in
+ * sum_exec_runtime is counted (update_curr, kernel/sched/fair.c).
+ */
+static __always_inline __u64 away_ns(struct task_struct *task)
+{
+	struct task_struct___ran *ran = (void *)task;
+	__u64 since, counted;
+
+	if (!tell_system)
+		return 0;
+	since = *(volatile __u64 *)&ran->se.exec_start;
+	counted = *(volatile __u64 *)&ran->se.sum_exec_runtime;
+	/* The clock's interrupt may have come in between: it moves both. */
+	if (since != *(volatile __u64 *)&ran->se.exec_start) {
+		since = *(volatile __u64 *)&ran->se.exec_start;
+		counted = *(volatile __u64 *)&ran->se.sum_exec_runtime;
+	}
+	return since - counted;
+}
+
 static __always_inline int on_enter(struct task_struct *task, __u32 number, bool compat)
 {
 	struct entered *entered, fresh = {};
@@ -278,6 +352,7 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	now = bpf_ktime_get_ns();
 	entered->at = now;
+	entered->away = away_ns(task);
 	entered->ip = regs->REG_IP;
 	read_arguments(entered->args, regs, compat);
 	entered->number = number;
@@ -286,8 +361,10 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 	entered->compat = compat;
 	entered->told = 0;
 	entered->late = 0;
-	if (!plan->enters && !tell_enters)
+	if (!enters(plan) && (!plan->early || !plan->enters)) {
+		entered->late = 1;
 		return 0;
+	}
 	made = start_telling(TOLD_ENTER, pid, tid, now);
 	if (!made)
 		return 0;
@@ -312,13 +389,16 @@ static __always_inline int on_enter(struct task_struct *task, __u32 number, bool
 }
 
 /* Tells how the call that `entered` describes ended, without memory. */
-static __always_inline struct telling *start_exit(struct entered *entered, __u32 pid, __u32 tid, __u64 now)
+static __always_inline struct telling *start_exit(struct task_struct *task, struct entered *entered, __u32 pid,
+						  __u32 tid)
 {
+	__u64 now = bpf_ktime_get_ns();
 	struct telling *made = start_telling(TOLD_EXIT, pid, tid, now);
 
 	if (!made)
 		return NULL;
 	made->told.entered = entered->at;
+	made->told.away = away_ns(task) - entered->away;
 	made->told.ip = entered->ip;
 	__builtin_memcpy(made->told.args, entered->args, sizeof(made->told.args));
 	made->told.number = entered->number;
@@ -326,7 +406,7 @@ static __always_inline struct telling *start_exit(struct entered *entered, __u32
 	return made;
 }
 
-/* A call that was under way when watching began. */
+/* A call that was under way when watching began, or of which nobody asked when it was entered. */
 static __always_inline struct telling *start_late(struct task_struct *task, __u32 pid, __u32 tid, __u32 number, bool compat)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -343,29 +423,34 @@ static __always_inline struct telling *start_late(struct task_struct *task, __u3
 
 static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64 ret, bool compat)
 {
-	struct entered *entered;
+	struct entered *entered = NULL;
 	struct telling *made;
-	struct plan *plan;
+	struct plan *plan = NULL;
 	__u64 key = (__u64)task;
 	__u32 pid, tid;
 	bool late = false;
 
 	/* After sigreturn and exec the registers do not tell the call: they are those of other code. */
-	if ((__s32)number >= 0 && !plan_of(number, compat))
-		return 0;
+	if ((__s32)number >= 0) {
+		plan = plan_of(number, compat);
+		if (!plan)
+			return 0;
+	}
 	if (!scope_of(&pid, &tid))
 		return 0;
-	entered = bpf_map_lookup_elem(&entering, &key);
+	if (!plan || plan->paired)
+		entered = bpf_map_lookup_elem(&entering, &key);
 	if (entered) {
 		__u8 state = entered->state;
 
 		entered->state = OUTSIDE;
+		/* Of a new task's first way out of the kernel, which is that of its parent's call, nothing is told. */
 		if (state != WITHIN)
 			return 0;
 		number = entered->number;
 		compat = entered->compat;
 		late = entered->late;
-		made = start_exit(entered, pid, tid, bpf_ktime_get_ns());
+		made = start_exit(task, entered, pid, tid);
 	} else {
 		made = start_late(task, pid, tid, number, compat);
 	}
@@ -389,11 +474,39 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 #define NUMBER(regs) ((regs)->syscallno)
 #endif
 
+struct enter_args {
+	__u64 unused;
+	__s32 number;
+	__u64 args[6];
+};
+
+struct exit_args {
+	__u64 unused;
+	__s32 number;
+	__s64 ret;
+};
+
+/* Attached once per wanted call. These never fire for 32-bit calls. */
+SEC("tracepoint/syscalls/sys_enter")
+int call_enter(struct enter_args *args)
+{
+	return on_enter(bpf_get_current_task_btf(), args->number, false);
+}
+
+SEC("tracepoint/syscalls/sys_exit")
+int call_exit(struct exit_args *args)
+{
+	return on_exit(bpf_get_current_task_btf(), args->number, args->ret, false);
+}
+
+/* Attached where nearly all calls are wanted, and for 32-bit calls. */
 SEC("raw_tp/sys_enter")
 int every_enter(__u64 *args)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
+	if (compat_only && !IS_COMPAT(task))
+		return 0;
 	return on_enter(task, args[1], IS_COMPAT(task));
 }
 
@@ -401,8 +514,11 @@ SEC("raw_tp/sys_exit")
 int every_exit(__u64 *args)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs;
 
+	if (compat_only && !IS_COMPAT(task))
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	return on_exit(task, NUMBER(regs), args[1], IS_COMPAT(task));
 }
 
@@ -427,6 +543,7 @@ int task_made(__u64 *args)
 		inherited = *scope;
 		bpf_map_update_elem(&watched, &made_pid, &inherited, BPF_ANY);
 	}
+	count_tasks(1);
 	newborn.state = NEWBORN;
 	newborn.tid = made_tid;
 	bpf_map_update_elem(&entering, &key, &newborn, BPF_ANY);
@@ -441,11 +558,13 @@ int task_made(__u64 *args)
 SEC("raw_tp/sched_process_exec")
 int program_run(__u64 *args)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 key = args[0];
 	struct entered *entered;
 	struct watched *scope;
 	struct telling *made;
 	__u32 pid, tid, former;
+	bool compat = IS_COMPAT(task);
 
 	current_numbers(&pid, &tid);
 	scope = bpf_map_lookup_elem(&watched, &pid);
@@ -457,10 +576,19 @@ int program_run(__u64 *args)
 		if (entered->tid)
 			former = entered->tid;
 		entered->tid = tid;
+		/* The tracepoint of the call does not fire: the task's interface is another one now. */
+		if (compat_only && entered->state == WITHIN && entered->compat != compat) {
+			entered->state = OUTSIDE;
+			made = start_exit(task, entered, pid, tid);
+			if (made && !send(made, true))
+				count_untold();
+		}
 	}
 	made = start_telling(TOLD_RAN, pid, tid, bpf_ktime_get_ns());
-	if (made)
+	if (made) {
+		made->told.flags = compat ? TOLD_COMPAT : 0;
 		send(made, false);
+	}
 	if (former == tid)
 		return 0;
 	if (scope->thread)
@@ -492,7 +620,7 @@ int task_ended(__u64 *args)
 	entered = scope_of(&pid, &tid) ? bpf_map_lookup_elem(&entering, &key) : NULL;
 	if (entered) {
 		if (entered->state == WITHIN) {
-			made = start_exit(entered, pid, tid, bpf_ktime_get_ns());
+			made = start_exit(bpf_get_current_task_btf(), entered, pid, tid);
 			if (made) {
 				made->told.flags |= TOLD_UNKNOWN;
 				if (!send(made, true))
@@ -501,6 +629,8 @@ int task_ended(__u64 *args)
 		}
 		bpf_map_delete_elem(&entering, &key);
 	}
+	if (scope_of(&pid, &tid))
+		count_tasks(-1);
 	made = start_telling(TOLD_ENDED, pid, tid, bpf_ktime_get_ns());
 	if (made && scope_of(&pid, &tid)) {
 		struct signal_struct___exec *executing = (void *)signal;
@@ -574,9 +704,24 @@ int signal_delivered(__u64 *args)
 	return 0;
 }
 
-#define SIGNAL_IGNORED 1 /* TRACE_SIGNAL_IGNORED, include/trace/events/signal.h */
+/* include/trace/events/signal.h: TRACE_SIGNAL_... */
+#define SIGNAL_DELIVERED 0
+#define SIGNAL_IGNORED 1
 
-/* A signal that nobody handles is dropped where it is sent. A tracer by ptrace sees it delivered; so it is told. */
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
+
+/* A signal that is to end a process does so where it is sent: it kills every thread (complete_signal, kernel/signal.c). */
+static __always_inline bool has_ended(struct task_struct *task, __u32 signal)
+{
+	struct signal_struct___end *end = (void *)READ(task, signal);
+
+	return signal != SIGKILL && READ(end, flags) & SIGNAL_GROUP_EXIT && READ(end, group_exit_code) == signal;
+}
+
+/*
+ * A signal that nobody handles is dropped where it is sent, and one that is fatal is never delivered. A tracer by ptrace
+ * sees both delivered; so they are told.
+ */
 SEC("raw_tp/signal_generate")
 int signal_dropped(__u64 *args)
 {
@@ -584,7 +729,7 @@ int signal_dropped(__u64 *args)
 	struct watched *scope;
 	__u32 pid, tid;
 
-	if (args[4] != SIGNAL_IGNORED)
+	if (args[4] != SIGNAL_IGNORED && (args[4] != SIGNAL_DELIVERED || !has_ended(to, args[0])))
 		return 0;
 	leader = READ(to, group_leader);
 	pid = number_of(leader);

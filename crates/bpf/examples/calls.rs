@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use fdscope_bpf::trace::Enters;
 use fdscope_bpf::{BpfCalls, CallOptions};
 use fdscope_model::{Pid, Progress};
 use fdscope_sys::spawn::paused;
@@ -20,7 +21,10 @@ fn main() -> ExitCode {
         names::name(arch, number)
             .is_some_and(|name| list == "all" || list.split(',').any(|word| word == name))
     };
-    let enters = std::env::var_os("FDSCOPE_ENTERS").is_some();
+    let enters = match std::env::var_os("FDSCOPE_ENTERS") {
+        Some(_) => Enters::Always,
+        None => Enters::Never,
+    };
     let quiet = std::env::var_os("FDSCOPE_QUIET").is_some();
     let options = CallOptions { wanted: &wanted, follow: true, enters, ..CallOptions::default() };
     let mut calls = match BpfCalls::open(options) {

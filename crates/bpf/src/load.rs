@@ -219,8 +219,12 @@ impl HandlePrograms {
 pub struct CallConstants {
     /// fdscope's PID namespace.
     pub namespace: PidNamespace,
-    /// Every call is told when it is entered, too.
-    pub enters: bool,
+    /// When calls are told as they are entered: `enum enters`.
+    pub enters: u32,
+    /// How long calls had a processor is told, too.
+    pub times: bool,
+    /// The raw programs leave 64-bit calls alone.
+    pub compat_only: bool,
     /// Of strings, as many bytes are copied.
     pub text_limit: u32,
     /// Of stacks, as many bytes are copied at most; 0: none are.
@@ -235,6 +239,7 @@ pub struct CallPrograms {
     watched: HashMap<MapData, u32, [u8; size_of::<Watched>()]>,
     memos: HashMap<MapData, [u8; size_of::<MemoKey>()], [u8; size_of::<MemoWords>()]>,
     untold: Array<MapData, u64>,
+    tasks: Array<MapData, u64>,
     ring: RingBuf<MapData>,
 }
 
@@ -247,6 +252,7 @@ impl CallPrograms {
         "pid",
         "pid_namespace",
         "pt_regs",
+        "sched_entity",
         "sigaction",
         "signal_struct",
         "task_struct",
@@ -263,7 +269,7 @@ impl CallPrograms {
     pub fn new(constants: &CallConstants) -> Result<Self, BpfError> {
         let structures = kernel_structures(Self::STRUCTURES, "")?.0;
         let CallConstants { namespace, text_limit, stack_most, ring_bytes, .. } = constants;
-        let enters = u32::from(constants.enters);
+        let [times, compat_only] = [constants.times, constants.compat_only].map(u32::from);
         let (wake_at, copy_below) = (ring_bytes / 16, ring_bytes / 4 * 3);
         let full_at = ring_bytes / 16 * 15;
         let mut loader = EbpfLoader::new();
@@ -277,7 +283,9 @@ impl CallPrograms {
             .btf(Some(&structures))
             .override_global("pid_level", &namespace.level, true)
             .override_global("pid_namespace", &namespace.inode, true)
-            .override_global("tell_enters", &enters, true)
+            .override_global("tell_enters", &constants.enters, true)
+            .override_global("tell_system", &times, true)
+            .override_global("compat_only", &compat_only, true)
             .override_global("text_limit", text_limit, true)
             .override_global("stack_most", stack_most, true)
             .override_global("wake_at", &wake_at, true)
@@ -290,6 +298,7 @@ impl CallPrograms {
             watched: HashMap::try_from(take(&mut ebpf, "watched")?).map_err(map("watched"))?,
             memos: HashMap::try_from(take(&mut ebpf, "memos")?).map_err(map("memos"))?,
             untold: Array::try_from(take(&mut ebpf, "untold")?).map_err(map("untold"))?,
+            tasks: Array::try_from(take(&mut ebpf, "tasks")?).map_err(map("tasks"))?,
             ring: RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?,
             ebpf,
         })
@@ -324,6 +333,14 @@ impl CallPrograms {
     pub fn set_watched(&mut self, pid: u32, watched: Watched) -> Result<(), BpfError> {
         let watched: [u8; size_of::<Watched>()] = zerocopy::transmute!(watched);
         self.watched.insert(pid, watched, 0).map_err(map("watched"))
+    }
+
+    /// Says how many tasks are watched now. The programs count on from there.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn set_tasks(&mut self, count: u64) -> Result<(), BpfError> {
+        self.tasks.set(0, count, 0).map_err(map("tasks"))
     }
 
     /// Watches a process no more.

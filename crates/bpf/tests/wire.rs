@@ -117,7 +117,7 @@ fn what_the_loader_writes_is_read_as_written() {
 fn what_is_told_of_calls_is_read_as_it_is_written() {
     let found = of(fdscope_bpf::object::trace());
     mirror!(found, "told", Told, {
-        "at": at, "entered": entered, "ip": ip, "ret": ret, "args": args, "lost": lost, "pid": pid,
+        "at": at, "entered": entered, "ip": ip, "ret": ret, "args": args, "lost": lost, "away": away, "pid": pid,
         "tid": tid, "number": number, "bytes": bytes, "stack_id": stack_id, "type": kind,
         "flags": flags, "trace": trace,
     });
@@ -129,7 +129,7 @@ fn what_is_told_of_calls_is_read_as_it_is_written() {
     });
     mirror!(found, "plan", Plan, {
         "selected": selected, "enters": enters, "steps": steps, "stack": stack, "early": early,
-        "step": step,
+        "paired": paired, "forks": forks, "unused": unused, "step": step,
     });
     mirror!(found, "watched", Watched, { "scope": scope, "thread": thread, "unused": unused });
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use fdscope_bpf::inventory::{BpfInventories, is_worth_loading};
 use fdscope_model::{Inventories, Pid};
+use fdscope_proc::net::{Detail, Owners, Survey};
 use fdscope_proc::{InventorySource, ProcError, ProcRoot, Wanted};
 
 use crate::ending::{Ending, Failure};
@@ -49,6 +50,37 @@ pub fn open(
         }
     }
     Ok(Box::new(InventorySource::new(proc, wanted)))
+}
+
+/// Surveys sockets, one look after the other: what finds their owners is loaded once, when it pays.
+pub struct Surveyor {
+    root: ProcRoot,
+    tables: Option<BpfInventories>,
+    refused: bool,
+}
+
+impl Surveyor {
+    /// Of this machine.
+    pub fn new(root: ProcRoot) -> Self {
+        Surveyor { root, tables: None, refused: false }
+    }
+
+    /// A look at all sockets.
+    ///
+    /// # Errors
+    /// If /proc cannot be listed.
+    pub fn take(&mut self, detail: Detail, owners: Owners) -> Result<Survey, ProcError> {
+        if owners != Owners::Unasked && self.tables.is_none() && !self.refused {
+            let pids = self.root.pids()?;
+            if is_worth_loading(counts(&self.root, &pids)) {
+                self.tables = BpfInventories::open(self.root.clone(), Wanted::nothing()).ok();
+                self.refused = self.tables.is_none();
+            }
+        }
+        let tables = self.tables.as_mut();
+        let tables = tables.map(|t| t as &mut dyn Inventories<Error = ProcError>);
+        Survey::take_with(&self.root, detail, owners, tables)
+    }
 }
 
 fn counts<'a>(proc: &'a ProcRoot, pids: &'a [Pid]) -> impl Iterator<Item = u64> + 'a {

@@ -40,6 +40,7 @@ fn main() {
         None => commands::ps::glance(&arguments.glance),
         Some(Command::Leak(leak)) => commands::leak::run(leak),
         Some(Command::Record(record)) => commands::record::run(record),
+        Some(Command::Diff(diff)) => commands::diff::run(&diff),
         Some(Command::Report(report)) => commands::report::run(&report),
         Some(Command::Ps(ps)) => commands::ps::run(&ps),
         Some(Command::Watch(watch)) => commands::watch::run(&watch),

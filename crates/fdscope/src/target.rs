@@ -52,6 +52,35 @@ fn look_up(proc: &ProcRoot, targets: &[String], several: &mut Several<'_>) -> Re
     Ok(found)
 }
 
+/// Does something with each of the processes that a target named. One that is gone by now is passed over where others
+/// are left, for they come and go; the last ending that is not `Done` is returned.
+///
+/// # Errors
+/// If all are gone, or something else fails.
+pub fn each_living(
+    processes: &[Process],
+    mut work: impl FnMut(&Process) -> Result<Ending>,
+) -> Result<Ending> {
+    let (mut ending, mut gone, mut done) = (Ending::Done, None, false);
+    for process in processes {
+        match work(process) {
+            Ok(Ending::Done) => done = true,
+            Ok(other) => (ending, done) = (other, true),
+            Err(error) => {
+                let failure = error.downcast_ref::<Failure>();
+                if failure.is_none_or(|failure| failure.ending != Ending::TargetGone) {
+                    return Err(error);
+                }
+                gone = Some(error);
+            }
+        }
+    }
+    match gone {
+        Some(error) if !done => Err(error),
+        _ => Ok(ending),
+    }
+}
+
 /// The descendants of these processes, added to them.
 pub fn with_children(proc: &ProcRoot, processes: Vec<Process>) -> Vec<Process> {
     let mut all = processes;
@@ -95,8 +124,12 @@ fn say_several(target: &str, several: &[Process]) {
 }
 
 fn unreadable(target: &str, error: &ProcError) -> Failure {
-    let ending = if error.is_not_permitted() { Ending::NotPermitted } else { Ending::Failed };
-    Failure::new(ending, format!("failed to look for {target}: {error}"))
+    let what = format!("failed to look for {target}: {error}");
+    if !error.is_not_permitted() {
+        return Failure::new(Ending::Failed, what);
+    }
+    let typed: Vec<String> = std::env::args().collect();
+    Failure::new(Ending::NotPermitted, what).cure(format!("run: sudo {}", typed.join(" ")))
 }
 
 fn refuse_kernel_threads(processes: &[Process]) -> Result<(), Failure> {

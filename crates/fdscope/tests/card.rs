@@ -39,7 +39,27 @@ fn descriptors_are_grouped_and_what_is_alike_is_said() {
     assert_eq!(card["open"], open);
     let signs = card["signs"].as_array().expect("a list");
     assert!(signs.iter().any(|sign| sign.as_str().is_some_and(|s| s.contains("are alike"))));
+    assert_eq!(card["next"], format!("fdscope leak {pid}"));
+    let numbers = |list: &str| -> Vec<u64> {
+        let handles = card[list].as_array().expect("a list").iter();
+        handles.filter_map(|handle| handle["fd"].as_u64()).collect()
+    };
+    let mut fds: Vec<u64> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("it lives")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    fds.sort_unstable();
+    assert_eq!(
+        numbers("oldest"),
+        fds.iter().copied().filter(|fd| *fd > 2).take(3).collect::<Vec<_>>()
+    );
+    assert_eq!(numbers("newest"), fds[fds.len() - 3..]);
+    // All but the pipes of this test are opened without close-on-exec.
+    let seen = &card["inherited"];
+    assert!(seen["looked_at"].as_u64().is_some_and(|count| (100..=256).contains(&count)), "{seen}");
+    assert!(signs.iter().any(|sign| sign.as_str().is_some_and(|s| s.contains("close-on-exec"))));
     let text = stdout(&run(&["many"]));
+    assert!(text.contains("Oldest and newest") && text.contains("Next  fdscope leak"), "{text}");
     assert!(text.contains(&format!("many ({pid})")), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
@@ -100,6 +120,44 @@ fn sections_say_what_the_kernel_says() {
     let unknown = run(&["proc", &pid, "stats"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("'status'"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn threads_tell_the_call_they_wait_in_and_mappings_what_may_be_growing() {
+    let fixture = Fixture::start(&c("many"), &["descriptors=1", "threads=20"]);
+    let pid = fixture.pid().to_string();
+    // A young thread may not have reached its call yet.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    loop {
+        let text = stdout(&run(&["proc", &pid, "threads"]));
+        if text.lines().filter(|line| line.contains(", pause")).count() == 20 {
+            assert!(text.contains(", poll, at "), "{text}");
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{text}");
+    }
+    let object = json(&["proc", &pid, "maps", "--json"]);
+    let sections = object["sections"].as_array().expect("a list");
+    assert_eq!(
+        (&sections[0]["name"], &sections[1]["name"]),
+        (&"maps".into(), &"candidates".into())
+    );
+    let mapped = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("ours");
+    let first = &sections[1]["rows"][0];
+    assert_eq!(first["name"], mapped.lines().count().to_string());
+    assert!(
+        first["meaning"].as_str().is_some_and(|text| text.contains("max_map_count")),
+        "{first}"
+    );
+    // Twenty threads at rest are no growth of mappings.
+    assert_eq!(sections[1]["rows"].as_array().map(Vec::len), Some(1), "{}", sections[1]);
+    let mut grown = Fixture::start(&c("grow"), &["what=mapping"]);
+    grown.ask("step 40");
+    let object = json(&["proc", &grown.pid().to_string(), "candidates", "--json"]);
+    let rows = object["sections"][0]["rows"].as_array().expect("a list");
+    let many =
+        |row: &&Value| row["meaning"].as_str().is_some_and(|text| text.contains("again and again"));
+    assert!(rows.iter().any(|row| many(&row)), "{object}");
 }
 
 #[test]

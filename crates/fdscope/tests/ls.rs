@@ -157,6 +157,22 @@ fn sockets_are_found_by_port_address_and_state() {
 }
 
 #[test]
+fn a_file_system_is_found_by_any_path_on_it() {
+    let own = std::process::id().to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("held");
+    let _held = std::fs::File::create(&path).expect("a file");
+    let path = path.to_str().expect("UTF-8");
+    for on_it in [path, folder.path().to_str().expect("UTF-8")] {
+        assert!(ls(&[&own, "-m", on_it, "-o", "name", "-H"]).contains(path), "{on_it}");
+    }
+    let _proc = std::fs::File::open("/proc/self/status").expect("procfs");
+    let text = ls(&[&own, "--mount", "/proc/self", "-o", "name", "-H"]);
+    assert!(text.contains("/status") && !text.contains(path), "{text}");
+    assert!(!ls(&[&own, "-m", "/proc", "-o", "name", "-H"]).contains(path));
+}
+
+#[test]
 fn all_shows_what_is_held_without_a_descriptor() {
     let own = std::process::id().to_string();
     let text = ls(&[&own, "--all", "-g", "via", "-H"]);

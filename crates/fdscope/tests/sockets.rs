@@ -179,6 +179,96 @@ fn what_nobody_asks_for_is_not_read() {
     assert_eq!(text.split_whitespace().next(), Some("listen"), "{text}");
 }
 
+#[test]
+fn a_watch_tells_what_came_and_went() {
+    let own = std::process::id();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let filter = format!("port = {}", address.port());
+    let mut command = common::fdscope();
+    command.args(["sockets", "--json", "-o", "state,pid", "--watch", "10ms", &filter]);
+    let child = command.stdout(std::process::Stdio::piped()).spawn();
+    let mut child = child.expect("fdscope is built for its tests");
+    let lines = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut looks = std::io::BufRead::lines(lines)
+        .map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
+    let first = looks.next().expect("the first look");
+    assert_eq!(
+        (&first["count"], &first["new"], &first["interval_ns"]),
+        (&1.into(), &Value::Null, &Value::Null)
+    );
+    // Both ends: the client's, and what waits to be accepted.
+    let client = TcpStream::connect(address).expect("connect");
+    let mut until =
+        |is: &dyn Fn(&Value) -> bool| looks.by_ref().find(|look| is(look)).expect("it is told");
+    // Each is told once, in one look or in two.
+    let mut new = 0;
+    let look = until(&|look| look["count"] == 3);
+    new += look["new"].as_u64().expect("a number");
+    assert!((1..=2).contains(&new), "{look}");
+    let held = look["groups"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|group| group["state"] == "established" && group["pids"][0] == own);
+    assert_eq!(held.expect("the client's")["grown"], 1, "{look}");
+    assert_eq!(look["added"].as_array().map(Vec::len), Some(new as usize), "{look}");
+    let (accepted, _) = listener.accept().expect("accept");
+    until(&|look| {
+        look["groups"].as_array().is_some_and(|groups| {
+            groups.iter().any(|group| group["state"] == "established" && group["grown"] == 2)
+        })
+    });
+    drop((client, accepted, listener));
+    let look = until(&|look| look["gone"].as_u64() > Some(0));
+    assert!(look["removed"].as_array().is_some_and(|list| !list.is_empty()), "{look}");
+    child.kill().expect("it runs");
+    child.wait().expect("it is ours");
+}
+
+#[test]
+fn a_watch_ends_by_itself_and_says_what_was_learnt() {
+    let port = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let filter = format!("port = {}", port.local_addr().expect("address").port());
+    let way = ["sockets", "--watch", "5ms", "--duration", "300ms", &filter];
+    let output = run(&way);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("  1 socket") && text.contains("Since the watch began"), "{text}");
+    let output = run(&["sockets", "--summary", "--watch", "5ms", "--duration", "300ms"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("Changes since the watch began"), "{text}");
+    // A word that is no time is the first of the filter.
+    let output = run(&["sockets", "--duration", "1ms", "--watch", "stat", "=", "listen"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("did you mean state?"), "{said}");
+}
+
+#[test]
+fn a_tree_has_the_listener_its_queue_and_its_connections() {
+    let own = std::process::id();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let port = address.port();
+    let served = TcpStream::connect(address).expect("connect");
+    let (accepted, from) = listener.accept().expect("accept");
+    let waiting = TcpStream::connect(address).expect("connect");
+    let output = run(&["sockets", "--tree", &format!("port = {port}")]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let has = |part: &str| assert!(text.contains(part), "{part:?} in {text}");
+    has(&format!("TCP {address} listen, 1 of "));
+    has(&format!("listening: {own}/"));
+    has("waiting to be accepted: 1 (1 established)");
+    has(&format!("{}  established", waiting.local_addr().expect("address")));
+    has(&format!("{}  {from}  established", std::os::fd::AsRawFd::as_raw_fd(&accepted)));
+    has(&format!("({own}): 2 connections of its own (2 established)"));
+    // Two branches of the listener, of which the last is what it accepted.
+    has(&format!("({own}): 1 (1 established)"));
+    drop((served, waiting));
+}
+
 /// The schema as a closed world: no key may be written that it does not name.
 fn close(schema: &mut Value) {
     match schema {
@@ -204,17 +294,20 @@ fn the_json_is_as_promised() {
     let _pair = UnixStream::pair().expect("pair");
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let _client = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
-    let ways: [&[&str]; 6] = [
+    let ways: [&[&str]; 8] = [
         &["sockets", "--json"],
         &["sockets", "--json", "-o", "state,pid"],
         &["sockets", "--json", "--count"],
         &["sockets", "--json", "--group-by", "state"],
         &["sockets", "--json", "--findings"],
         &["sockets", "--json", "--summary"],
+        &["sockets", "--json", "--watch", "1ms", "--duration", "1ms", "-o", "state,fd"],
+        &["sockets", "--json", "--summary", "--watch=1ms", "--duration", "1ms"],
     ];
     for way in ways {
         let output = run(way);
-        let mut object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let line = output.stdout.split_inclusive(|&byte| byte == b'\n').next_back();
+        let mut object: Value = serde_json::from_slice(line.expect("a line")).expect("JSON");
         if let Err(error) = schemas.validate(&object, index) {
             panic!("{way:?}: {error}");
         }

@@ -34,6 +34,13 @@ pub struct Card {
     pub threads: u64,
     /// What the descriptors are, the largest group first. Empty where they may not be listed.
     pub groups: Vec<CardGroup>,
+    /// Descriptors with the lowest numbers above 2, the lowest first; none where all are few. The kernel gives the lowest
+    /// number that is free, so these are the oldest where nothing below was closed.
+    pub oldest: Vec<CardHandle>,
+    /// Descriptors with the highest numbers, the lowest first.
+    pub newest: Vec<CardHandle>,
+    /// Whether descriptors above 2 close when a program is executed, where that may be read.
+    pub inherited: Option<Inherited>,
     /// Threads, children, mappings and the like by groups.
     pub others: Vec<GroupCount>,
     /// Its limits, each with its use.
@@ -61,4 +68,26 @@ pub struct CardGroup {
     pub deleted: bool,
     /// Bytes on disk that deleted files of this group keep, each file counted once, where the file system tells.
     pub held_bytes: u64,
+}
+
+/// One descriptor of a card.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CardHandle {
+    /// Its number.
+    pub fd: FdNumber,
+    /// Its kind.
+    pub kind: HandleKind,
+    /// For a socket that has one, its state.
+    pub state: Option<SocketState>,
+    /// Its name; of a socket its ends.
+    pub name: Name,
+}
+
+/// How many descriptors an executed program would inherit, of those that were looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inherited {
+    /// Looked at: all above 2, or some of many.
+    pub looked_at: u64,
+    /// Without close-on-exec.
+    pub inherited: u64,
 }

@@ -91,6 +91,9 @@ impl HandleKey {
 /// `O_PATH` of open(2); the same on every processor that fdscope knows.
 pub const O_PATH: u32 = 0o10_000_000;
 
+/// `O_CLOEXEC` of open(2), for the descriptor flag; the same on every processor that fdscope knows.
+pub const O_CLOEXEC: u32 = 0o2_000_000;
+
 /// A handle as read from the kernel at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Handle {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod diff;
 pub mod event;
 pub mod fault;
 mod finding;

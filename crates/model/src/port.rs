@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::id::{Pid, StackId};
+use crate::id::{FdNumber, Pid, StackId};
 use crate::inventory::Inventory;
 use crate::process::Snapshot;
 use crate::sight::Sight;
@@ -56,6 +56,17 @@ pub trait SnapshotSource {
     fn snapshot(&mut self, pid: Pid) -> Result<Snapshot, Self::Error>;
 }
 
+/// A descriptor that is a socket, or that leads to some.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lead {
+    /// The socket with this inode.
+    Socket(u64),
+    /// An io_uring, which may have sockets among its registered files.
+    Ring,
+    /// The network namespace with this inode: it lives as long as the descriptor, with or without a process.
+    Namespace(u64),
+}
+
 /// Reads what processes hold, row by row: the BPF task_file iterator, or the walk through /proc. Both give the same rows.
 pub trait Inventories {
     /// Why a process cannot be read.
@@ -83,6 +94,13 @@ pub trait Inventories {
     /// reading them costs.
     fn narrow(&mut self, pids: &mut Vec<Pid>, matches: &mut dyn FnMut(&Socket) -> bool) {
         let _all_must_be_read = (pids, matches);
+    }
+
+    /// Hands every descriptor that is a socket, or leads to some, to `sink`, where that costs less than reading the links
+    /// of each process; and returns the processes of which nothing was handed over, so that they have to be walked.
+    fn leads(&mut self, pids: &[Pid], sink: &mut dyn FnMut(Pid, FdNumber, Lead)) -> Vec<Pid> {
+        let _all_must_be_walked = sink;
+        pids.to_vec()
     }
 }
 

@@ -100,10 +100,20 @@ pub struct Lifetimes {
     pub oldest_live_ns: Option<u64>,
 }
 
+impl Verdict {
+    /// True if the process closed the handles of this site in its last moments only.
+    pub fn went_at_its_end(&self) -> bool {
+        self.closed_by.iter().any(|closer| closer.how == AT_ITS_END)
+    }
+}
+
+/// How handles went that a process closed in its last moments only, as an interpreter does that shuts down.
+pub const AT_ITS_END: &str = "close at its end";
+
 /// Who releases the handles of a site.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Closer {
-    /// The closing call or cause: "close", "dup2", "exit", "found closed".
+    /// The closing call or cause: "close", "dup2", "exit", "found closed", [`AT_ITS_END`].
     pub how: String,
     /// The closing stack, innermost first; may be empty.
     pub frames: Vec<Frame>,

@@ -5,6 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::Packet;
 use crate::link::LinkType;
 
+/// TCP's flags.
+pub const FIN: u8 = 1;
+/// It begins a connection.
+pub const SYN: u8 = 2;
+/// It breaks a connection.
+pub const RST: u8 = 4;
+
 /// A protocol with ports.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
@@ -28,6 +35,11 @@ pub struct Ends {
 impl Ends {
     /// The ends of a packet of TCP or UDP; none of later fragments, which have no ports.
     pub fn of(packet: &Packet<'_>) -> Option<Self> {
+        Self::with_flags(packet).map(|(ends, _)| ends)
+    }
+
+    /// The same with TCP's flags; 0 for UDP, and where they were not kept.
+    pub fn with_flags(packet: &Packet<'_>) -> Option<(Self, u8)> {
         let bytes = packet.bytes;
         match packet.link {
             LinkType::ETHERNET => behind_type(bytes, 12, 14),
@@ -44,7 +56,7 @@ impl Ends {
     }
 }
 
-fn behind_type(bytes: &[u8], kind_at: usize, at: usize) -> Option<Ends> {
+fn behind_type(bytes: &[u8], kind_at: usize, at: usize) -> Option<(Ends, u8)> {
     let (mut kind, mut at) = (u16_at(bytes, kind_at)?, at);
     while matches!(kind, 0x8100 | 0x88a8 | 0x9100 | 0x9200) {
         kind = u16_at(bytes, at + 2)?;
@@ -53,7 +65,7 @@ fn behind_type(bytes: &[u8], kind_at: usize, at: usize) -> Option<Ends> {
     if matches!(kind, 0x0800 | 0x86dd) { of_ip(bytes.get(at..)?) } else { None }
 }
 
-fn of_ip(bytes: &[u8]) -> Option<Ends> {
+fn of_ip(bytes: &[u8]) -> Option<(Ends, u8)> {
     match bytes.first()? >> 4 {
         4 => {
             let header = usize::from(bytes.first()? & 15) * 4;
@@ -87,7 +99,12 @@ fn of_ip(bytes: &[u8]) -> Option<Ends> {
     }
 }
 
-fn of_segment(protocol: u8, bytes: &[u8], source: IpAddr, destination: IpAddr) -> Option<Ends> {
+fn of_segment(
+    protocol: u8,
+    bytes: &[u8],
+    source: IpAddr,
+    destination: IpAddr,
+) -> Option<(Ends, u8)> {
     let transport = match protocol {
         6 => Transport::Tcp,
         17 => Transport::Udp,
@@ -95,7 +112,8 @@ fn of_segment(protocol: u8, bytes: &[u8], source: IpAddr, destination: IpAddr) -
     };
     let source = SocketAddr::new(source, u16_at(bytes, 0)?);
     let destination = SocketAddr::new(destination, u16_at(bytes, 2)?);
-    Some(Ends { transport, source, destination })
+    let flags = if transport == Transport::Tcp { bytes.get(13).copied() } else { None };
+    Some((Ends { transport, source, destination }, flags.unwrap_or(0)))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -4,19 +4,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fdscope_model::card::{Card, CardGroup};
+use fdscope_model::card::{Card, CardGroup, CardHandle, Inherited};
+use fdscope_model::handle::O_CLOEXEC;
 use fdscope_model::process::Process;
 use fdscope_model::{
     Address, Association, Entry, Facts, Family, Fault, FdNumber, HandleKind, Name, NamespaceClass,
     Pid, Socket, SocketClass, SocketState,
 };
 
+use crate::descriptors::Detail;
 use crate::error::ProcError;
 use crate::inventory::{InventorySource, Wanted};
 use crate::net::SocketBook;
 use crate::parse::{Link, container_of, decimal, parse_cgroup, parse_link, unit_of};
 use crate::pattern::pattern;
 use crate::root::{PidDir, ProcRoot};
+use crate::table::OpenTable;
+
+/// The oldest and newest that are told.
+const SHOWN: usize = 3;
+
+/// Descriptors of which the flags are read at most.
+const MOST_FLAGS: usize = 256;
 
 impl ProcRoot {
     /// The card of a process.
@@ -33,7 +42,10 @@ impl ProcRoot {
             state: stat.state.0,
             age_ns: self.age_ns(stat.start_ticks),
             namespaces: self.namespaces_apart(&dir),
-            descriptors: self.count_descriptors(pid).ok(),
+            descriptors: match stat.state.is_zombie() && stat.threads < 2 {
+                true => Some(0),
+                false => self.count_descriptors(pid).ok(),
+            },
             threads: stat.threads,
             limits: self.limits(pid)?,
             ..Card::default()
@@ -112,15 +124,34 @@ impl ProcRoot {
             card.faults.extend(book.learn(pid));
         }
         let mut groups = Groups::default();
+        let mut ends = Ends::of(&inventory.entries);
         for entry in &inventory.entries {
             let Association::Fd(fd) = entry.handle.via else { continue };
             card.faults.extend(entry.handle.fault.clone());
-            let (state, pattern) = describe(entry, &mut book, pid, fd);
-            groups.add(entry, fd, state, pattern);
+            let kind = entry.handle.kind;
+            let (state, name) = describe(entry, &mut book, pid, fd);
+            groups.add(entry, fd, state, pattern(kind, &name));
+            ends.add(CardHandle { fd, kind, state, name });
         }
         card.faults.extend(book.take_faults());
         card.groups = groups.sorted();
+        (card.oldest, card.newest) = (ends.oldest, ends.newest);
+        card.inherited = self.inherited(pid, &inventory.entries);
         Ok(())
+    }
+
+    /// How many descriptors lack close-on-exec, of all or of a part evenly chosen.
+    fn inherited(&self, pid: Pid, entries: &[Entry]) -> Option<Inherited> {
+        let fds: Vec<FdNumber> = above_standard(entries).collect();
+        let step = fds.len().div_ceil(MOST_FLAGS).max(1);
+        let mut table = OpenTable::open(self, pid, Detail::Full).ok()?;
+        let told = fds.into_iter().step_by(step).filter_map(|fd| table.info(fd).ok()?.flags);
+        let mut counted = Inherited { looked_at: 0, inherited: 0 };
+        for flags in told {
+            counted.looked_at += 1;
+            counted.inherited += u64::from(flags & O_CLOEXEC == 0);
+        }
+        (counted.looked_at > 0).then_some(counted)
     }
 }
 
@@ -143,7 +174,46 @@ fn add_cgroup(dir: &PidDir, card: &mut Card) {
     card.container = entries.iter().find_map(|entry| container_of(entry.path)).map(Name::from);
 }
 
-/// State and pattern of a descriptor.
+/// Descriptors other than the standard three.
+fn above_standard(entries: &[Entry]) -> impl Iterator<Item = FdNumber> {
+    let numbers = entries.iter().filter_map(|entry| match entry.handle.via {
+        Association::Fd(fd) => Some(fd),
+        _ => None,
+    });
+    numbers.filter(|fd| fd.0 > 2)
+}
+
+/// The first and the last of many descriptors.
+struct Ends {
+    /// Numbers up to here are the oldest.
+    low: FdNumber,
+    /// Numbers from here on are the newest.
+    high: FdNumber,
+    oldest: Vec<CardHandle>,
+    newest: Vec<CardHandle>,
+}
+
+impl Ends {
+    /// Where the ends begin; nowhere if all would be in them.
+    fn of(entries: &[Entry]) -> Self {
+        let fds: Vec<FdNumber> = above_standard(entries).collect();
+        let many = fds.len() > 2 * SHOWN;
+        let at = |index: usize| fds.get(index).filter(|_| many).copied();
+        let low = at(SHOWN - 1).unwrap_or(FdNumber(0));
+        let high = at(fds.len().wrapping_sub(SHOWN)).unwrap_or(FdNumber(u32::MAX));
+        Ends { low, high, oldest: Vec::new(), newest: Vec::new() }
+    }
+
+    fn add(&mut self, handle: CardHandle) {
+        if handle.fd.0 > 2 && handle.fd <= self.low {
+            self.oldest.push(handle);
+        } else if handle.fd >= self.high {
+            self.newest.push(handle);
+        }
+    }
+}
+
+/// State and name of a descriptor: of a socket its ends.
 fn describe(
     entry: &Entry,
     book: &mut SocketBook,
@@ -157,8 +227,8 @@ fn describe(
         _ => None,
     };
     match told {
-        None => (None, pattern(handle.kind, &handle.name)),
-        Some(socket) => (socket.state, pattern(HandleKind::Socket, &ends_of(&socket))),
+        None => (None, handle.name.clone()),
+        Some(socket) => (socket.state, ends_of(&socket)),
     }
 }
 

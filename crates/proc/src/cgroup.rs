@@ -1,7 +1,9 @@
-//! The cgroup limit on threads: pids.max, in version 1, version 2 and the hybrid of both.
+//! The cgroup limit on threads: pids.max, in version 1, version 2 and the hybrid of both; and cgroups by number.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fdscope_model::{Limit, LimitName, Name, Pid};
@@ -28,6 +30,34 @@ pub(crate) fn tightest_pids_limit(root: &ProcRoot, dir: &PidDir) -> Option<Limit
             Some(Limit { name: LimitName::CgroupPids, value, used: number("pids.current")? })
         })
         .min_by_key(|limit| limit.value.saturating_sub(limit.used))
+}
+
+/// Cgroups of which the paths are looked up: more than any machine has.
+const MOST_CGROUPS: usize = 100_000;
+
+impl ProcRoot {
+    /// The paths of cgroups of version 2 by the kernel's number of them, which is the inode of the directory: those that
+    /// fdscope's mount of the hierarchy shows, as paths below it. None where it is not mounted.
+    pub fn cgroup_paths(&self) -> HashMap<u64, Name> {
+        let mut found = HashMap::new();
+        let mut point = None;
+        parse_mountinfo(&self.read("thread-self/mountinfo").unwrap_or_default(), |mount| {
+            if mount.kind.bytes() == b"cgroup2" && point.is_none() {
+                point = Some(PathBuf::from(OsStr::from_bytes(mount.point.bytes())));
+            }
+        });
+        let Some(point) = point.filter(|_| self.is_live()) else { return found };
+        let mut left = vec![point.clone()];
+        while let Some(folder) = left.pop().filter(|_| found.len() < MOST_CGROUPS) {
+            // A file system in memory, which answers at once.
+            let Ok(status) = std::fs::symlink_metadata(&folder) else { continue };
+            let below = folder.strip_prefix(&point).unwrap_or(&folder).as_os_str().as_bytes();
+            found.insert(status.ino(), Name::from([b"/", below].concat()));
+            let folders = self.directories_outside(&folder);
+            left.extend(folders.into_iter().map(|name| folder.join(name)));
+        }
+        found
+    }
 }
 
 /// The mount of the hierarchy, as fdscope sees it (as the process does, for a captured tree).

@@ -68,7 +68,8 @@ impl ProcRoot {
                 let value = self.number("sys/fs/nr_open");
                 limits.extend(value.map(|value| Limit { name: LimitName::NrOpen, value, used }));
             }
-            Err(error) if error.is_gone() => return Err(error),
+            // A zombie has let go of its table; whoever is gone has no status either.
+            Err(error) if error.is_gone() && dir.status().is_err() => return Err(error),
             Err(_) => {}
         }
         let files = self.read("sys/fs/file-nr").ok().and_then(|bytes| parse_file_nr(&bytes).ok());

@@ -97,7 +97,7 @@ impl ProcRoot {
     }
 
     /// True if this /proc does not list the processes of other users (`hidepid`), told by the first of all processes.
-    pub(crate) fn hides_others(&self) -> bool {
+    pub fn hides_others(&self) -> bool {
         self.is_hidden(Pid(1)) && statat(&self.proc, "1", AtFlags::empty()).is_err()
     }
 
@@ -282,7 +282,7 @@ impl PidDir {
 
     /// The same for a process whose stat was just read.
     pub(crate) fn living_place_of(&self, stat: &crate::parse::Stat) -> Result<String, ProcError> {
-        if !stat.state.is_zombie() {
+        if !stat.is_ending() {
             return Ok(String::new());
         }
         let mut others = self.list("task", "list threads")?.into_iter();

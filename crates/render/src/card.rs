@@ -1,6 +1,6 @@
 //! The card: one process on one screen.
 
-use fdscope_model::card::{Card, CardGroup};
+use fdscope_model::card::{Card, CardGroup, CardHandle};
 use fdscope_model::{HandleKind, Limit, LimitName, Name};
 
 use crate::charset::Charset;
@@ -46,6 +46,7 @@ pub fn page(card: &Card, beside: &Beside, form: Form) -> String {
     identity(&mut page, card, beside);
     groups(&mut page, card);
     others(&mut page, card);
+    ends(&mut page, card);
     limits(&mut page, &card.limits);
     faults(&mut page, card);
     if !beside.signs.is_empty() {
@@ -216,6 +217,39 @@ fn row(group: &CardGroup, charset: Charset) -> Vec<Cell> {
         Cell::new(group.highest.to_string()),
         Cell::new(held),
     ]
+}
+
+/// The first and the last descriptors, by which a leak shows: what piles up has the high numbers.
+fn ends(page: &mut Page, card: &Card) {
+    if card.oldest.is_empty() && card.newest.is_empty() {
+        return;
+    }
+    heading(page, "Oldest and newest, by number");
+    let charset = page.form.charset;
+    let row = |handle: &CardHandle| {
+        let state = handle.state.map_or("", |state| state.word());
+        let name = match handle.name.is_empty() {
+            true => "(not told)".to_owned(),
+            false => charset.name(&handle.name),
+        };
+        [handle.fd.to_string(), handle.kind.word().to_owned(), state.to_owned(), name]
+            .map(Cell::new)
+            .to_vec()
+    };
+    let columns = [
+        Column::right("FD"),
+        Column::left("KIND"),
+        Column::left("STATE"),
+        Column::left("WHAT").keep(Keep::Shorten(16)),
+    ];
+    let rows = card.oldest.iter().chain(&card.newest).map(row).collect();
+    let mut table = Table { columns: columns.to_vec(), rows };
+    if card.oldest.iter().chain(&card.newest).all(|handle| handle.state.is_none()) {
+        table.remove("STATE");
+    }
+    for line in table.lay_out(page.form.width - 2, charset).lines {
+        page.line(&Text::plain("  ").and_text(line));
+    }
 }
 
 /// What is held without descriptors, a line for each kind.

@@ -11,8 +11,10 @@ use std::io::{self, Write};
 use fdscope_model::verdict::Report;
 
 pub mod card;
+pub mod changes;
 pub mod charset;
 pub mod column;
+pub mod diff;
 pub mod export;
 pub mod filter;
 pub mod findings;

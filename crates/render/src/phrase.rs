@@ -27,6 +27,14 @@ impl Phrase {
         }
     }
 
+    /// What a leak's handles do that the process's end releases: "are closed only at its end".
+    pub fn only_at_the_end(&self) -> String {
+        match self.gone {
+            "ended" => "end only when it does".to_string(),
+            gone => format!("are {gone} only at its end"),
+        }
+    }
+
     /// What a suspect's handles do: "were not seen closed".
     pub fn not_seen(&self) -> String {
         match self.gone {

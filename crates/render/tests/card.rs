@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use boon::{Compiler, Schemas};
-use fdscope_model::card::{Card, CardGroup};
+use fdscope_model::card::{Card, CardGroup, CardHandle, Inherited};
 use fdscope_model::process::GroupCount;
 use fdscope_model::section::{Row, Section, Unit};
 use fdscope_model::{
@@ -19,6 +19,10 @@ fn group(kind: HandleKind, pattern: &str, count: u64, lowest: u32) -> CardGroup 
     let (lowest, highest) = (FdNumber(lowest), FdNumber(lowest + count as u32 - 1));
     let pattern = pattern.into();
     CardGroup { kind, state: None, pattern, count, lowest, highest, deleted: false, held_bytes: 0 }
+}
+
+fn handle(kind: HandleKind, fd: u32, state: Option<SocketState>, name: &str) -> CardHandle {
+    CardHandle { fd: FdNumber(fd), kind, state, name: name.into() }
 }
 
 fn card() -> Card {
@@ -64,6 +68,17 @@ fn card() -> Card {
         descriptors: Some(975),
         threads: 12,
         groups,
+        oldest: vec![handle(HandleKind::File, 3, None, "/srv/data-1.log (deleted)")],
+        newest: vec![
+            handle(
+                HandleKind::Socket,
+                980,
+                Some(SocketState::CloseWait),
+                "tcp 10.0.0.1:5->10.0.0.2:443",
+            ),
+            handle(HandleKind::UnknownDescriptor, 981, None, ""),
+        ],
+        inherited: Some(Inherited { looked_at: 256, inherited: 250 }),
         others: vec![
             counted(HandleKind::Thread, "work-*", 12),
             counted(HandleKind::Zombie, "sh", 7),

@@ -23,12 +23,15 @@ pub struct Entered {
     pub text: Vec<u8>,
     /// True if it is to be shown: it concerns what is asked for.
     pub shown: bool,
+    /// True if it concerns a descriptor of a kind that is asked for, as far as is known on entry.
+    pub of_kind: bool,
     /// True if it stands in the output already.
     pub begun: bool,
     state: State,
 }
 
 /// The second half.
+#[derive(Default)]
 pub struct Finished {
     /// The arguments that were not known before.
     pub arguments: Vec<u8>,
@@ -40,7 +43,7 @@ impl Entered {
     /// A call about which nothing was written yet.
     pub fn new(call: Call, name: String, at: Monotonic) -> Self {
         let (text, state) = (Vec::new(), State::default());
-        Entered { call, name, at, text, shown: true, begun: false, state }
+        Entered { call, name, at, text, shown: true, of_kind: false, begun: false, state }
     }
 
     /// Writes what is known on entry.
@@ -100,6 +103,13 @@ impl<'a> Sought<'a> {
     /// Notes descriptors on the way to `names`.
     pub fn new(options: &'a Options, names: &'a dyn Names) -> Self {
         Sought { options, names, seen: RefCell::default() }
+    }
+
+    /// Does what was written concern a descriptor of a kind that is asked for?
+    pub fn is_of_kind(&self) -> bool {
+        let kinds = &self.options.beyond.kinds;
+        let is_wanted = |fd: &i32| self.names.kind(*fd).is_some_and(|kind| kinds.contains(&kind));
+        !kinds.is_empty() && self.seen.borrow().iter().any(is_wanted)
     }
 
     /// Is the call one of those asked for?

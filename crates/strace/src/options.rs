@@ -1,5 +1,6 @@
 //! What strace was told to do. How it is told is in [`mod@crate::read`].
 
+use fdscope_model::HandleKind;
 use fdscope_syscall::decode::Style;
 
 use crate::set::{CallSet, NumberSet};
@@ -161,10 +162,14 @@ pub struct Beyond {
     pub errors: Option<NumberSet>,
     /// Only calls that name a path that matches one of these.
     pub globs: Vec<Vec<u8>>,
+    /// Only calls that concern a descriptor of one of these kinds.
+    pub kinds: Vec<HandleKind>,
     /// Only calls that took at least so long.
     pub least_ns: Option<u64>,
     /// A table is printed so often.
     pub every_ns: Option<u64>,
+    /// A table for each process.
+    pub by_process: bool,
     /// Children that exist already are traced too.
     pub children: bool,
     /// Environments are shown as they are, secrets included.
@@ -271,6 +276,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Are calls chosen by what they concern?
+    pub fn chooses_by_handle(&self) -> bool {
+        let Beyond { globs, kinds, .. } = &self.beyond;
+        self.fds.is_some() || !self.paths.is_empty() || !globs.is_empty() || !kinds.is_empty()
+    }
+
     /// What happens if nothing is said: strace's defaults.
     pub fn new(program: &'static str) -> Self {
         Options {

@@ -1,11 +1,13 @@
 //! How strace is told what to do: its letters, its long names, `-e`, and its complaints.
 
+use fdscope_model::HandleKind;
 use fdscope_syscall::decode::{Quote, Xlat};
 use fdscope_syscall::errno;
 
 use crate::getopt::{self, Found, Grammar, Takes};
 use crate::options::{
-    Count, Daemon, FdWords, Interruptible, Options, Output, Shape, Source, Stamp, quiet, status,
+    Beyond, Count, Daemon, FdWords, Interruptible, Options, Output, Shape, Source, Stamp, quiet,
+    status,
 };
 use crate::set::{CallSet, NumberSet, descriptor};
 use crate::signal;
@@ -126,8 +128,10 @@ const LONG: &[getopt::Long<Key>] = &[
     ("rotate", One, Itself),
     ("errno", One, Itself),
     ("path-glob", One, Itself),
+    ("kind", One, Itself),
     ("min-duration", One, Itself),
     ("summary-every", One, Itself),
+    ("summary-by-process", Nothing, Itself),
     ("children", Nothing, Itself),
 ];
 
@@ -540,8 +544,23 @@ fn beyond_given(options: &mut Options, name: &'static str, argument: &[u8]) -> R
             let number = |token: &[u8]| errno_of(token);
             beyond.errors = Some(NumberSet::read(argument, "errno", number).map_err(wrong)?);
         }
+        "kind" => kinds(beyond, argument)?,
+        "summary-by-process" => beyond.by_process = true,
         "path-glob" => beyond.globs.push(argument.to_vec()),
         _ => {}
+    }
+    Ok(())
+}
+
+/// `file,socket`: the words of `fdscope ls`.
+fn kinds(beyond: &mut Beyond, list: &[u8]) -> Result<(), Refusal> {
+    for token in list.split(|byte| *byte == b',') {
+        let found = std::str::from_utf8(token).ok().and_then(HandleKind::from_word);
+        beyond.kinds.push(found.ok_or_else(|| {
+            let words: Vec<&str> = HandleKind::all().map(HandleKind::word).collect();
+            let known = format!("'; the kinds are {}", words.join(", "));
+            wrong([b"invalid kind '", token, known.as_bytes()].concat())
+        })?);
     }
     Ok(())
 }
@@ -593,6 +612,9 @@ fn settle(
         return Err(wrong_usage(
             "(-c/--summary-only or -C/--summary) and -ff/--output-separately are mutually exclusive",
         ));
+    }
+    if options.pid_namespaces {
+        remarks.push(b"-N and --decode-pids=pidns are understood, but nothing is added".to_vec());
     }
     without_effect(options, remarks);
     Ok(())

@@ -2,14 +2,14 @@
 //!
 //! Calls stand in [`crate::line`]; where bytes go and what only the machine knows is a [`Host`]'s business.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_syscall::Memory;
 use fdscope_syscall::decode::{self, Names, Style};
 use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
 
-use crate::line::{Entered, Sought, ended_word};
+use crate::line::{Entered, Finished, Sought, ended_word};
 use crate::options::{Count, Options, Shape, Stamp, quiet, status};
 use crate::summary::Summary;
 use crate::time::write_fraction;
@@ -52,19 +52,24 @@ struct Task {
 /// Writes lines.
 pub struct Writer<'a> {
     options: &'a Options,
-    tasks: HashMap<Tid, Task>,
+    /// Mostly few: a tree of them is quicker to ask than a table.
+    tasks: BTreeMap<Tid, Task>,
     /// Whose line is open.
     printing: Option<Tid>,
     /// When the line before was begun.
     before: Option<Monotonic>,
     /// Counts of `-c`.
     pub summary: Summary,
+    /// The same of each process, with its `comm`, if asked for.
+    by_process: BTreeMap<Pid, (Vec<u8>, Summary)>,
     /// Calls written.
     pub calls: u64,
     /// Calls that an engine could not tell.
     pub lost: u64,
     lines: u64,
     scratch: Vec<u8>,
+    /// The second that a stamp told last, and its text.
+    second: (u64, Vec<u8>),
 }
 
 impl<'a> Writer<'a> {
@@ -72,14 +77,16 @@ impl<'a> Writer<'a> {
     pub fn new(options: &'a Options) -> Self {
         Writer {
             options,
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             printing: None,
             before: None,
             summary: Summary::default(),
+            by_process: BTreeMap::new(),
             calls: 0,
             lost: 0,
             lines: 0,
             scratch: Vec::new(),
+            second: (u64::MAX, Vec::new()),
         }
     }
 
@@ -151,6 +158,7 @@ impl<'a> Writer<'a> {
         !self.options.status.is_all()
             || beyond.errors.is_some()
             || beyond.least_ns.is_some()
+            || !beyond.kinds.is_empty()
             || beyond.shape != Shape::Lines
     }
 
@@ -204,13 +212,14 @@ impl<'a> Writer<'a> {
             None => format!("syscall_{:#x}", call.number),
         };
         let mut entered = Entered::new(call, name, at);
-        if self.counts_only() {
+        if self.counts_only() && !self.options.chooses_by_handle() {
             return Some(entered);
         }
         let names = host.names(told.pid, told.tid);
         let sought = Sought::new(self.options, names.as_ref());
         entered.write(memory, &self.style(&call), &sought, self.options.beyond.secrets);
         entered.shown = sought.matches(&entered, memory);
+        entered.of_kind = sought.is_of_kind();
         Some(entered)
     }
 
@@ -229,18 +238,14 @@ impl<'a> Writer<'a> {
             host.returned(told.pid, &first.name);
         }
         let Some(first) = first.filter(|first| first.shown) else { return };
+        let Some(second) = self.finished(told, &first, host) else { return };
         if self.options.count != Count::No && ended != Ended::Unknown {
-            self.count(&first, told.at, ended, system_ns);
+            self.count(told, &first, system_ns, host);
         }
         if self.counts_only() || !self.publishes(&first, told.at, ended) {
             return;
         }
         self.calls += 1;
-        let second = {
-            let names = host.names(told.pid, told.tid);
-            let sought = Sought::new(self.options, names.as_ref());
-            first.finish(ended, memory, &self.style(&call), &sought)
-        };
         if self.options.beyond.shape == Shape::Json {
             return self.json_call(told, &first, &second, host);
         }
@@ -271,13 +276,60 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn count(&mut self, first: &Entered, at: Monotonic, ended: Ended, system_ns: Option<u64>) {
-        let wall = at.since_ns(first.at);
+    /// The second half of a call; `None` if it is not of a kind that is asked for.
+    fn finished(&self, told: &Traced<'_>, first: &Entered, host: &dyn Host) -> Option<Finished> {
+        let Happening::Exit { call, ended, memory, .. } = told.what else { return None };
+        let kinds = !self.options.beyond.kinds.is_empty();
+        if self.counts_only() && !kinds {
+            return Some(Finished::default());
+        }
+        let names = host.names(told.pid, told.tid);
+        let sought = Sought::new(self.options, names.as_ref());
+        let second = first.finish(ended, memory, &self.style(&call), &sought);
+        (!kinds || first.of_kind || sought.is_of_kind()).then_some(second)
+    }
+
+    fn count(
+        &mut self,
+        told: &Traced<'_>,
+        first: &Entered,
+        system_ns: Option<u64>,
+        host: &dyn Host,
+    ) {
+        let Happening::Exit { ended, .. } = told.what else { return };
+        let wall = told.at.since_ns(first.at);
         let ns = if self.options.wall { wall } else { system_ns.unwrap_or(wall) };
         let overhead = self.options.overhead_ns.unwrap_or(0).max(0) as u64;
         let failed = matches!(ended, Ended::Failed(_));
         let of = (first.call.arch, first.call.number);
-        self.summary.count(of, &first.name, failed, ns.saturating_sub(overhead));
+        let ns = ns.saturating_sub(overhead);
+        self.summary.count(of, &first.name, failed, ns);
+        if self.options.beyond.by_process {
+            let (comm, summary) = self.by_process.entry(told.pid).or_default();
+            // Another program has another name; of one that is gone by now none can be had.
+            if comm.is_empty() || first.name.starts_with("execve") {
+                let now = host.comm(Tid(told.pid.0));
+                *comm = if now.is_empty() { std::mem::take(comm) } else { now };
+            }
+            summary.count(of, &first.name, failed, ns);
+        }
+    }
+
+    /// The tables: of each process, if asked for, and of all.
+    pub fn tables(&self, out: &mut Vec<u8>) {
+        let Options { columns, sort, .. } = self.options;
+        for (pid, (comm, summary)) in &self.by_process {
+            out.extend_from_slice(format!("Process {pid}").as_bytes());
+            if !comm.is_empty() {
+                out.extend_from_slice(&[b" (", &comm[..], b")"].concat());
+            }
+            out.extend_from_slice(b":\n");
+            summary.write(out, columns, *sort);
+        }
+        if !self.by_process.is_empty() {
+            out.extend_from_slice(b"All processes:\n");
+        }
+        self.summary.write(out, columns, *sort);
     }
 
     /// Is a call with such an end to be written?
@@ -317,7 +369,7 @@ impl<'a> Writer<'a> {
         &mut self,
         told: &Traced<'_>,
         first: &Entered,
-        second: &crate::line::Finished,
+        second: &Finished,
         host: &mut dyn Host,
     ) {
         let Happening::Exit { ended, stack, ip, .. } = told.what else { return };
@@ -485,7 +537,12 @@ impl<'a> Writer<'a> {
             let second = ns / 1_000_000_000;
             match stamp {
                 Stamp::Unix => text.extend_from_slice(second.to_string().as_bytes()),
-                _ => text.extend_from_slice(&host.local(second, stamp)),
+                _ => {
+                    if self.second.0 != second {
+                        self.second = (second, host.local(second, stamp));
+                    }
+                    text.extend_from_slice(&self.second.1);
+                }
             }
             write_fraction(text, ns, digits);
             text.push(b' ');

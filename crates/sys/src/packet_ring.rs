@@ -216,12 +216,14 @@ impl PacketRing {
         self.socket.as_fd()
     }
 
+    /// True if the kernel has handed over no block.
+    pub fn is_empty(&self) -> bool {
+        self.status().load(Ordering::Acquire) & USER == 0
+    }
+
     /// The next block, if the kernel has handed it over; it goes back when it is dropped.
     pub fn block(&mut self) -> Option<Block<'_>> {
-        if self.status().load(Ordering::Acquire) & USER == 0 {
-            return None;
-        }
-        Some(Block { ring: self })
+        if self.is_empty() { None } else { Some(Block { ring: self }) }
     }
 
     fn status(&self) -> &AtomicU32 {

@@ -4,6 +4,8 @@
 //! the calls since then up to Linux 6.18; the tests compare it with the headers that are installed. What calls do to
 //! handles is in [`crate::handles`].
 
+use std::sync::LazyLock;
+
 use crate::arch::Arch;
 use crate::handles::{Numbers, number};
 
@@ -18,8 +20,24 @@ pub struct CallName {
 
 /// The name of a call; `None` for a number that no kernel known here has.
 pub fn name(arch: Arch, number: u64) -> Option<&'static str> {
-    let number = u16::try_from(number).ok()?;
-    NAMES.iter().find(|row| row.numbers.of(arch) == Some(number)).map(|row| row.name)
+    // Asked once a call: the way through the table would take longer than all the rest.
+    static BY_NUMBER: LazyLock<[Vec<Option<&'static str>>; Arch::ALL.len()]> =
+        LazyLock::new(|| Arch::ALL.map(by_number));
+    BY_NUMBER.get(arch as usize)?.get(usize::try_from(number).ok()?).copied()?
+}
+
+fn by_number(arch: Arch) -> Vec<Option<&'static str>> {
+    let mut found = Vec::new();
+    for row in NAMES {
+        let Some(number) = row.numbers.of(arch).map(usize::from) else { continue };
+        if found.len() <= number {
+            found.resize(number + 1, None);
+        }
+        if let Some(place @ None) = found.get_mut(number) {
+            *place = Some(row.name);
+        }
+    }
+    found
 }
 
 macro_rules! names {

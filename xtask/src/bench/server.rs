@@ -8,6 +8,7 @@ use fdscope_fixtures::in_path;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 /// A server that runs, with a folder of its own; both are gone when it is dropped.
 struct Server {
@@ -33,12 +34,26 @@ pub fn nginx(bench: &Bench) -> Result<Vec<Row>> {
         return Ok(Vec::new());
     }
     let server = start_nginx()?;
-    let load = || {
-        let url = format!("http://127.0.0.1:{}/", server.port);
-        let said = tree::output(Command::new("wrk").args(["-t1", "-c16", "-d3s", &url]))?;
-        figure_behind(&said, "Requests/sec:")
-    };
+    let load = || wrk(&server);
     rows(bench, "nginx with wrk", &server, load)
+}
+
+/// The throughput that nginx has left under each tool, as a share of what it has alone; `None` without nginx or wrk.
+pub fn nginx_shares(bench: &Bench, tools: &[&Tool], more: &[&str]) -> Result<Option<Vec<f64>>> {
+    if !in_path("nginx") || !in_path("wrk") {
+        return Ok(None);
+    }
+    let server = start_nginx()?;
+    let load = || wrk(&server);
+    load()?;
+    let (_, shares) = shares(bench, tools, more, &server, load)?;
+    Ok(Some(shares.into_iter().map(|(rates, _)| median(rates)).collect()))
+}
+
+fn wrk(server: &Server) -> Result<f64> {
+    let url = format!("http://127.0.0.1:{}/", server.port);
+    let said = tree::output(Command::new("wrk").args(["-t1", "-c16", "-d3s", &url]))?;
+    figure_behind(&said, "Requests/sec:")
 }
 
 /// redis answering GET, each request on its own.
@@ -56,8 +71,35 @@ pub fn redis(bench: &Bench) -> Result<Vec<Row>> {
     rows(bench, "redis with redis-benchmark", &server, load)
 }
 
-/// Throughput alone and under each tool in turn. A watched run stands between two free ones and is compared with
-/// their mean, because the speed of a shared machine drifts from one second to the next.
+/// A run of the load: requests a second, and nanoseconds of the server's processor time for each.
+#[derive(Clone, Copy)]
+struct Measured {
+    rate: f64,
+    cost: f64,
+}
+
+fn measure(server: &Server, load: &impl Fn() -> Result<f64>) -> Result<Measured> {
+    let (begun, before) = (Instant::now(), processor_ns(&server.pids)?);
+    let rate = load()?;
+    let used = processor_ns(&server.pids)? - before;
+    Ok(Measured { rate, cost: used / (rate * begun.elapsed().as_secs_f64()) })
+}
+
+/// The processor time that processes have used, by the scheduler's count.
+fn processor_ns(pids: &[u32]) -> Result<f64> {
+    let mut sum = 0.0;
+    for pid in pids {
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += text.split_whitespace().next().unwrap_or_default().parse::<f64>()?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Throughput and processor time alone and under each tool in turn. A watched run stands between two free ones and is
+/// compared with their mean, because the speed of a shared machine drifts from one second to the next. Processor time a
+/// request is the steadier of the two: the load generator's share of the machine is not in it.
 fn rows(
     bench: &Bench,
     what: &str,
@@ -67,28 +109,46 @@ fn rows(
     const TOOLS: &[&Tool] = &[&BPF_DWARF, &STRACE];
     let tools: Vec<&Tool> = TOOLS.iter().copied().filter(|tool| tool.is_here()).collect();
     load()?;
-    let mut alone = Vec::new();
-    let mut shares = vec![Vec::new(); tools.len()];
-    for _ in 0..bench.rounds {
-        for (tool, shares) in tools.iter().zip(&mut shares) {
-            let before = load()?;
-            let running = tool.attach(bench, &server.pids, &[])?;
-            let watched = load()?;
-            running.stop()?;
-            let free = f64::midpoint(before, load()?);
-            shares.push(watched / free);
-            alone.push(free);
-        }
-    }
+    let (alone, shares) = shares(bench, &tools, &[], server, load)?;
     let mut rows =
         vec![Row::new(format!("{what}, untraced"), format!("{:.0} requests/s", median(alone)))];
-    for (tool, shares) in tools.iter().zip(shares) {
-        let share = 100.0 * median(shares);
+    for (tool, (rates, costs)) in tools.iter().zip(shares) {
+        let share = 100.0 * median(rates);
         let row = Row::new(format!("{what} under {}", tool.name), format!("{share:.1} %"));
         let own = tool.program == "fdscope";
         rows.push(if own { row.promised("at least 97 %", share >= 97.0) } else { row });
+        let cost = format!("{:.2}x", median(costs));
+        rows.push(Row::new("  its processor time a request".to_owned(), cost));
     }
     Ok(rows)
+}
+
+/// Of each tool: the throughput under it as a share of that without, and the processor time a request as a multiple.
+type Shares = (Vec<f64>, Vec<f64>);
+
+/// What the server does alone, and under each tool the share of it, once a round.
+fn shares(
+    bench: &Bench,
+    tools: &[&Tool],
+    more: &[&str],
+    server: &Server,
+    load: impl Fn() -> Result<f64>,
+) -> Result<(Vec<f64>, Vec<Shares>)> {
+    let mut alone = Vec::new();
+    let mut shares = vec![Shares::default(); tools.len()];
+    for _ in 0..bench.rounds {
+        for (tool, (rates, costs)) in tools.iter().zip(&mut shares) {
+            let before = measure(server, &load)?;
+            let running = tool.attach(bench, &server.pids, more)?;
+            let watched = measure(server, &load)?;
+            running.stop()?;
+            let after = measure(server, &load)?;
+            rates.push(watched.rate / f64::midpoint(before.rate, after.rate));
+            costs.push(watched.cost / f64::midpoint(before.cost, after.cost));
+            alone.push(f64::midpoint(before.rate, after.rate));
+        }
+    }
+    Ok((alone, shares))
 }
 
 fn start_nginx() -> Result<Server> {
@@ -137,7 +197,7 @@ impl Server {
     }
 }
 
-fn scratch(name: &str) -> Result<PathBuf> {
+pub fn scratch(name: &str) -> Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("fdscope-bench-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

@@ -2,6 +2,7 @@
 
 use fdscope_model::handle::O_PATH;
 use fdscope_model::kind::classify;
+use fdscope_model::port::Lead;
 use fdscope_model::{
     Access, Association, DeviceId, Entry, Facts, Fault, FdNumber, FileId, FileStatus, Handle,
     HandleKind, InodeId, Name, Pid, ProcessId,
@@ -23,6 +24,7 @@ mod magic {
     pub const ANONYMOUS: u32 = 0x0904_1934;
     pub const PROCESSES: u32 = 0x5049_4446;
     pub const QUEUES: u32 = 0x1980_0202;
+    pub const NAMESPACES: u32 = 0x6e73_6673;
 
     /// Those whose stat(2) says what the inode says, in full: they use `generic_fillattr` (fs/stat.c) alone.
     pub const PLAIN: &[u32] = &[
@@ -32,7 +34,7 @@ mod magic {
         QUEUES,
         ANONYMOUS,
         0x444d_4142, // dma-bufs
-        0x6e73_6673, // namespaces
+        NAMESPACES,
     ];
     /// Those that add to the blocks what is not written out yet: the rest is the inode's.
     pub const EXT: u32 = 0xef53;
@@ -76,6 +78,18 @@ impl<'a> Record<'a> {
                 name,
                 fault,
             },
+        }
+    }
+
+    /// Whether it is a socket, or leads to some.
+    pub fn lead(&self) -> Option<Lead> {
+        let row = &self.row;
+        let text = || self.rest.get(..usize::from(row.text_bytes)).unwrap_or_default();
+        match row.magic {
+            magic::SOCKETS => Some(Lead::Socket(row.inode)),
+            magic::ANONYMOUS if text() == b"anon_inode:[io_uring]" => Some(Lead::Ring),
+            magic::NAMESPACES if text().starts_with(b"net:[") => Some(Lead::Namespace(row.inode)),
+            _ => None,
         }
     }
 

@@ -14,7 +14,8 @@ pub mod wire;
 use std::io;
 use std::os::fd::AsFd;
 
-use fdscope_model::{Entry, Inventories, Inventory, Pid, Socket};
+use fdscope_model::port::Lead;
+use fdscope_model::{Entry, FdNumber, Inventories, Inventory, Pid, Socket};
 use fdscope_proc::{InventorySource, ProcError, ProcRoot, Wanted};
 use fdscope_sys::bpf::{link_task_iterator, open_iterator};
 
@@ -107,5 +108,13 @@ impl Inventories for BpfInventories {
         if let Some(holders) = self.holders(pids, matches) {
             *pids = holders;
         }
+    }
+
+    fn leads(&mut self, pids: &[Pid], sink: &mut dyn FnMut(Pid, FdNumber, Lead)) -> Vec<Pid> {
+        let Some(found) = self.every_lead() else { return pids.to_vec() };
+        for &(pid, fd, lead) in &found.leads {
+            sink(pid, fd, lead);
+        }
+        pids.iter().copied().filter(|pid| !found.tables.contains_key(pid)).collect()
     }
 }

@@ -1,12 +1,13 @@
 //! Many processes by one pass of the kernel over every table, instead of a pass for each: binding the iterator to a process
 //! costs as much as 50 rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::mem::take;
 use std::os::fd::AsFd;
 
-use fdscope_model::{Entry, Facts, Inventory, Pid, Socket};
+use fdscope_model::port::Lead;
+use fdscope_model::{Entry, Facts, FdNumber, Inventory, Pid, Socket};
 use fdscope_proc::{InventorySource, ProcError};
 use fdscope_sys::bpf::{link_all_tasks_iterator, open_iterator};
 
@@ -17,6 +18,15 @@ use crate::support::PidNamespace;
 
 /// Fewer processes than this are read one by one.
 const LEAST_PROCESSES: usize = 16;
+
+/// What a pass found that has to do with sockets.
+#[derive(Default)]
+pub(super) struct Leads {
+    /// In the order of the tables.
+    pub leads: Vec<(Pid, FdNumber, Lead)>,
+    /// Each process that has descriptors, with the thread whose table was read.
+    pub tables: HashMap<Pid, u32>,
+}
 
 /// Takes the inventory of a process, or why there is none.
 type Sink<'a> = &'a mut dyn FnMut(Pid, Result<Inventory, ProcError>);
@@ -66,6 +76,28 @@ impl BpfInventories {
         })
         .ok()?;
         Some(pids.iter().copied().filter(|pid| found.contains(pid)).collect())
+    }
+
+    /// Every descriptor of every process that is a socket or leads to some; `None` if the pass broke off.
+    pub(super) fn every_lead(&mut self) -> Option<Leads> {
+        let mut found = Leads::default();
+        let mut last = None;
+        each_row(self.iterator.program(), &mut self.buffer, &mut |record| {
+            let (pid, tid) = (Pid(record.row.pid), record.row.tid);
+            // Threads of a process whose leader has ended share one table as a rule; another one is not under
+            // /proc/PID/fd either.
+            if last != Some((pid, tid)) {
+                if *found.tables.entry(pid).or_insert(tid) != tid {
+                    return;
+                }
+                last = Some((pid, tid));
+            }
+            if let Some(lead) = record.lead() {
+                found.leads.push((pid, FdNumber(record.row.fd), lead));
+            }
+        })
+        .ok()?;
+        Some(found)
     }
 }
 

@@ -1,20 +1,26 @@
 //! Loads the programs of trace, fills their plans, and puts them on their tracepoints.
 
-use fdscope_model::{Sight, SourceName};
-use fdscope_syscall::Arch;
+use std::os::fd::{AsFd, OwnedFd};
+
+use fdscope_model::{Blind, Sight, SourceName};
+use fdscope_syscall::{Arch, names};
 
 use super::Wanted;
-use super::plan::plan;
+use super::plan::{Looks, plan};
+use super::wire::Plan;
 use crate::error::BpfError;
 use crate::load::{CallConstants, CallPrograms, RawProgram};
 use crate::support::PidNamespace;
+use crate::tracefs::Tracefs;
 
 /// What is asked of the programs.
 pub struct Asked<'a> {
     /// Which calls.
     pub wanted: Wanted<'a>,
-    /// They are told when they are entered, too.
-    pub enters: bool,
+    /// When they are looked at.
+    pub looks: Looks,
+    /// How long they had a processor is told.
+    pub times: bool,
     /// Signals are told.
     pub signals: bool,
     /// Of strings, as many bytes are copied.
@@ -29,12 +35,20 @@ pub struct Asked<'a> {
 pub struct Attached {
     /// The programs.
     pub programs: CallPrograms,
+    /// Perf events and links of the tracepoints per call: dropping them detaches.
+    pub links: Vec<OwnedFd>,
     /// How calls are seen.
     pub sight: Sight,
+    /// 32-bit calls are seen.
+    pub compat: bool,
 }
 
 /// The highest number that the program looks up.
 const NUMBERS: u32 = 512;
+
+/// So many calls have tracepoints of their own at most. Each costs some 60 ms when it is given back; and where more
+/// calls are wanted, few are left that should cost nothing.
+const MOST_POINTS: usize = 160;
 
 const LIVES: &[RawProgram] = &[
     RawProgram { name: "task_made", point: "sched_process_fork" },
@@ -53,41 +67,154 @@ const CALLS: &[RawProgram] = &[
     RawProgram { name: "every_enter", point: "sys_enter" },
 ];
 
-/// Loads and attaches.
+/// Calls whose tracepoint has another name: that of the kernel's function.
+const RENAMED: &[(&str, &str)] = &[
+    ("stat", "newstat"),
+    ("lstat", "newlstat"),
+    ("fstat", "newfstat"),
+    ("sendfile", "sendfile64"),
+    ("uname", "newuname"),
+    ("umount2", "umount"),
+];
+
+/// Loads and attaches. `compat`: 32-bit programs are among those to be watched.
 ///
 /// # Errors
 /// If the kernel refuses.
-pub fn attach(asked: &Asked<'_>) -> Result<Attached, BpfError> {
-    let constants = CallConstants {
+pub fn attach(asked: &Asked<'_>, compat: bool) -> Result<Attached, BpfError> {
+    let points = points(asked);
+    let mut programs = CallPrograms::new(&CallConstants {
         namespace: PidNamespace::of_self(),
-        enters: asked.enters,
+        enters: match asked.looks {
+            Looks::AtExit | Looks::AtBoth => 0,
+            Looks::TellsOfSeveral => 1,
+            Looks::Tells => 2,
+        },
+        times: asked.times,
+        compat_only: points.is_some(),
         text_limit: asked.text_limit,
         stack_most: asked.stack_most,
         ring_bytes: asked.ring_bytes,
-    };
-    let mut programs = CallPrograms::new(&constants)?;
-    fill(&mut programs, "plans", Arch::NATIVE, asked)?;
-    if let Some(compat) = Arch::COMPAT {
-        fill(&mut programs, "compat_plans", compat, asked)?;
+    })?;
+    for arch in [Some(Arch::NATIVE), Arch::COMPAT].into_iter().flatten() {
+        // Where every call is looked at anyway, so it is when it is entered.
+        let is_common = points.is_none() || arch != Arch::NATIVE;
+        fill(&mut programs, arch, asked, is_common)?;
     }
     let signals = if asked.signals { SIGNALS } else { &[] };
-    for program in LIVES.iter().chain(signals).chain(CALLS) {
+    for program in LIVES.iter().chain(signals) {
         programs.attach_raw(program)?;
     }
-    let how = "the tracepoints of all calls".to_owned();
-    let sight = Sight { source: SourceName::Bpf, how, blind: Vec::new() };
-    Ok(Attached { programs, sight })
+    let links = points.as_deref().map(|points| link_all(&mut programs, points)).transpose()?;
+    let compat = compat || links.is_none();
+    if compat {
+        attach_every(&mut programs)?;
+    }
+    Ok(Attached {
+        programs,
+        sight: sight(links.as_deref(), compat),
+        links: links.unwrap_or_default(),
+        compat,
+    })
+}
+
+/// Has every call looked at, or where calls have tracepoints of their own, every 32-bit one.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn attach_every(programs: &mut CallPrograms) -> Result<(), BpfError> {
+    CALLS.iter().try_for_each(|program| programs.attach_raw(program))
+}
+
+fn sight(links: Option<&[OwnedFd]>, compat: bool) -> Sight {
+    let how = match links {
+        // An event and its link each.
+        Some(links) => format!("{} tracepoints of calls", links.len() / 2),
+        None => "the tracepoints of all calls".to_owned(),
+    };
+    let mut blind = Vec::new();
+    if !compat && Arch::COMPAT.is_some() {
+        blind.push(Blind {
+            what: "32-bit calls of 64-bit programs".to_owned(),
+            why: "seeing them would make every call of the machine dearer".to_owned(),
+            cure: Some("--source=ptrace".to_owned()),
+        });
+    }
+    Sight { source: SourceName::Bpf, how, blind }
+}
+
+/// A tracepoint of a call.
+struct Point {
+    id: u64,
+    program: &'static str,
+}
+
+/// The tracepoints of the wanted calls; `None` if those of all calls serve better.
+fn points(asked: &Asked<'_>) -> Option<Vec<Point>> {
+    let wanted: Vec<u32> =
+        (0..NUMBERS).filter(|number| (asked.wanted)(Arch::NATIVE, u64::from(*number))).collect();
+    let wanted: Vec<(&str, Plan)> = wanted
+        .into_iter()
+        .filter_map(|number| {
+            let name = names::name(Arch::NATIVE, number.into())?;
+            Some((name, plan(Arch::NATIVE, number.into(), asked.looks)))
+        })
+        .collect();
+    // That of rt_sigreturn does not fire when it returns: by then the number is not there any more.
+    if wanted.len() > MOST_POINTS || wanted.iter().any(|(name, _)| *name == "rt_sigreturn") {
+        return None;
+    }
+    let tracefs = Tracefs::open().ok()?;
+    tracefs.id("syscalls", "sys_exit_close").ok()?;
+    let mut points = Vec::new();
+    for (name, plan) in wanted {
+        let renamed = RENAMED.iter().find(|(call, _)| *call == name);
+        let name = renamed.map_or(name, |(_, function)| function);
+        // A call that this kernel does not have has none.
+        let Ok(id) = tracefs.id("syscalls", &format!("sys_exit_{name}")) else { continue };
+        points.push(Point { id, program: "call_exit" });
+        if plan.paired != 0 {
+            let id = tracefs.id("syscalls", &format!("sys_enter_{name}")).ok()?;
+            points.push(Point { id, program: "call_enter" });
+        }
+    }
+    Some(points)
+}
+
+/// The exits first, for the same reason.
+fn link_all(programs: &mut CallPrograms, points: &[Point]) -> Result<Vec<OwnedFd>, BpfError> {
+    let mut links = Vec::new();
+    for name in ["call_exit", "call_enter"] {
+        let mut points = points.iter().filter(|point| point.program == name).peekable();
+        if points.peek().is_none() {
+            continue;
+        }
+        let program = programs.load_tracepoint(name)?;
+        let refused = |cause: std::io::Error| BpfError::Attach {
+            point: "syscalls".to_owned(),
+            cause: cause.to_string(),
+        };
+        for point in points {
+            let event = fdscope_sys::bpf::open_tracepoint(point.id).map_err(refused)?;
+            let link =
+                fdscope_sys::bpf::link_perf_event(program, event.as_fd()).map_err(refused)?;
+            links.extend([link, event]);
+        }
+    }
+    Ok(links)
 }
 
 fn fill(
     programs: &mut CallPrograms,
-    map: &'static str,
     arch: Arch,
     asked: &Asked<'_>,
+    is_common: bool,
 ) -> Result<(), BpfError> {
+    let map = if arch == Arch::NATIVE { "plans" } else { "compat_plans" };
     for number in (0..NUMBERS).filter(|number| (asked.wanted)(arch, u64::from(*number))) {
-        let mut plan = plan(arch, number.into(), asked.enters);
+        let mut plan = plan(arch, number.into(), asked.looks);
         plan.stack = (asked.stack_most > 0).into();
+        plan.paired |= u8::from(is_common);
         programs.set_plan(map, number, plan)?;
     }
     Ok(())

@@ -7,22 +7,27 @@ mod attach;
 pub mod pieces;
 mod plan;
 mod teller;
+mod under_way;
 pub mod wire;
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use fdscope_model::{Memo, Pid, Progress, Sight, StackId, Tid, Trace};
 use fdscope_sys::clock::monotonic_now;
 use fdscope_syscall::Arch;
-use fdscope_syscall::traced::{CallSource, Traced};
+use fdscope_syscall::traced::{Call, CallSource, Happening, Traced};
 
 use crate::error::BpfError;
 use crate::load::CallPrograms;
 use crate::memory::Memory;
 use crate::source::{TICK, wait};
 use crate::wire::{MemoWords, Scope};
-use attach::attach;
+use attach::{attach, attach_every};
+use pieces::Pieces;
+use plan::Looks;
 use teller::Teller;
+use under_way::UnderWay;
 use wire::Watched;
 
 /// Makes stacks of what was copied of them.
@@ -46,14 +51,32 @@ pub trait Unwinder {
 /// Which calls are told: asked once for every number of every interface.
 pub type Wanted<'a> = &'a dyn Fn(Arch, u64) -> bool;
 
+/// When calls are told as they are entered, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Enters {
+    /// Only where it cannot be done without.
+    #[default]
+    Never,
+    /// If more than one task is watched.
+    OfSeveral,
+    /// Always.
+    Always,
+}
+
 /// What the caller chooses.
 pub struct CallOptions<'a> {
     /// Which calls are told.
     pub wanted: Wanted<'a>,
     /// What tasks make is told of too; of a process watched, all threads.
     pub follow: bool,
-    /// Calls are told when they are entered, too.
-    pub enters: bool,
+    /// When calls are told as they are entered, too.
+    pub enters: Enters,
+    /// When calls were entered is told with their ends. Without it, and without `enters`, wanted calls cost less.
+    pub moments: bool,
+    /// How long calls had a processor is told with their ends.
+    pub times: bool,
+    /// 32-bit programs are to be watched. Others are noticed when they are met, a few calls late.
+    pub compat: bool,
     /// So much of strings is copied, in bytes.
     pub text_limit: u32,
     /// Signals are told.
@@ -69,7 +92,10 @@ impl Default for CallOptions<'_> {
         CallOptions {
             wanted: &|_, _| true,
             follow: false,
-            enters: false,
+            enters: Enters::Never,
+            moments: true,
+            times: false,
+            compat: false,
             text_limit: 33,
             signals: true,
             unwinder: None,
@@ -90,6 +116,13 @@ pub struct BpfCalls {
     programs: CallPrograms,
     teller: Teller,
     memory: Memory,
+    /// Calls that were under way when watching began, not told yet.
+    under_way: Vec<UnderWay>,
+    wanted: WantedCalls,
+    /// The tracepoints per call.
+    _links: Vec<OwnedFd>,
+    /// 32-bit calls are seen.
+    compat: bool,
     follow: bool,
     stopped: bool,
     looked: u64,
@@ -105,17 +138,29 @@ impl BpfCalls {
         let CallOptions { follow, unwinder, .. } = options;
         let asked = attach::Asked {
             wanted: options.wanted,
-            enters: options.enters,
+            looks: match (options.enters, options.moments || options.times) {
+                (Enters::Always, _) => Looks::Tells,
+                (Enters::OfSeveral, _) => Looks::TellsOfSeveral,
+                (Enters::Never, true) => Looks::AtBoth,
+                (Enters::Never, false) => Looks::AtExit,
+            },
+            times: options.times,
             signals: options.signals,
             text_limit: options.text_limit.clamp(1, MOST_TEXT),
             stack_most: unwinder.as_ref().map_or(0, |_| MOST_STACK_BYTES),
             ring_bytes: options.ring_bytes.max(1 << 20).next_power_of_two(),
         };
-        let attached = attach(&asked)?;
+        let attached = attach(&asked, options.compat)?;
+        let mut teller = Teller::new(unwinder);
+        teller.times = options.times;
         Ok(BpfCalls {
             programs: attached.programs,
-            teller: Teller::new(unwinder),
+            teller,
             memory: Memory::default(),
+            under_way: Vec::new(),
+            wanted: WantedCalls::of(options.wanted),
+            _links: attached.links,
+            compat: attached.compat,
             follow,
             stopped: false,
             looked: 0,
@@ -136,27 +181,51 @@ impl BpfCalls {
     pub fn watch(&mut self, number: Pid) -> Result<usize, BpfError> {
         let table = |cause| BpfError::Table { pid: number, cause };
         let pid = process_of(number).map_err(table)?;
+        if !self.compat && runs_32_bit(pid) {
+            attach_every(&mut self.programs)?;
+            self.compat = true;
+        }
         let mut thread = if self.follow { 0 } else { number.0 };
         if self.programs.watched(pid.0).is_some_and(|known| known.thread != thread) {
             // Two threads of one process: the program cannot tell them from the others, so the teller does.
             thread = 0;
         }
+        let before = self.waiting(pid, number);
         let scope = Scope {
             follow: self.follow.into(),
             stack_bytes: FIRST_STACK_BYTES,
             ..Scope::default()
         };
         self.programs.set_watched(pid.0, Watched { scope, thread, unused: 0 })?;
+        // Who waits in the same call before and after that waits in it still, as good as surely.
+        let after = self.waiting(pid, number);
+        self.under_way.extend(before.into_iter().filter(|call| after.contains(call)));
         if !self.follow {
             self.teller.adopt(Tid(number.0), pid);
             self.teller.only_known = true;
+            self.programs.set_tasks(self.teller.tasks.len() as u64)?;
             return Ok(1);
         }
         let threads = threads_of(pid).map_err(table)?;
         for &tid in &threads {
             self.teller.adopt(tid, pid);
         }
+        self.programs.set_tasks(self.teller.tasks.len() as u64)?;
         Ok(threads.len())
+    }
+
+    /// The wanted calls that threads of a process wait in. With times on a processor none: nobody knows theirs.
+    fn waiting(&self, pid: Pid, number: Pid) -> Vec<UnderWay> {
+        if self.teller.launching == Some(pid) || self.teller.times {
+            return Vec::new();
+        }
+        let arch = Arch::COMPAT.filter(|_| runs_32_bit(pid)).unwrap_or(Arch::NATIVE);
+        let threads = match self.follow {
+            true => threads_of(pid).unwrap_or_default(),
+            false => vec![Tid(number.0)],
+        };
+        let calls = threads.into_iter().filter_map(|tid| UnderWay::read(pid, tid, arch));
+        calls.filter(|call| self.wanted.has(&call.call)).collect()
     }
 
     /// Watches a process that is about to run a program: it is told of from that exec on.
@@ -181,16 +250,31 @@ impl BpfCalls {
         self.teller.tasks.len()
     }
 
+    /// Tells what was under way when watching began.
+    fn tell_under_way(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) {
+        let at = monotonic_now();
+        for UnderWay { pid, tid, call, ip } in self.under_way.drain(..) {
+            let memory = &Pieces { pieces: &[], absent: Some(tid) };
+            sink(&Traced { at, pid, tid, what: Happening::Enter { call, memory, ip } });
+        }
+    }
+
     /// Delivers what is in the ring now, and answers how much there was.
     fn drain(&mut self, sink: &mut dyn FnMut(&Traced<'_>)) -> Result<usize, BpfError> {
         /// Come up for air, for Ctrl-C and the caller's own chores.
         const MOST_AT_ONCE: usize = 16_384;
-        let BpfCalls { programs, teller, memory, .. } = self;
+        let BpfCalls { programs, teller, memory, compat, .. } = self;
         let mut count = 0;
         while count < MOST_AT_ONCE && programs.next(&mut |record| teller.tell(record, sink)) {
             count += 1;
             for memo in teller.memos.drain(..) {
                 programs.set_memo(memory.place(&memo), MemoWords::from(&memo))?;
+            }
+            if !teller.compat.is_empty() {
+                teller.compat.clear();
+                if !std::mem::replace(compat, true) {
+                    attach_every(programs)?;
+                }
             }
             for (pid, bytes) in teller.depths.drain(..) {
                 if let Some(mut watched) = programs.watched(pid.0) {
@@ -231,6 +315,7 @@ impl CallSource for BpfCalls {
         timeout: Duration,
         sink: &mut dyn FnMut(&Traced<'_>),
     ) -> Result<Progress, BpfError> {
+        self.tell_under_way(sink);
         if self.drain(sink)? == 0 {
             self.tell_losses(sink)?;
             if !self.stopped && !timeout.is_zero() {
@@ -255,12 +340,35 @@ impl CallSource for BpfCalls {
     }
 }
 
+/// Which calls are wanted, kept.
+struct WantedCalls(Vec<(Arch, u64)>);
+
+impl WantedCalls {
+    fn of(wanted: Wanted<'_>) -> Self {
+        let arches = [Some(Arch::NATIVE), Arch::COMPAT].into_iter().flatten();
+        let calls = arches.flat_map(|arch| (0..512).map(move |number| (arch, number)));
+        WantedCalls(calls.filter(|(arch, number)| wanted(*arch, *number)).collect())
+    }
+
+    fn has(&self, call: &Call) -> bool {
+        self.0.contains(&(call.arch, call.number))
+    }
+}
+
 /// The process of a thread.
 fn process_of(number: Pid) -> std::io::Result<Pid> {
     let status = std::fs::read_to_string(format!("/proc/{number}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
     let pid = line.and_then(|digits| digits.trim().parse().ok());
     pid.map(Pid).ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+}
+
+/// Does a process run a 32-bit program? Its auxiliary vector has words of that width, and no key is as high as an
+/// address: so no file of its needs to be opened. One that cannot be looked at is taken for a 64-bit one.
+fn runs_32_bit(pid: Pid) -> bool {
+    let vector = std::fs::read(format!("/proc/{pid}/auxv")).unwrap_or_default();
+    let first = vector.first_chunk::<8>().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    Arch::COMPAT.is_some() && first > u64::from(u32::MAX)
 }
 
 fn threads_of(pid: Pid) -> std::io::Result<Vec<Tid>> {

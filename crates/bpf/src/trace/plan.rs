@@ -38,8 +38,28 @@ const TEXTS: &[&str] = &[
     "init_module",
 ];
 
-/// The plan of a call. With `enters`, what the kernel reads is copied when the call is entered.
-pub fn plan(arch: Arch, number: u64, enters: bool) -> Plan {
+/// Calls that do not return, or whose registers are others' when they return.
+const PAIRED: &[&str] = &["exit", "exit_group", "execve", "execveat", "rt_sigreturn", "sigreturn"];
+
+/// Calls that return in two tasks.
+const FORKS: &[&str] = &["fork", "vfork", "clone", "clone3"];
+
+/// When calls are to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Looks {
+    /// When they return; before that only where it cannot be done without.
+    AtExit,
+    /// Also when they are entered, so that it is known when that was.
+    AtBoth,
+    /// So, and what the kernel reads is told then if more than one task is watched.
+    TellsOfSeveral,
+    /// So, always.
+    Tells,
+}
+
+/// The plan of a call.
+pub fn plan(arch: Arch, number: u64, looks: Looks) -> Plan {
+    let enters = matches!(looks, Looks::TellsOfSeveral | Looks::Tells);
     let name = names::name(arch, number).unwrap_or_default();
     let captures = captures(arch, number);
     // Of poll(2), what is read and what is written are different members of the same structures.
@@ -50,6 +70,9 @@ pub fn plan(arch: Arch, number: u64, enters: bool) -> Plan {
     let late = captures.iter().filter(|capture| !is_before(capture)).map(|c| step(c, name));
     let mut plan = Plan { selected: 1, early: early.into(), ..Plan::default() };
     plan.enters = steps.len().min(MOST_STEPS) as u8;
+    plan.forks = FORKS.contains(&name).into();
+    let is_paired = plan.enters > 0 || plan.forks > 0 || PAIRED.contains(&name);
+    plan.paired = (looks != Looks::AtExit || is_paired).into();
     for step in late {
         if !steps[plan.enters.into()..].contains(&step) {
             steps.push(step);
@@ -124,10 +147,22 @@ mod tests {
     }
 
     #[test]
+    fn a_call_is_looked_at_before_only_where_it_must_be() {
+        let paired = |name: &str, looks| {
+            let number = (0..512).find(|number| names::name(Arch::NATIVE, *number) == Some(name));
+            plan(Arch::NATIVE, number.expect("a call"), looks).paired
+        };
+        assert_eq!(paired("openat", Looks::AtExit), 0);
+        assert_eq!(paired("openat", Looks::AtBoth), 1);
+        assert_eq!(paired("execve", Looks::AtExit), 1);
+        assert_eq!(paired("exit_group", Looks::AtExit), 1);
+    }
+
+    #[test]
     fn every_call_has_a_plan_that_fits() {
         for arch in Arch::ALL {
             for number in 0..512 {
-                let plan = plan(arch, number, true);
+                let plan = plan(arch, number, Looks::Tells);
                 assert!(plan.enters <= plan.steps && usize::from(plan.steps) <= MOST_STEPS);
                 // The ninth of pselect6 is the mask behind its last argument: its address is shown instead.
                 let most = match name(arch, number) {

@@ -1,7 +1,7 @@
 //! From records to what is told: pairing of what was copied before a call with what was copied after it, stacks,
 //! losses, and who is watched.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use fdscope_model::{Memo, Monotonic, Pid, Registers, StackId, Tid, Trace};
 use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
@@ -19,7 +19,7 @@ const SIGINFO_BYTES: usize = 128;
 /// Makes happenings of records.
 pub struct Teller {
     /// Who is watched.
-    pub tasks: HashMap<Tid, Pid>,
+    pub tasks: BTreeMap<Tid, Pid>,
     /// Of others nothing is told.
     pub only_known: bool,
     /// Of this process nothing is told before it has run its program.
@@ -28,10 +28,14 @@ pub struct Teller {
     pub memos: VecDeque<Memo>,
     /// How much to copy of a process's stacks from now on.
     pub depths: Vec<(Pid, u32)>,
+    /// Who runs a 32-bit program since the last look.
+    pub compat: Vec<Pid>,
+    /// Records say how long calls had a processor.
+    pub times: bool,
     unwinder: Option<Box<dyn Unwinder>>,
     depth_of: HashMap<Pid, u32>,
     /// Records of calls that were entered, until they return.
-    entered: HashMap<Tid, Vec<u8>>,
+    entered: BTreeMap<Tid, Vec<u8>>,
     lost: u64,
 }
 
@@ -39,14 +43,16 @@ impl Teller {
     /// A teller that knows nobody.
     pub fn new(unwinder: Option<Box<dyn Unwinder>>) -> Self {
         Teller {
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             only_known: false,
             launching: None,
             memos: VecDeque::new(),
             depths: Vec::new(),
+            compat: Vec::new(),
+            times: false,
             unwinder,
             depth_of: HashMap::new(),
-            entered: HashMap::new(),
+            entered: BTreeMap::new(),
             lost: 0,
         }
     }
@@ -80,6 +86,9 @@ impl Teller {
             told_type::EXIT => self.tell_exit(&told, pieces, &mut tell),
             told_type::RAN => {
                 self.launching.take_if(|launching| *launching == pid);
+                if told.flags & told_flags::COMPAT != 0 {
+                    self.compat.push(pid);
+                }
                 if let Some(unwinder) = &mut self.unwinder {
                     unwinder.exec(pid);
                 }
@@ -154,7 +163,9 @@ impl Teller {
         }
         let entered = (told.flags & told_flags::ENTERED != 0).then_some(Monotonic(told.entered));
         let (memory, ip) = (&Pieces { pieces: &pieces, absent: None }, told.ip);
-        tell(Happening::Exit { call, entered, ended, memory, ip, stack, system_ns: None });
+        let wall = told.at.saturating_sub(told.entered);
+        let system_ns = (self.times && entered.is_some()).then(|| wall.saturating_sub(told.away));
+        tell(Happening::Exit { call, entered, ended, memory, ip, stack, system_ns });
     }
 
     fn stack(&mut self, told: &Told, pieces: &[Piece<'_>]) -> Option<StackId> {
@@ -218,9 +229,7 @@ impl Teller {
 
     /// Tells of everybody that they are watched no more.
     pub fn let_go(&mut self, at: Monotonic, sink: &mut dyn FnMut(&Traced<'_>)) {
-        let mut tasks: Vec<(Tid, Pid)> = self.tasks.drain().collect();
-        tasks.sort_unstable();
-        for (tid, pid) in tasks {
+        for (tid, pid) in std::mem::take(&mut self.tasks) {
             sink(&Traced { at, pid, tid, what: Happening::Detached });
         }
     }

@@ -56,6 +56,8 @@ pub struct Told {
     pub args: [u64; 6],
     /// How many calls were not told until now.
     pub lost: u64,
+    /// How long the thread had no processor since the call was entered, in nanoseconds; if asked for.
+    pub away: u64,
     /// Process.
     pub pid: u32,
     /// Thread.
@@ -176,7 +178,13 @@ pub struct Plan {
     /// 1: its stack is taken.
     pub stack: u8,
     /// 1: the first steps must not be taken later, even if their memory is not there yet.
-    pub early: u32,
+    pub early: u8,
+    /// 1: it is seen to be entered.
+    pub paired: u8,
+    /// 1: it makes tasks.
+    pub forks: u8,
+    /// Padding.
+    pub unused: u8,
     /// The steps.
     pub step: [Step; MOST_STEPS],
 }

@@ -21,8 +21,9 @@ use crate::inventories::Reader;
     fdscope ls -f 'kind = socket and state = close-wait and peer ~ \"10.0.\"'\n  \
     fdscope ls --deleted -o pid,comm,fd,size,name --sort -size\n  \
     fdscope ls -R /var/lib/app --tree               every handle below a directory\n  \
+    fdscope ls -m . -a                              what keeps this file system from being unmounted\n  \
     fdscope ls 4123 --json | jq '.handles[].name'\n\n\
-    Without --all the rows are descriptors; with a path as target, or -R, all are looked at. The filter language: \
+    Without --all the rows are descriptors; with a path as target, -R or -m, all are looked at. The filter language: \
     column = value, != ~ !~ < <= > >= in (…), and or not ( ); sizes 10M, times 10m, regular expressions for ~; a column \
     alone asks whether it has a value. --list-columns shows the columns.")]
 pub struct Ls {
@@ -32,6 +33,9 @@ pub struct Ls {
     /// Handles of files in this directory and all below it (may be given several times)
     #[arg(short = 'R', long = "tree-of", value_name = "DIR")]
     pub below: Vec<PathBuf>,
+    /// Handles of the file system that this path is on (may be given several times)
+    #[arg(short, long = "mount", value_name = "PATH")]
+    pub mounts: Vec<PathBuf>,
     /// Only these kinds: file, socket, pipe …
     #[arg(short, long = "kind", value_name = "KIND", value_delimiter = ',')]
     pub kinds: Vec<String>,

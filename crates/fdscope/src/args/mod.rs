@@ -1,5 +1,6 @@
 //! What can be typed, a file per family of commands. `--help`, the man pages and the completions all come from here.
 
+mod diff;
 mod leak;
 mod link;
 mod ls;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use diff::Diff;
 pub use leak::{Demo, DemoTarget, Leak, Source, StackMode};
 pub use link::{Link, LinkCommand};
 pub use ls::Ls;
@@ -25,7 +27,7 @@ pub use record::{Format, Keep, Moment, Record, Report, Span, parse_moment};
 pub use screens::{Top, Watch};
 pub use sockets::Sockets;
 pub use threads::Threads;
-pub use values::Color;
+pub use values::{Color, parse_duration};
 
 /// Finds handle leaks on Linux: which handles leak, from which line of code, since when, how fast, and how long until
 /// the limit.
@@ -54,6 +56,8 @@ pub enum Command {
     Leak(Leak),
     /// Record a process to a file, for `leak` and `report` to read at any time
     Record(Record),
+    /// Compare two moments of recordings, or a recording with now: handles new, gone and kept
+    Diff(Diff),
     /// Write what a recording shows as a page to hand on, or for other tools
     Report(Report),
     /// Show open handles, one a line: of processes, of files, of ports; filter, count, group

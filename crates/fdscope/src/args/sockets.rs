@@ -1,8 +1,10 @@
 //! `fdscope sockets`.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::values::Color;
+use super::values::{Color, parse_duration};
 
 /// `fdscope sockets`.
 #[derive(Args, Debug, Clone)]
@@ -13,7 +15,9 @@ use super::values::Color;
     fdscope sockets --group-by protocol,state,owner  counts, the greatest first\n  \
     fdscope sockets unheld                           sockets without a process, each with the reason\n  \
     fdscope sockets --findings                       CLOSE_WAIT piling up, full backlogs, stuck queues …\n  \
-    fdscope sockets --summary                        sockstat, explained\n\n\
+    fdscope sockets --tree 'port = 80'               a listener, its accept queue, its connections by owner\n  \
+    fdscope sockets --watch 5s 'comm = nginx'        every 5 s how many there are of what, what came and what went\n  \
+    fdscope sockets --summary                        sockstat, explained; with --watch, what changed\n\n\
     The filter language is that of fdscope ls.")]
 pub struct Sockets {
     /// Only sockets for which this expression is true (several words make one expression)
@@ -25,6 +29,22 @@ pub struct Sockets {
     /// What is wrong with them, with evidence and cure
     #[arg(long, conflicts_with_all = ["summary", "columns", "sort", "group_by", "count"])]
     pub findings: bool,
+    /// Listeners, what waits to be accepted, and the connections that came, by owner
+    #[arg(long, conflicts_with_all = ["summary", "findings", "columns", "sort", "group_by", "count", "json"])]
+    pub tree: bool,
+    /// Look again and again, this far apart (2s if not given), and show what came and went by protocol, state and process,
+    /// or by the columns of --group-by; with --columns also each socket that came or went. q or Ctrl-C ends it
+    #[arg(
+        short, long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s",
+        conflicts_with_all = ["findings", "sort", "count", "tree"]
+    )]
+    pub watch: Option<String>,
+    /// End the watch after this long
+    #[arg(short, long, value_parser = parse_duration, value_name = "TIME", requires = "watch")]
+    pub duration: Option<Duration>,
+    /// Show names of hosts and services instead of numbers, as far as name servers answer within two seconds
+    #[arg(short, long, conflicts_with_all = ["summary", "tree"])]
+    pub resolve: bool,
     /// Columns to show: a,b,c; +x adds to the usual ones; all
     #[arg(short = 'o', long = "columns", value_name = "LIST")]
     pub columns: Option<String>,
@@ -43,7 +63,7 @@ pub struct Sockets {
     /// No line of headings
     #[arg(short = 'H', long)]
     pub no_header: bool,
-    /// Print one JSON object
+    /// Print one JSON object; with --watch, one a line for each look
     #[arg(long)]
     pub json: bool,
     /// When to colour

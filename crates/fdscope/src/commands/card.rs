@@ -1,12 +1,12 @@
 //! `fdscope PID|NAME`: one process on one screen.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use clap::CommandFactory;
 use fdscope_analyze::signs::signs;
-use fdscope_model::card::Card;
-use fdscope_model::{Pid, Process};
+use fdscope_model::card::{Card, CardGroup};
+use fdscope_model::{Fault, Pid, Process, SocketState};
 use fdscope_proc::ProcRoot;
 use fdscope_render::card::{self as text, Beside};
 use fdscope_render::json::card as json;
@@ -23,7 +23,7 @@ pub fn run(target: &str, is_json: bool, color: Color) -> Done {
     let processes = find(&root, target)?;
     let users = root.users();
     let mut gap = "";
-    for process in &processes {
+    target::each_living(&processes, |process| {
         let pid = process.id.pid;
         let card = read(&root, pid)?;
         let mut beside = Beside {
@@ -32,18 +32,18 @@ pub fn run(target: &str, is_json: bool, color: Color) -> Done {
             signs: signs(&card),
             next: None,
         };
+        beside.next = Some(next(&card, &beside));
         let text = if is_json {
             json::card(&card, &beside, &machine::describe())
         } else {
-            beside.next = std::io::stdout().is_terminal().then(|| next(&beside, pid));
             let page = text::page(&card, &beside, terminal::form(color));
             let page = format!("{gap}{page}");
             gap = "\n";
             page
         };
         std::io::stdout().lock().write_all(text.as_bytes())?;
-    }
-    Ok(Ending::Done)
+        Ok(Ending::Done)
+    })
 }
 
 /// The processes of that name, or why there is none: the word may have been meant as a command.
@@ -96,15 +96,30 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-fn next(beside: &Beside, pid: Pid) -> (String, String) {
-    if beside.signs.is_empty() {
-        (
-            format!("fdscope proc {pid}"),
-            "all that /proc says of it, with names and units".to_owned(),
-        )
+/// The one next command worth running: about the gravest of what was seen.
+fn next(card: &Card, beside: &Beside) -> (String, String) {
+    let pid = card.process.id.pid;
+    let root = rustix::process::geteuid().is_root();
+    let is_refused = |fault: &Fault| fault.cause == "permission denied";
+    let closing = |group: &&CardGroup| group.state == Some(SocketState::CloseWait);
+    let all: u64 = card.groups.iter().map(|group| group.count).sum();
+    let closing: u64 = card.groups.iter().filter(closing).map(|group| group.count).sum();
+    let held: u64 = card.groups.iter().map(|group| group.held_bytes).sum();
+    let (command, why) = if card.state == b'Z' && card.threads < 2 {
+        (format!("fdscope {}", card.process.parent), "its parent, who has to wait for it")
+    } else if !root && card.faults.iter().any(is_refused) {
+        (format!("sudo fdscope {pid}"), "shows what it holds")
+    } else if closing * 2 > all {
+        let command = format!("fdscope ls {pid} --state close-wait --group-by peer");
+        (command, "who closed, and how often")
+    } else if beside.signs.is_empty() {
+        (format!("fdscope proc {pid}"), "all that /proc says of it, with names and units")
+    } else if beside.signs.len() == 1 && held > 0 {
+        (format!("fdscope ls {pid} --deleted -o +size"), "which files keep how much")
     } else {
-        (format!("fdscope leak {pid}"), "watches it and names the code that leaks".to_owned())
-    }
+        (format!("fdscope leak {pid}"), "watches it and names the code that leaks")
+    };
+    (command, why.to_owned())
 }
 
 #[cfg(test)]

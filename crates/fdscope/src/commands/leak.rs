@@ -308,13 +308,13 @@ fn launched_process(proc: &ProcRoot, pid: Pid, command: &[String]) -> Process {
     }
 }
 
-/// True if a process runs a 32-bit program.
+/// True for a process that runs a 32-bit program.
 pub fn is_compat(pid: Pid) -> bool {
     is_compat_file(Path::new(&format!("/proc/{pid}/exe")))
 }
 
 /// True for a 32-bit ELF file: `EI_CLASS` is 1 (elf(5)).
-fn is_compat_file(path: &Path) -> bool {
+pub(crate) fn is_compat_file(path: &Path) -> bool {
     let mut head = [0; 5];
     let read = std::fs::File::open(path)
         .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod card;
 pub mod demo;
 pub mod demo_target;
+pub mod diff;
 pub mod doctor;
 pub mod leak;
 pub mod link;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use fdscope_model::section::Section;
-use fdscope_model::{Pid, Tid};
+use fdscope_model::{Fault, Pid, Tid};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::section::OVERVIEW;
 use fdscope_render::json::section as json;
@@ -13,9 +13,12 @@ use fdscope_sys::clock::wall_now_ns;
 
 use crate::Done;
 use crate::args::Proc;
+use crate::commands::threads::seat::call_facts;
 use crate::ending::{Ending, Failure};
 use crate::{target, terminal};
 
+/// What `maps` shows: the groups, and those that may grow.
+const MAPS: &[&str] = &["maps", "candidates"];
 /// Bytes of memory shown unless told otherwise.
 const LENGTH: u64 = 256;
 /// Bytes of memory shown at most.
@@ -32,27 +35,33 @@ pub fn run(proc: &Proc) -> Done {
         let what = "only mem takes an address and a length";
         return Err(Failure::new(Ending::Usage, what).into());
     }
-    let mut ending = Ending::Done;
-    for (index, process) in processes.iter().enumerate() {
+    let mut gap = "";
+    target::each_living(&processes, |process| {
         let pid = process.id.pid;
-        if index > 0 && !proc.json {
-            writeln!(std::io::stdout().lock())?;
-        }
         if is_memory {
+            write!(std::io::stdout().lock(), "{gap}")?;
             memory(pid, &proc.place)?;
-        } else {
-            ending = sections(&root, pid, proc)?;
+            gap = "\n";
+            return Ok(Ending::Done);
         }
-    }
-    Ok(ending)
+        let (text, ending) = sections(&root, pid, proc)?;
+        let gap = if proc.json { "" } else { std::mem::replace(&mut gap, "\n") };
+        write!(std::io::stdout().lock(), "{gap}{text}")?;
+        Ok(ending)
+    })
 }
 
-fn sections(root: &ProcRoot, pid: Pid, proc: &Proc) -> Done {
+/// The page of a process, and how it was to read it.
+fn sections(root: &ProcRoot, pid: Pid, proc: &Proc) -> Result<(String, Ending)> {
     let one = proc.section.as_deref();
-    let words = one.as_ref().map_or(OVERVIEW, std::slice::from_ref);
+    let words = match one.as_ref() {
+        None => OVERVIEW,
+        Some(&"maps") => MAPS,
+        Some(word) => std::slice::from_ref(word),
+    };
     let mut sections: Vec<Section> = Vec::new();
     for word in words {
-        let read = root.section(pid, word).map_err(|error| match error.is_gone() {
+        let read = root.section(pid, word, call_facts).map_err(|error| match error.is_gone() {
             true => Failure::new(Ending::TargetGone, error.to_string()).into(),
             false => anyhow::Error::from(error),
         });
@@ -65,9 +74,10 @@ fn sections(root: &ProcRoot, pid: Pid, proc: &Proc) -> Done {
         true => json::sections(pid.0, wall_now_ns(), &sections),
         false => text::page(&sections, terminal::form(proc.color)),
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
-    let refused = one.is_some() && sections.iter().all(|section| !section.faults.is_empty());
-    Ok(if refused { Ending::NotPermitted } else { Ending::Done })
+    let is_refused = |fault: &Fault| fault.cause == "permission denied";
+    let refused =
+        one.is_some() && sections.iter().all(|section| section.faults.iter().any(is_refused));
+    Ok((text, if refused { Ending::NotPermitted } else { Ending::Done }))
 }
 
 /// Hides the values of variables whose names sound like secrets.

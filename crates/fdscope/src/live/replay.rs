@@ -8,8 +8,9 @@ use fdscope_analyze::{Ledger, LedgerOptions, Names};
 use fdscope_model::process::Sample;
 use fdscope_model::verdict::Report;
 use fdscope_model::{
-    Acquire, AcquireCause, Blind, Body, Event, Fault, FdNumber, HandleKey, HandleKind, Monotonic,
-    Name, Pid, Process, Sight, SourceName, StackId, Symbolized, Symbolizer, Tid, Trace,
+    Acquire, AcquireCause, Blind, Body, Event, Fault, FdNumber, HandleKey, HandleKind, InodeId,
+    Monotonic, Name, Pid, Process, ProcessId, Sight, SourceName, StackId, Symbolized, Symbolizer,
+    Tid, Trace,
 };
 use fdscope_proc::pattern;
 use fdscope_record::{Closing, Ending as End, Opening, Reader, Record};
@@ -17,6 +18,7 @@ use fdscope_render::units;
 
 use crate::args::Span;
 use crate::ending::{Ending, Failure};
+use crate::live::moment::socket_inode;
 use crate::live::report::only;
 
 /// What a recording told up to a moment.
@@ -58,6 +60,8 @@ impl Symbolizer for Frames {
 #[derive(Default)]
 pub struct Called {
     descriptors: HashMap<(Pid, FdNumber), Name>,
+    /// Of sockets, whose names tell their ends once those are known.
+    inodes: HashMap<(Pid, FdNumber), u64>,
     threads: HashMap<(Pid, Tid), Name>,
 }
 
@@ -65,6 +69,31 @@ impl Called {
     /// What a descriptor was called when last asked.
     pub fn descriptor(&self, pid: Pid, fd: FdNumber) -> Option<Name> {
         self.descriptors.get(&(pid, fd)).filter(|name| !name.is_empty()).cloned()
+    }
+
+    /// The inode of a socket, where its link was told.
+    pub fn inode(&self, pid: Pid, fd: FdNumber) -> Option<InodeId> {
+        let inode = *self.inodes.get(&(pid, fd))?;
+        Some(InodeId { inode, ..InodeId::default() })
+    }
+
+    fn is_called(&mut self, pid: Pid, fd: FdNumber, name: Name) {
+        if let Some(inode) = socket_inode(&name) {
+            self.inodes.insert((pid, fd), inode);
+        }
+        self.descriptors.insert((pid, fd), name);
+    }
+
+    /// Names that come with events, until a better one is told.
+    fn note(&mut self, event: &Event<'_>) {
+        let Body::Acquire(Acquire { key, name, .. }) = &event.body else { return };
+        let HandleKey::Descriptor(_, fd) = *key else { return };
+        // Another handle stands here now, and nobody may know its name yet.
+        self.inodes.remove(&(event.pid, fd));
+        match name {
+            Some(name) => self.is_called(event.pid, fd, name.clone()),
+            None => drop(self.descriptors.remove(&(event.pid, fd))),
+        }
     }
 
     /// What a thread was called.
@@ -77,6 +106,9 @@ impl Called {
 pub fn is_recording(target: &str) -> bool {
     Reader::is_recording(Path::new(target))
 }
+
+/// Counts that come so soon tell of the beginning.
+const FIRST_COUNTS_NS: u64 = 5_000_000_000;
 
 /// Reads a recording from `span.from` up to `span.to`.
 ///
@@ -99,6 +131,8 @@ pub fn replay_seen(
     let mut replay: Option<Replay> = None;
     let (mut from, mut to) = (None, None);
     let mut early = false;
+    // What was there already is told at the beginning, and is of the beginning.
+    let mut opens = true;
     reader.read_all(&mut |record| {
         let Some(replay) = &mut replay else {
             if let Record::Opening(opening) = record {
@@ -110,10 +144,14 @@ pub fn replay_seen(
         };
         if let (Some(to), Some(at)) = (to, time_of(&record))
             && at > to
+            && !(opens && is_existing(&record))
         {
             replay.now = to;
-            return false;
+            replay.count_from(&record);
+            // At the very beginning nothing was counted yet: the first counts tell of it.
+            return opens && replay.lacks_counts() && at.since_ns(to) < FIRST_COUNTS_NS;
         }
+        opens &= !matches!(&record, Record::Event(_)) || is_existing(&record);
         if let (Some(begin), Some(at)) = (from, time_of(&record))
             && at >= begin
         {
@@ -152,6 +190,11 @@ fn time_of(record: &Record<'_>) -> Option<Monotonic> {
     }
 }
 
+fn is_existing(record: &Record<'_>) -> bool {
+    let Record::Event(Event { body: Body::Acquire(acquire), .. }) = record else { return false };
+    acquire.cause == AcquireCause::Existing
+}
+
 impl Replay {
     fn new(opening: Opening) -> Self {
         let begun = opening.begun;
@@ -185,7 +228,7 @@ impl Replay {
                 ledger.know(process);
             }
             Record::Event(event) => {
-                note_name(names, &event);
+                names.note(&event);
                 ledger.apply(&event);
             }
             Record::Sample(sample) => {
@@ -201,7 +244,7 @@ impl Replay {
                 self.stacks.0.insert(stack, frames);
             }
             Record::Descriptor(pid, fd, _, name) => {
-                names.descriptors.insert((pid, fd), name);
+                names.is_called(pid, fd, name);
             }
             Record::Thread(pid, tid, name) => {
                 names.threads.insert((pid, tid), name);
@@ -212,6 +255,17 @@ impl Replay {
             Record::Full(_) => self.full = true,
             Record::Closing(closing) => self.closing = Some(closing),
         }
+    }
+
+    /// Takes the first counts of a process that has none.
+    fn count_from(&mut self, record: &Record<'_>) {
+        if let Record::Sample(sample) = record {
+            self.samples.entry(sample.pid).or_insert_with(|| sample.clone());
+        }
+    }
+
+    fn lacks_counts(&self) -> bool {
+        self.ledger.pids().iter().any(|pid| !self.samples.contains_key(pid))
     }
 
     /// Watching begins only now: what is alive existed before.
@@ -232,7 +286,7 @@ impl Replay {
                 name: self.names.descriptor(pid, handle.fd),
                 trace: Trace::None,
             });
-            let others = before.live_others(pid).into_iter().map(|(key, kind, _)| other(key, kind));
+            let others = before.live_others(pid).into_iter().map(|held| other(held.key, held.kind));
             for acquire in descriptors.chain(others) {
                 let body = Body::Acquire(acquire);
                 self.ledger.apply(&Event { at: begun, pid, tid: Tid(0), body });
@@ -246,6 +300,26 @@ impl Replay {
     /// What a process is called; empty if nothing told.
     pub fn comm(&self, pid: Pid) -> String {
         self.processes.get(&pid).map_or_else(String::new, |process| process.comm.to_string())
+    }
+
+    /// Who a process is; only its number if nothing told.
+    pub fn process(&self, pid: Pid) -> Process {
+        self.processes.get(&pid).cloned().unwrap_or_else(|| {
+            let id = ProcessId { pid, ..ProcessId::default() };
+            Process { id, ..Process::default() }
+        })
+    }
+
+    /// The last sample of each process, in order of number.
+    pub fn samples(&self) -> Vec<(Pid, &Sample)> {
+        let mut samples: Vec<_> = self.samples.iter().map(|(pid, sample)| (*pid, sample)).collect();
+        samples.sort_by_key(|row| row.0);
+        samples
+    }
+
+    /// Where the events were from.
+    pub fn source(&self) -> Option<SourceName> {
+        self.sight.as_ref().map(|sight| sight.source)
     }
 
     /// Wall time of a moment, in nanoseconds since the epoch.
@@ -298,8 +372,15 @@ impl Replay {
         });
         sight.how = format!("taken {recorded}, by {}", sight.how);
         sight.source = SourceName::Recording;
+        sight.blind.extend(self.lacks());
+        sight
+    }
+
+    /// What the recording itself lacks.
+    pub fn lacks(&self) -> Vec<Blind> {
+        let mut all = Vec::new();
         let mut lacks = |what: &str, why: String| {
-            sight.blind.push(Blind { what: what.to_owned(), why, cure: None });
+            all.push(Blind { what: what.to_owned(), why, cure: None });
         };
         if let Some(why) = self.ending.sentence() {
             lacks("what came after the end of the recording", why);
@@ -315,7 +396,7 @@ impl Replay {
             );
             lacks("handles that were closed again, in the older part", why);
         }
-        sight
+        all
     }
 }
 
@@ -334,16 +415,5 @@ fn other(key: HandleKey, kind: HandleKind) -> Acquire<'static> {
         cause,
         name: None,
         trace: Trace::None,
-    }
-}
-
-/// Names that come with events, until a better one is told.
-fn note_name(names: &mut Called, event: &Event<'_>) {
-    if let Body::Acquire(Acquire { key: HandleKey::Descriptor(_, fd), name, .. }) = &event.body {
-        match name {
-            Some(name) => names.descriptors.insert((event.pid, *fd), name.clone()),
-            // Another handle stands here now, and nobody knows its name yet.
-            None => names.descriptors.remove(&(event.pid, *fd)),
-        };
     }
 }

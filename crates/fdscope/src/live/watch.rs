@@ -17,6 +17,7 @@ use crate::live::books::{Books, Tape};
 use crate::live::happenings::Happenings;
 use crate::live::interpreters::InterpreterSearch;
 use crate::live::names::NameBook;
+use crate::live::sockets::SocketTexts;
 use crate::live::source::Live;
 
 /// How long one poll waits: also how soon Ctrl-C is noticed.
@@ -41,6 +42,8 @@ pub struct Watch {
     pub names: NameBook,
     /// What came and went, where somebody looks at it.
     pub happenings: Option<Happenings>,
+    /// What was at the ends of sockets when last asked.
+    sockets: SocketTexts,
     /// What could not be read on the way.
     pub faults: Vec<Fault>,
     /// When watching began.
@@ -95,6 +98,7 @@ impl Watch {
             stacks,
             names: NameBook::new(proc.clone()),
             happenings: beside.log,
+            sockets: SocketTexts::new(proc.clone()),
             faults: Vec::new(),
             begun,
             proc,
@@ -259,11 +263,14 @@ impl Watch {
     }
 
     fn sample(&mut self) {
-        let Watch { samplers, ledger, names, .. } = self;
+        let Watch { samplers, ledger, names, sockets, .. } = self;
         samplers.retain(|&pid, sampler| match sampler.sample() {
             Ok(sample) => {
                 ledger.sample(&sample);
                 names.learn(ledger, pid);
+                if ledger.records() {
+                    sockets.learn(ledger, pid);
+                }
                 true
             }
             Err(_) => false,

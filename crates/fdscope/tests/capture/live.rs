@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// `fdscope capture` that listens already.
-struct Capture {
+pub struct Capture {
     child: Running,
     errors: Option<BufReader<std::process::ChildStderr>>,
 }
@@ -44,7 +44,7 @@ impl Drop for Running {
 
 impl Capture {
     /// None if this user may not capture.
-    fn start(arguments: &[&str]) -> Option<Self> {
+    pub fn start(arguments: &[&str]) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fdscope"));
         command.arg("capture").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("started");
@@ -67,22 +67,43 @@ impl Capture {
         panic!("the capture ended before it listened");
     }
 
+    /// Waits until it says something on standard error.
+    pub fn wait_for(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.errors().read_line(&mut line).expect("text") > 0, "it never said {words}");
+        }
+    }
+
+    /// Its standard output.
+    pub fn lines(&mut self) -> std::process::ChildStdout {
+        self.child.0.stdout.take().expect("a pipe")
+    }
+
     fn errors(&mut self) -> &mut BufReader<std::process::ChildStderr> {
         self.errors.as_mut().expect("it listens")
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.0.id() as i32).expect("a process");
         kill_process(pid, signal).expect("it runs");
     }
 
     /// Lines, talk and exit code at the end.
-    fn end(mut self) -> (String, String, Option<i32>) {
+    pub fn end(mut self) -> (String, String, Option<i32>) {
         let (mut lines, mut talk) = (String::new(), String::new());
         self.child.0.stdout.take().expect("a pipe").read_to_string(&mut lines).expect("text");
         self.errors().read_to_string(&mut talk).expect("text");
         (lines, talk, self.child.0.wait().expect("ended").code())
     }
+}
+
+/// What is shown of a file that was written.
+pub fn again(path: &str) -> String {
+    let mut read = Command::new(env!("CARGO_BIN_EXE_fdscope"));
+    let output = read.args(["capture", "-nn", "-r", path]).output().expect("read");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn talk(listener: &TcpListener) -> (TcpStream, TcpStream) {
@@ -126,9 +147,7 @@ fn packets_are_tied_to_this_process_and_its_descriptors() {
         );
     }
     assert_eq!(file.metadata().expect("there").mode() & 0o777, 0o600);
-    let mut read = Command::new(env!("CARGO_BIN_EXE_fdscope"));
-    let again = read.args(["capture", "-nn", "-r", path]).output().expect("read");
-    assert_eq!(String::from_utf8_lossy(&again.stdout), lines, "what is read back");
+    assert_eq!(again(path), lines, "what is read back");
     match comments(&file) {
         Some(told) => {
             assert_eq!(told.lines().filter(|line| line.contains("] fd ")).count(), 4, "{told}")

@@ -1,5 +1,6 @@
 //! `fdscope tcpdump` beside tcpdump: the same packets, the same options, the same bytes.
 
+mod leaks;
 mod live;
 mod packets;
 

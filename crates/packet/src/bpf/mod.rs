@@ -4,6 +4,7 @@
 //! does, [`cooked`] turns programs for cooked headers into such as the kernel can run, which does not see those headers.
 
 pub mod cooked;
+mod lifecycle;
 pub mod listing;
 
 /// One instruction.

@@ -1,6 +1,6 @@
 //! IPv6 addresses as tcpdump writes them: the longest run of zeros as `::`, and IPv4 in the last words.
 
-use super::line::decimal;
+use super::line::dotted;
 use std::io::Write as _;
 
 /// Appends an IPv6 address.
@@ -25,7 +25,7 @@ pub fn write6(out: &mut Vec<u8>, address: [u8; 16]) {
         }
         let mapped = length == 6 || (length == 5 && words.get(5) == Some(&0xffff));
         if index == 6 && start == 0 && mapped {
-            write4(out, address.last_chunk().copied().unwrap_or_default());
+            dotted(out, address.last_chunk().copied().unwrap_or_default());
             return;
         }
         // Writing into memory cannot fail.
@@ -33,15 +33,6 @@ pub fn write6(out: &mut Vec<u8>, address: [u8; 16]) {
     }
     if length > 1 && start + length == 8 {
         out.push(b':');
-    }
-}
-
-fn write4(out: &mut Vec<u8>, address: [u8; 4]) {
-    for (index, byte) in address.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b'.');
-        }
-        decimal(out, byte.into());
     }
 }
 

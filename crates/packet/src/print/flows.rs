@@ -1,15 +1,30 @@
 //! Connections of TCP that were seen: where their sequence numbers began, so that those shown are small.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Which addresses and ports, the lower port's end first.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowKey {
     /// IPv4 addresses stand in the first four bytes of each.
     pub ends: [[u8; 16]; 2],
     pub ports: u32,
     pub version: u8,
+}
+
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, second] = self.ends;
+        for address in [first, second] {
+            let word = u128::from_ne_bytes(address);
+            state.write_u64(word as u64);
+            // Nothing stands there for IPv4.
+            if self.version == 6 {
+                state.write_u64((word >> 64) as u64);
+            }
+        }
+        state.write_u32(self.ports);
+    }
 }
 
 /// The first sequence number of each direction.

@@ -131,8 +131,12 @@ impl Printer {
             line.link_header = 0;
         }
         line.end = packet.bytes.len();
-        line.text(std::str::from_utf8(note).unwrap_or_default());
-        line.dump();
+        if !note.is_empty() {
+            line.out.extend_from_slice(note);
+        }
+        if line.options.dump != Dump::Nothing {
+            line.dump();
+        }
         line.out.push(b'\n');
     }
 
@@ -147,9 +151,19 @@ struct LineOut<'a> {
 }
 
 /// Says what is wrong with a packet's lengths; false if nothing is.
+#[inline]
 fn invalid_header(packet: &Packet<'_>, out: &mut Vec<u8>) -> bool {
     let (kept, length) = (packet.bytes.len(), packet.length as usize);
     let most = MOST_BYTES as usize;
+    if kept != 0 && length != 0 && kept <= length && kept <= most && length <= most {
+        return false;
+    }
+    tell_invalid(kept, length, most, out);
+    true
+}
+
+#[cold]
+fn tell_invalid(kept: usize, length: usize, most: usize, out: &mut Vec<u8>) {
     let complaints = [
         (kept == 0, format!("caplen=={kept}")),
         (length == 0, "len==0".to_owned()),
@@ -157,14 +171,10 @@ fn invalid_header(packet: &Packet<'_>, out: &mut Vec<u8>) -> bool {
         (kept > most, format!("caplen({kept}) > {most}")),
         (length > most, format!("len({length}) > {most}")),
     ];
-    if kept != 0 && length != 0 && kept <= length && kept <= most && length <= most {
-        return false;
-    }
     let told: Vec<String> =
         complaints.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect();
     let line = LineOut { out };
     put!(line, "[Invalid header: {}]\n", told.join(", "));
-    true
 }
 
 impl Line<'_> {

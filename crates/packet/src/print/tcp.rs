@@ -118,12 +118,16 @@ impl Line<'_> {
         if flags == 0 {
             self.text("none");
         }
+        let (mut letters, mut count) = ([b']'; 9], 0);
         for (bit, letter) in FLAGS.into_iter().enumerate() {
-            if flags & 1 << bit != 0 {
-                self.out.push(letter);
+            if flags & 1 << bit != 0
+                && let Some(place) = letters.get_mut(count)
+            {
+                *place = letter;
+                count += 1;
             }
         }
-        self.text("]");
+        self.out.extend_from_slice(letters.get(..=count).unwrap_or_default());
         Ok(())
     }
 

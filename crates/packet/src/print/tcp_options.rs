@@ -50,6 +50,14 @@ struct TcpOption {
 impl Line<'_> {
     /// The options in brackets; false if they are wrong, and nothing more is to be said.
     pub fn tcp_options(&mut self, at: usize, length: usize, numbers: Numbers) -> Read<bool> {
+        if length == 12 && self.array(at) == Ok([NOTHING, NOTHING, 8, 10]) && self.has(at, 12) {
+            self.text(", options [nop,nop,TS val ");
+            self.dec(self.u32(at + 4)?);
+            self.text(" ecr ");
+            self.dec(self.u32(at + 8)?);
+            self.text("]");
+            return Ok(true);
+        }
         self.text(", options [");
         let (mut at, mut left) = (at, length);
         let mut any = false;
@@ -99,6 +107,11 @@ impl Line<'_> {
         Ok(true)
     }
 
+    fn tcp_number(&mut self, value: impl Into<u64>) {
+        self.text(" ");
+        self.dec(value);
+    }
+
     fn tcp_bad(&mut self, any: bool) {
         self.text("[bad opt]");
         if any {
@@ -130,10 +143,10 @@ impl Line<'_> {
         }
         match code {
             END | NOTHING | 4 => {}
-            2 => put!(self, " {}", self.u16(at)?),
-            3 => put!(self, " {}", self.u8(at)?),
+            2 => self.tcp_number(self.u16(at)?),
+            3 => self.tcp_number(self.u8(at)?),
             5 => return self.tcp_sack(at, rest, left, numbers),
-            6 | 7 | 11 | 12 | 13 => put!(self, " {}", self.u32(at)?),
+            6 | 7 | 11 | 12 | 13 => self.tcp_number(self.u32(at)?),
             8 => {
                 let (value, echo) = (self.u32(at)?, self.u32(at + 4)?);
                 self.text(" val ");
@@ -190,7 +203,11 @@ impl Line<'_> {
             }
             let start = self.u32(at + place)?.wrapping_sub(numbers.sack_begin);
             let end = self.u32(at + place + 4)?.wrapping_sub(numbers.sack_begin);
-            put!(self, "{{{start}:{end}}}");
+            self.text("{");
+            self.dec(start);
+            self.text(":");
+            self.dec(end);
+            self.text("}");
         }
         Ok(Ok(rest))
     }

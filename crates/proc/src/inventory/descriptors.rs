@@ -3,7 +3,8 @@
 use fdscope_model::handle::O_PATH;
 use fdscope_model::kind::classify;
 use fdscope_model::{
-    Access, Association, Entry, Facts, FdNumber, HandleKind, Inventory, Name, ProcessId, Socket,
+    Access, Association, Entry, Facts, Fault, FdNumber, HandleKind, Inventory, Name, ProcessId,
+    Socket,
 };
 use rustix::io::Errno;
 
@@ -105,6 +106,11 @@ impl Reader {
         mut behind: Vec<Entry>,
         inventory: &mut Inventory,
     ) {
+        if table.count() == 0 && has_ended(table.process()) {
+            let (pid, operation) = (Some(inventory.process.id.pid), "list all descriptors");
+            let cause = "it ended meanwhile".to_owned();
+            inventory.faults.push(Fault { pid, fd: None, operation, cause });
+        }
         let descriptors = begin..inventory.entries.len();
         if self.wanted.facts {
             let mut rows = Rows { entries: &mut inventory.entries, descriptors };
@@ -164,6 +170,10 @@ impl Look<'_> {
                 entry.handle.kind = classify(0, text);
                 entry.handle.name = Name::from(text);
                 self.complete(&mut entry)
+            }
+            // A path of 4,096 bytes and more has no text, but all else can be told.
+            Err(Errno::NAMETOOLONG) => {
+                self.complete_unnamed(&mut entry).and(Err(("read link", Errno::NAMETOOLONG)))
             }
             Err(cause) => Err(("read link", cause)),
         };
@@ -251,6 +261,19 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// The same for a row whose path is too long to be told.
+    fn complete_unnamed(&mut self, entry: &mut Entry) -> Result<(), Failed> {
+        let wanted = self.reader.wanted;
+        let typed = wanted.kinds || wanted.status;
+        if wanted.fdinfo || typed && self.reader.trust == Trust::KnownMounts {
+            self.told(entry)?;
+        }
+        if wanted.access || typed {
+            self.add_access(entry)?;
+        }
+        if typed { self.add_status(entry) } else { Ok(()) }
+    }
+
     /// True if fdinfo has something of this kind alone that is wanted.
     fn wants_own(&self, entry: &Entry) -> bool {
         let (wanted, kind) = (self.reader.wanted, entry.handle.kind);
@@ -286,8 +309,9 @@ impl Look<'_> {
         };
         entry.access = Some(access);
         // O_PATH, or open(2)'s access mode 3: only fdinfo tells which.
+        let name = entry.handle.name.bytes();
         if access == Access::Neither
-            && needs_type(entry.handle.name.bytes())
+            && (name.is_empty() || needs_type(name))
             && self.told(entry)?.info.flags.is_some_and(|flags| flags & O_PATH != 0)
         {
             // fsmount(2) and open_tree(2) give the root of a mount that is attached nowhere.
@@ -409,6 +433,11 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// True if nothing of the process is left but its number. Its table looks empty then, as if all had been closed.
+fn has_ended(dir: &PidDir) -> bool {
+    dir.process_stat().map_or_else(|error| error.is_gone(), |stat| stat.is_ending())
 }
 
 /// Memory files, message queues, SysV segments: a path of one component, on a mount that nobody sees.

@@ -2,7 +2,10 @@
 
 use fdscope_model::{Association, Entry, Facts, HandleKind, InodeId, Inventory, NamespaceClass};
 
+use rustix::io::Errno;
+
 use super::process::{Reader, Trust, fault};
+use crate::error::ProcError;
 use crate::parse::parse_link;
 use crate::root::PidDir;
 
@@ -19,12 +22,19 @@ impl Reader {
             let mut entry = Entry::blank(inventory.process.id, via);
             entry.handle.kind = kind;
             let path = format!("{place}{link}");
+            let mut is_too_long = false;
             match dir.read_link(&path, operation) {
                 Ok(name) => entry.handle.name = name,
                 Err(error) if error.is_gone() => continue,
-                Err(error) => entry.handle.fault = Some(fault(dir.pid(), operation, &error)),
+                Err(error) => {
+                    // The path has no text; what it leads to can be asked all the same.
+                    is_too_long =
+                        matches!(error, ProcError::Process { cause: Errno::NAMETOOLONG, .. });
+                    entry.handle.fault = Some(fault(dir.pid(), operation, &error));
+                }
             }
-            if self.wanted.status && entry.handle.fault.is_none() && self.trust == Trust::Every {
+            let is_there = !entry.handle.name.is_empty() || is_too_long;
+            if self.wanted.status && is_there && self.trust == Trust::Every {
                 entry.status = dir.ask(&path);
                 entry.handle.inode = entry.status.map(|status| status.inode);
                 entry.handle.mode = entry.status.map(|status| status.mode);

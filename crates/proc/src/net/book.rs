@@ -1,6 +1,5 @@
 //! Every socket of the network namespaces that were asked for, by inode.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use fdscope_model::{Family, Fault, FdNumber, Pid, Socket, SocketClass};
@@ -8,6 +7,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 
 use super::Detail;
+use super::by_number::ByInode;
 use super::dump::Diag;
 use super::ends::Pairs;
 use super::loan::Lender;
@@ -34,7 +34,7 @@ pub struct SocketBook {
     pub(super) rows: Vec<Row>,
     pub(super) pairs: OnceLock<Pairs>,
     /// From inodes to rows.
-    listed: HashMap<u64, u32>,
+    listed: ByInode<u32>,
     spaces: Vec<Space>,
     /// The namespace that fdscope lives in; looked up once.
     own: Option<Space>,
@@ -56,7 +56,7 @@ impl SocketBook {
             detail,
             rows: Vec::new(),
             pairs: OnceLock::new(),
-            listed: HashMap::new(),
+            listed: ByInode::default(),
             spaces: Vec::new(),
             own: None,
             lender: Lender::default(),
@@ -97,6 +97,12 @@ impl SocketBook {
             return Ok(Vec::new());
         }
         let diag = self.diag_of(&space, &dir, &place);
+        if let Err(Errno::NOENT | Errno::SRCH) = diag
+            && self.root.is_live()
+        {
+            // It ended meanwhile, and whoever else is in its namespace is asked too.
+            return Ok(Vec::new());
+        }
         let mut faults = Vec::new();
         if let Err(cause) = &diag
             && self.root.is_live()
@@ -214,6 +220,26 @@ impl SocketBook {
         }
         faults.append(&mut self.faults);
         faults
+    }
+
+    /// Makes a network namespace known that a process has a descriptor of: it may live by that alone. One that is gone
+    /// by now has nothing to tell; one that may not be opened or entered is told.
+    pub fn learn_held(&mut self, pid: Pid, fd: FdNumber, inode: u64) -> Vec<Fault> {
+        let known = Space { inode: Some(inode), files: None };
+        if !self.root.is_own() || self.spaces.iter().any(|space| space.is(&known)) {
+            return Vec::new();
+        }
+        match self.lender.borrow_space(pid, fd, inode) {
+            Ok(None) => {}
+            Ok(Some(space)) => drop(self.learn_space(space)),
+            Err(cause) => {
+                let cause = format!("{cause}; sockets of net:[{inode}] are not shown");
+                self.faults.push(fault(Some(pid), "copy a descriptor of the namespace", &cause));
+                // Said once.
+                self.spaces.push(known);
+            }
+        }
+        self.take_faults()
     }
 
     /// Makes a namespace known by a descriptor of it, and gives its inode.

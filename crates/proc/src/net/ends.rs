@@ -7,18 +7,20 @@ use fdscope_model::inventory::End;
 use fdscope_model::{Address, Socket};
 
 use super::SocketBook;
+use super::by_number::ByInode;
 use super::row::{Ends, Point, Row};
 
 /// Who holds which socket, by inode: as told by whoever walked the descriptors.
 #[derive(Debug, Default)]
 pub struct Holders {
-    by_inode: HashMap<u64, Vec<End>>,
+    by_inode: ByInode<Vec<End>>,
 }
 
 impl Holders {
     /// Notes that a descriptor is the socket with that inode.
     pub fn insert(&mut self, inode: u64, end: End) {
-        self.by_inode.entry(inode).or_default().push(end);
+        // Nearly every socket has one holder.
+        self.by_inode.entry(inode).or_insert_with(|| Vec::with_capacity(1)).push(end);
     }
 
     /// Everybody who holds the socket, in the order of insertion.

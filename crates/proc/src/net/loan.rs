@@ -12,7 +12,8 @@
 
 use fdscope_model::{Family, FdNumber, Pid, SocketClass, SocketState};
 use fdscope_sys::net::{option, socket_namespace, unsent_bytes};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 use rustix::net::sockopt::{
     socket_acceptconn, socket_cookie, socket_domain, socket_linger, socket_protocol, socket_type,
 };
@@ -22,6 +23,7 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use super::message::u32_at;
 use super::others_diag::class_of;
 use super::row::{Ends, Row};
+use super::space::namespace_inode;
 use super::unix_diag::{kind_of, name_of};
 use crate::parse::parse_cgroup;
 use crate::root::ProcRoot;
@@ -45,6 +47,36 @@ impl Lender {
         let loan = Loan { socket: Some(copy) };
         let stat = rustix::fs::fstat(loan.socket()?).ok()?;
         (stat.st_ino == inode).then_some(loan)
+    }
+
+    /// A copy of a descriptor of the network namespace with that inode; `None` if the descriptor is gone or another
+    /// thing by now.
+    ///
+    /// # Errors
+    /// If it may not be copied.
+    pub fn borrow_space(
+        &mut self,
+        pid: Pid,
+        fd: FdNumber,
+        inode: u64,
+    ) -> Result<Option<OwnedFd>, Errno> {
+        let raw = i32::try_from(pid.0).ok().and_then(rustix::process::Pid::from_raw);
+        let (Some(raw), Ok(fd)) = (raw, i32::try_from(fd.0)) else { return Ok(None) };
+        let copied = pidfd_open(raw, PidfdFlags::empty())
+            .and_then(|pidfd| pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()));
+        let copy = match copied {
+            Err(Errno::SRCH | Errno::BADF | Errno::INVAL) => return Ok(None),
+            copied => copied?,
+        };
+        // The link's text is the kernel's own: no file system is asked.
+        let path = format!("/proc/thread-self/fd/{}", copy.as_raw_fd());
+        let link = rustix::fs::readlink(path, Vec::new())?;
+        if namespace_inode(link.to_bytes()) == Some(inode) {
+            return Ok(Some(copy));
+        }
+        // Another file took the number meanwhile; to close the copy of that one may mean waiting.
+        let _ = std::thread::Builder::new().spawn(move || drop(copy));
+        Ok(None)
     }
 }
 

@@ -5,9 +5,11 @@
 //! in a file of its own; the parsers among them (`message`, `inet_diag`, `unix_diag`, `others_diag`, `text`) are pure.
 
 mod book;
+mod by_number;
 mod dump;
 mod ends;
 mod inet_diag;
+mod keepers;
 pub mod link_message;
 pub mod links;
 mod loan;

@@ -1,8 +1,9 @@
 //! Every socket of the machine with who holds it: the book of all namespaces, joined with all descriptor tables.
 
 use fdscope_model::inventory::End;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use fdscope_model::port::{Inventories, Lead};
 use fdscope_model::{
     Association, Family, Fault, FdNumber, Keeper, Name, Pid, Socket, SocketState, Unheld,
 };
@@ -11,20 +12,23 @@ use rustix::fd::AsFd;
 use super::row::{Ends, Point, Row};
 use super::{Detail, Holders, SocketBook};
 use crate::error::ProcError;
-use crate::inventory::{InventorySource, Wanted};
 use crate::parse::{Link, parse_link};
 use crate::root::{ProcRoot, numbers_in, read_fd_link};
 
 /// A survey of all sockets at one moment.
 #[derive(Debug)]
 pub struct Survey {
-    book: SocketBook,
-    holders: Holders,
+    pub(super) book: SocketBook,
+    pub(super) holders: Holders,
     owners: Owners,
+    /// Processes with an io_uring.
+    pub(super) rings: BTreeSet<Pid>,
+    /// Descriptors of network namespaces, with the inodes of these.
+    spaces: Vec<(Pid, FdNumber, u64)>,
     /// Who keeps sockets by other means than descriptors, by inode.
-    keepers: HashMap<u64, Vec<Keeper>>,
+    pub(super) keepers: HashMap<u64, Vec<Keeper>>,
     /// Where descriptors wait to be received.
-    receivers: Vec<Keeper>,
+    pub(super) receivers: Vec<Keeper>,
     /// Sockets that no table lists, asked through their descriptors.
     unlisted: Vec<Socket>,
     /// What could not be read.
@@ -38,9 +42,16 @@ pub struct Survey {
 pub enum Owners {
     /// Nobody asks: no socket has owners, or a reason why it has none.
     Unasked,
+    /// Those who hold descriptors; why others have none is a guess then.
+    Descriptors,
     /// All of them.
     All,
+    /// All of them, and of each socket who holds the other end.
+    Both,
 }
+
+/// Who can read many tables of descriptors at once.
+pub type Tables<'a> = Option<&'a mut dyn Inventories<Error = ProcError>>;
 
 /// A socket, and who has to do with it.
 #[derive(Clone, PartialEq, Debug)]
@@ -68,76 +79,90 @@ impl Survey {
     /// # Errors
     /// If /proc cannot be listed. A process that cannot be read is counted, one that ends meanwhile is passed over.
     pub fn take(root: &ProcRoot, detail: Detail, owners: Owners) -> Result<Self, ProcError> {
+        Self::take_with(root, detail, owners, None)
+    }
+
+    /// The same; owners are found by `tables` where that is cheaper than to read the link of each descriptor.
+    ///
+    /// # Errors
+    /// As [`Survey::take`].
+    pub fn take_with(
+        root: &ProcRoot,
+        detail: Detail,
+        owners: Owners,
+        tables: Tables<'_>,
+    ) -> Result<Self, ProcError> {
         let mut survey = Survey {
             book: SocketBook::with_detail(root.clone(), detail),
             holders: Holders::default(),
             owners,
+            rings: BTreeSet::new(),
+            spaces: Vec::new(),
             keepers: HashMap::new(),
             receivers: Vec::new(),
             unlisted: Vec::new(),
             faults: Vec::new(),
             unreadable: 0,
         };
-        let mut held = Vec::new();
         let pids = root.pids()?;
         for &pid in &pids {
             survey.faults.extend(survey.book.learn(pid));
-            if owners == Owners::Unasked {
-                continue;
-            }
-            match survey.walk(root, pid, &mut held) {
-                Err(error) if error.is_not_permitted() => survey.unreadable += 1,
-                // Gone meanwhile, or a zombie.
-                _ => {}
-            }
+        }
+        let mut held = Vec::new();
+        if owners != Owners::Unasked {
+            survey.look_into(root, &pids, tables, &mut held);
         }
         survey.faults.extend(survey.book.learn_mounted());
+        for (pid, fd, inode) in std::mem::take(&mut survey.spaces) {
+            survey.faults.extend(survey.book.learn_held(pid, fd, inode));
+        }
         survey.ask_unlisted(&held);
-        if owners == Owners::All {
+        if owners != Owners::Unasked {
             survey.find_keepers(root, &pids);
         }
         Ok(survey)
     }
 
-    /// Looks for sockets without a descriptor in rings, mappings and messages; nowhere, if every socket has one.
-    fn find_keepers(&mut self, root: &ProcRoot, pids: &[Pid]) {
-        let is_lost = |row: &&Row| {
-            row.inode != 0
-                && self.holders.of(row.inode).is_empty()
-                && !matches!(row.ends, Ends::Netlink { local: 0, .. })
+    /// Finds the holders of all sockets.
+    fn look_into(
+        &mut self,
+        root: &ProcRoot,
+        pids: &[Pid],
+        tables: Tables<'_>,
+        held: &mut Vec<Held>,
+    ) {
+        let mut names = Names::default();
+        let left = match tables {
+            None => pids.to_vec(),
+            Some(tables) => tables.leads(pids, &mut |pid, fd, lead| {
+                self.note(pid, fd, lead, &mut || names.of(root, pid), held);
+            }),
         };
-        let lost: HashSet<u64> =
-            self.book.rows.iter().filter(is_lost).map(|row| row.inode).collect();
-        if lost.is_empty() {
-            return;
-        }
-        let wanted = Wanted {
-            descriptors: true,
-            ring_slots: true,
-            in_flight: true,
-            mappings: true,
-            ..Wanted::nothing()
-        };
-        let mut source = InventorySource::new(root.clone(), wanted);
-        source.read_each(pids, &mut |pid, read| {
-            // What may not be read was counted when descriptors were walked.
-            let Ok(inventory) = read else { return };
-            let comm = &inventory.process.comm;
-            for entry in &inventory.entries {
-                let via = entry.handle.via;
-                let keeper = || Keeper { pid, comm: comm.clone(), via };
-                match (via, parse_link(entry.handle.name.bytes())) {
-                    (Association::InFlight(_), _) => self.receivers.push(keeper()),
-                    (Association::RingSlot(..) | Association::Mapping(_), Link::Socket(inode))
-                        if lost.contains(&inode) =>
-                    {
-                        self.keepers.entry(inode).or_default().push(keeper());
-                    }
-                    _ => {}
-                }
+        for pid in left {
+            match self.walk(root, pid, held) {
+                Err(error) if error.is_not_permitted() => self.unreadable += 1,
+                // Gone meanwhile, or a zombie.
+                _ => {}
             }
-        });
-        self.receivers.dedup();
+        }
+    }
+
+    fn note(
+        &mut self,
+        pid: Pid,
+        fd: FdNumber,
+        lead: Lead,
+        name: &mut dyn FnMut() -> Name,
+        held: &mut Vec<Held>,
+    ) {
+        match lead {
+            Lead::Socket(inode) => {
+                self.holders.insert(inode, End { pid, comm: name(), fd, access: None });
+                held.push(Held { pid, fd, inode });
+            }
+            Lead::Ring => drop(self.rings.insert(pid)),
+            Lead::Namespace(inode) => self.spaces.push((pid, fd, inode)),
+        }
     }
 
     fn walk(&mut self, root: &ProcRoot, pid: Pid, held: &mut Vec<Held>) -> Result<(), ProcError> {
@@ -149,11 +174,10 @@ impl Survey {
         let read = numbers_in(links.as_fd(), |number| {
             let fd = FdNumber(number);
             let Ok(link) = read_fd_link(links.as_fd(), fd, &mut buffer) else { return };
-            let Link::Socket(inode) = parse_link(link) else { return };
+            let Some(lead) = lead_of(link) else { return };
             let named = || dir.process_stat().map(|stat| stat.comm).unwrap_or_default();
-            let comm = comm.get_or_insert_with(named).clone();
-            self.holders.insert(inode, End { pid, comm, fd, access: None });
-            held.push(Held { pid, fd, inode });
+            let mut name = || comm.get_or_insert_with(named).clone();
+            self.note(pid, fd, lead, &mut name, held);
         });
         read.map_err(|cause| ProcError::of(pid, "list descriptors", cause))
     }
@@ -181,7 +205,9 @@ impl Survey {
             if self.owners == Owners::Unasked {
                 return Surveyed { socket, owners: &[], unheld: None, keepers: Vec::new() };
             }
-            self.book.find_ends(&mut socket, &self.holders);
+            if self.owners == Owners::Both {
+                self.book.find_ends(&mut socket, &self.holders);
+            }
             let owners = self.holders.of(row.inode);
             let unheld = owners.is_empty().then(|| self.unheld(row, &listeners));
             let keepers = unheld.map_or_else(Vec::new, |why| self.keepers_of(row, why));
@@ -257,6 +283,36 @@ impl Survey {
     /// TCP sockets that no table lists: never bound nor connected, or of a namespace that may not be read.
     pub fn unlisted_tcp(&self) -> u64 {
         self.unlisted.iter().filter(|socket| is_tcp(socket.protocol.bytes())).count() as u64
+    }
+}
+
+/// Names of processes, each read once; one process's descriptors come together.
+#[derive(Default)]
+struct Names {
+    last: Option<(Pid, Name)>,
+}
+
+impl Names {
+    fn of(&mut self, root: &ProcRoot, pid: Pid) -> Name {
+        match &self.last {
+            Some((known, name)) if *known == pid => name.clone(),
+            _ => {
+                let stat = root.pid_dir(pid).and_then(|dir| dir.process_stat());
+                let name = stat.map(|stat| stat.comm).unwrap_or_default();
+                self.last = Some((pid, name.clone()));
+                name
+            }
+        }
+    }
+}
+
+/// Whether a descriptor's link is a socket's, or leads to some.
+fn lead_of(link: &[u8]) -> Option<Lead> {
+    match parse_link(link) {
+        Link::Socket(inode) => Some(Lead::Socket(inode)),
+        Link::Anonymous(b"io_uring") => Some(Lead::Ring),
+        Link::Numbered(b"net", inode) => Some(Lead::Namespace(inode)),
+        _ => None,
     }
 }
 

@@ -20,6 +20,14 @@ impl Stat {
     }
 }
 
+impl Stat {
+    /// True if the first thread has exited, or is exiting: it has let go of its memory and descriptors, or will presently.
+    pub fn is_ending(&self) -> bool {
+        const PF_EXITING: u32 = 0x4;
+        self.flags & PF_EXITING != 0 || self.state.is_zombie()
+    }
+}
+
 impl State {
     /// True for a task that has exited and was not waited for.
     pub fn is_zombie(self) -> bool {

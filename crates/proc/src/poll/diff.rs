@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fdscope_model::event::Slot;
+use fdscope_model::handle::O_CLOEXEC;
 use fdscope_model::{
     Acquire, AcquireCause, Body, Event, FdNumber, Handle, HandleKey, Monotonic, Release,
     ReleaseCause, Tid, Trace,
@@ -17,9 +18,6 @@ use crate::error::ProcError;
 use crate::parse::{Endpoint, Link, parse_link};
 use crate::root::ProcRoot;
 use crate::table::OpenTable;
-
-/// `O_CLOEXEC`, the same on every processor that fdscope knows.
-const O_CLOEXEC: u32 = 0o2_000_000;
 
 /// What stood in a slot: 16 bytes, for tables of many thousands.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fdscope_model::process::GroupCount;
 use fdscope_model::section::{Row, Unit};
-use fdscope_model::{HandleKind, Name, NamespaceClass, Pid};
+use fdscope_model::thread::{Doing, ThreadEntry};
+use fdscope_model::{HandleKind, LimitName, NamespaceClass, Pid};
 
 use crate::error::ProcError;
 use crate::parse::fields::{
@@ -12,6 +14,7 @@ use crate::parse::fields::{
 use crate::parse::{parse_cgroup, parse_cmdline, parse_map, parse_stat};
 use crate::pattern::pattern;
 use crate::root::{PidDir, ProcRoot};
+use crate::threads::{CallTable, Depth, ThreadReader};
 
 type Rows = Result<Vec<Row>, ProcError>;
 
@@ -22,7 +25,13 @@ pub(super) fn cmdline(_: &ProcRoot, dir: &PidDir) -> Rows {
 }
 
 pub(super) fn cwd(_: &ProcRoot, dir: &PidDir) -> Rows {
-    let row = |word: &str| Ok(Row::new(word, dir.read_link(word, "read link cwd or root")?));
+    let row = |word: &str| match dir.read_link(word, "read link cwd or root") {
+        // The other can be told all the same.
+        Err(ProcError::Process { cause, .. }) => {
+            Ok(Row::new(word, "").with(Unit::None, format!("not told: {cause}").as_str()))
+        }
+        link => Ok(Row::new(word, link?)),
+    };
     Ok(vec![row("cwd")?, row("root")?])
 }
 
@@ -85,6 +94,45 @@ pub(super) fn maps(_: &ProcRoot, dir: &PidDir) -> Rows {
         Row::new(count.to_string().as_str(), size.as_str()).with(Unit::Bytes, key)
     };
     Ok(groups.into_iter().map(row).collect())
+}
+
+/// From this many members on a group of mappings is worth a look.
+const MANY: u64 = 16;
+
+/// What is mapped so often, in one sort, that it may be growing: no verdict, which wants two looks and `fdscope leak`.
+pub(super) fn candidates(root: &ProcRoot, dir: &PidDir) -> Rows {
+    let sample = root.sample(dir.pid())?;
+    let all = sample.limits.iter().find(|limit| limit.name == LimitName::MaxMapCount);
+    let row = |count: u64, what: &[u8], why: &str| {
+        Row::new(count.to_string().as_str(), what).with(Unit::None, why)
+    };
+    let mut rows = Vec::new();
+    rows.extend(all.map(|limit| {
+        let per_cent = limit.used * 100 / limit.value.max(1);
+        let why = format!("{per_cent} % of vm.max_map_count, {}", limit.value);
+        row(limit.used, b"all mappings", &why)
+    }));
+    let mut groups: Vec<_> =
+        sample.groups.iter().filter_map(|group| Some((group, why(group)?))).collect();
+    groups.sort_by_key(|(group, _)| std::cmp::Reverse(group.count));
+    rows.extend(groups.iter().map(|(group, why)| row(group.count, group.group.bytes(), why)));
+    Ok(rows)
+}
+
+/// Why a group may be growing; `None` for what load makes grow, and for few.
+fn why(group: &GroupCount) -> Option<&'static str> {
+    let name = group.group.bytes();
+    let by_load: &[&[u8]] = &[b"malloc arenas", b"JIT code", b"reserved", b"other mappings", b"["];
+    match group.kind {
+        HandleKind::UnjoinedThread => Some("exited threads that nobody joined keep their stacks"),
+        HandleKind::Mapping if by_load.iter().any(|start| name.starts_with(start)) => None,
+        HandleKind::Mapping if group.count < MANY => None,
+        HandleKind::Mapping if name.starts_with(b"anonymous") => {
+            Some("of one size: mapped again and again?")
+        }
+        HandleKind::Mapping => Some("of one file name: mapped again and again?"),
+        _ => None,
+    }
 }
 
 fn of_field(field: Field, value: &[u8]) -> Row {
@@ -182,26 +230,41 @@ pub(super) fn oom(_: &ProcRoot, dir: &PidDir) -> Rows {
     ])
 }
 
-pub(super) fn threads(root: &ProcRoot, dir: &PidDir) -> Rows {
-    let mut rows = Vec::new();
-    for thread in root.threads(dir.pid())? {
-        let read = |file: &str| dir.read(&format!("task/{}/{file}", thread.tid), "read a thread");
-        let wchan = read("wchan").unwrap_or_default();
-        let call = read("syscall").unwrap_or_default();
-        let call = match call.split(|b| b.is_ascii_whitespace()).next().unwrap_or_default() {
-            b"" => "call not readable".to_owned(),
-            b"running" => "not in a call".to_owned(),
-            number => format!("in call {}", Name::from(number)),
-        };
-        let state = char::from(thread.state.0);
-        let place = match wchan.as_slice() {
-            b"" | b"0" => String::new(),
-            place => format!(" at {}", Name::from(place)),
-        };
-        rows.push(
-            Row::new(thread.tid.to_string().as_str(), thread.comm)
-                .with(Unit::None, format!("{state}{place}, {call}").as_str()),
-        );
+pub(super) fn threads(root: &ProcRoot, dir: &PidDir, calls: CallTable) -> Rows {
+    let reading = ThreadReader::new(root.clone(), calls).read(dir.pid(), Depth::Calls)?;
+    let row = |thread: &ThreadEntry| {
+        let what = [state_of(thread), doing_of(thread), place_of(thread)];
+        let what: Vec<Vec<u8>> = what.into_iter().filter(|part| !part.is_empty()).collect();
+        Row::new(thread.tid.to_string().as_str(), thread.comm.clone())
+            .with(Unit::None, what.join(&b", "[..]))
+    };
+    Ok(reading.threads.iter().map(row).collect())
+}
+
+fn state_of(thread: &ThreadEntry) -> Vec<u8> {
+    vec![thread.state]
+}
+
+/// The call that a thread is in: `epoll_wait on 5 anon_inode:[eventpoll]`.
+fn doing_of(thread: &ThreadEntry) -> Vec<u8> {
+    let call = match &thread.doing {
+        Doing::Hidden => return b"its call may not be read".to_vec(),
+        Doing::Running => return b"running".to_vec(),
+        Doing::Outside => return b"in no call".to_vec(),
+        Doing::Call(call) => call,
+    };
+    let mut text = match call.name {
+        Some(name) => name.as_bytes().to_vec(),
+        None => format!("call {}", call.number).into_bytes(),
+    };
+    if let Some((fd, name)) = &call.on {
+        text.extend_from_slice(format!(" on {fd} ").as_bytes());
+        text.extend_from_slice(name.bytes());
     }
-    Ok(rows)
+    text
+}
+
+fn place_of(thread: &ThreadEntry) -> Vec<u8> {
+    let place = thread.wait_channel.as_ref().filter(|place| !place.is_empty());
+    place.map_or_else(Vec::new, |place| [b"at ", place.bytes()].concat())
 }

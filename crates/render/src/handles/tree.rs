@@ -60,25 +60,27 @@ fn leaf(row: &HandleRow, charset: Charset) -> String {
 }
 
 /// What the tree is drawn with.
-struct Signs {
+pub(crate) struct Signs {
     branch: &'static str,
     last_branch: &'static str,
     trunk: &'static str,
 }
 
 impl Signs {
-    fn of(charset: Charset) -> Self {
+    pub fn of(charset: Charset) -> Self {
         match charset {
             Charset::Utf8 => Signs { branch: "├─ ", last_branch: "└─ ", trunk: "│  " },
             Charset::Ascii => Signs { branch: "|- ", last_branch: "`- ", trunk: "|  " },
         }
     }
 
-    fn branch(&self, is_last: bool) -> &'static str {
+    /// What stands before a member.
+    pub fn branch(&self, is_last: bool) -> &'static str {
         if is_last { self.last_branch } else { self.branch }
     }
 
-    fn trunk(&self, is_last: bool) -> &'static str {
+    /// What stands before the members of a member.
+    pub fn trunk(&self, is_last: bool) -> &'static str {
         if is_last { "   " } else { self.trunk }
     }
 }

@@ -1,6 +1,6 @@
 //! The JSON of `fdscope PID|NAME --json`: `"schema": "fdscope/card/1"`.
 
-use fdscope_model::card::{Card, CardGroup};
+use fdscope_model::card::{Card, CardGroup, CardHandle, Inherited};
 use fdscope_model::process::GroupCount;
 use serde::Serialize;
 
@@ -42,9 +42,13 @@ struct CardForm {
     open: Option<u64>,
     threads: u64,
     groups: Vec<GroupForm>,
+    oldest: Vec<HandleForm>,
+    newest: Vec<HandleForm>,
+    inherited: Option<InheritedForm>,
     others: Vec<OtherForm>,
     limits: Vec<LimitForm>,
     signs: Vec<String>,
+    next: Option<String>,
     faults: Vec<FaultForm>,
 }
 
@@ -74,9 +78,13 @@ impl CardForm {
             open: card.descriptors,
             threads: card.threads,
             groups: card.groups.iter().map(GroupForm::of).collect(),
+            oldest: card.oldest.iter().map(HandleForm::of).collect(),
+            newest: card.newest.iter().map(HandleForm::of).collect(),
+            inherited: card.inherited.map(InheritedForm::of),
             others: card.others.iter().map(OtherForm::of).collect(),
             limits: card.limits.iter().map(LimitForm::of).collect(),
             signs: beside.signs.iter().map(|sign| sentence(sign)).collect(),
+            next: beside.next.as_ref().map(|(command, _)| command.clone()),
             faults: card.faults.iter().map(FaultForm::of).collect(),
         }
     }
@@ -106,6 +114,37 @@ impl GroupForm {
             deleted: group.deleted,
             held_bytes: group.held_bytes,
         }
+    }
+}
+
+#[derive(Serialize)]
+struct HandleForm {
+    fd: u32,
+    kind: &'static str,
+    state: Option<&'static str>,
+    name: Option<String>,
+}
+
+impl HandleForm {
+    fn of(handle: &CardHandle) -> Self {
+        HandleForm {
+            fd: handle.fd.0,
+            kind: handle.kind.word(),
+            state: handle.state.map(|state| state.word()),
+            name: known(&handle.name),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct InheritedForm {
+    looked_at: u64,
+    without_cloexec: u64,
+}
+
+impl InheritedForm {
+    fn of(seen: Inherited) -> Self {
+        InheritedForm { looked_at: seen.looked_at, without_cloexec: seen.inherited }
     }
 }
 

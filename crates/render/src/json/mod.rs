@@ -232,7 +232,7 @@ impl<'a> CurveForm<'a> {
     }
 }
 
-fn name(name: &fdscope_model::Name) -> String {
+pub(crate) fn name(name: &fdscope_model::Name) -> String {
     Charset::Utf8.name(name)
 }
 

@@ -102,14 +102,16 @@ pub fn survival(page: &mut Page, verdict: &Verdict) {
         n => units::count(n),
     };
     let born = units::count(verdict.acquired);
-    let mut parts = vec![format!("{born} {} while watched, {gone} {}", words.past, words.gone)];
+    let (before, still, is) = match verdict.went_at_its_end() {
+        true => (" before its end", "", "was"),
+        false => ("", "still ", "is"),
+    };
+    let mut parts =
+        vec![format!("{born} {} while watched, {gone} {}{before}", words.past, words.gone)];
     parts.extend(lived(life));
     if let Some(oldest) = life.oldest_live_ns {
-        parts.push(format!(
-            "the oldest still {} is {} old",
-            words.alive,
-            units::duration_ns(oldest)
-        ));
+        let age = units::duration_ns(oldest);
+        parts.push(format!("the oldest {still}{} {is} {age} old", words.alive));
     }
     let survivors = verdict.acquired.saturating_sub(verdict.released);
     if let Some(descriptions) = verdict.descriptions.filter(|n| *n < survivors) {

@@ -36,6 +36,7 @@ fn growth(verdict: &Verdict, words: &Phrase) -> String {
     let coded = !verdict.site.frames.is_empty();
     let (verb, past) = if coded { (words.verb, words.past) } else { ("gains", "gained") };
     let fate = match verdict.level {
+        Level::Leak if verdict.went_at_its_end() => words.only_at_the_end(),
         Level::Leak => words.never(),
         _ => words.not_seen(),
     };

@@ -1,5 +1,7 @@
 //! How values are written: what strace's options choose.
 
+use fdscope_model::HandleKind;
+
 /// Choices of the reader. The default is strace's.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -66,6 +68,12 @@ pub trait Names {
     /// What stands between `<` and `>` after a process's number (`-Y`), ready to print.
     fn pid(&self, pid: i32) -> Option<Vec<u8>> {
         let _ = pid;
+        None
+    }
+
+    /// What kind of thing a descriptor refers to.
+    fn kind(&self, fd: i32) -> Option<HandleKind> {
+        let _ = fd;
         None
     }
 

@@ -1,19 +1,21 @@
 //! What packets must be to be shown or kept: part of it is the kernel's to say, the rest is said here.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, anyhow};
-use fdscope_packet::Packet;
 use fdscope_packet::bpf::{Instruction, Program, cooked, listing};
+use fdscope_packet::ends::Ends;
 use fdscope_packet::link::LinkType;
 use fdscope_packet::print::MOST_BYTES;
+use fdscope_packet::{Packet, Time};
 use fdscope_sys::packet_ring;
 use fdscope_sys::pcap_library::{CompileError, PcapLibrary};
 
 use super::expression::{Expression, Mistake, Process};
 use super::options::{Guise, Options};
-use super::owners::Owner;
 use super::say;
+use super::surveyor::Owner;
 
 /// An expression, ready to be asked.
 pub struct Filter {
@@ -24,6 +26,26 @@ pub struct Filter {
     kernel: Program,
     kernel_text: Option<String>,
     snap_length: u32,
+    link: LinkType,
+}
+
+/// The same, asked only of packets that begin and end connections.
+fn lifecycles(
+    kernel: &Program,
+    node: Option<Node>,
+    link: LinkType,
+) -> Result<(Program, Option<Node>)> {
+    let of = |program: &Program| {
+        program
+            .of_lifecycles(link)
+            .ok_or_else(|| anyhow!("--lifecycle is not known for packets that begin so"))
+    };
+    let own = Node::Packet(of(&Program::all(MOST_BYTES))?);
+    let node = match node {
+        None => own,
+        Some(node) => Node::And(Box::new(own), Box::new(node)),
+    };
+    Ok((of(kernel)?, Some(node)))
 }
 
 /// An expression whose packet parts are programs.
@@ -68,7 +90,9 @@ impl Filter {
             Some(Expression::Packet(_)) => Some(Node::Packet(kernel.clone())),
             Some(mixed) => Some(compiler.node(mixed, &text)?),
         };
-        Ok(Filter { text, expression, node, kernel, kernel_text, snap_length })
+        let (kernel, node) =
+            if options.lifecycle { lifecycles(&kernel, node, link)? } else { (kernel, node) };
+        Ok(Filter { text, expression, node, kernel, kernel_text, snap_length, link })
     }
 
     /// True if only the program or the plan was asked for, which is told then.
@@ -107,6 +131,11 @@ impl Filter {
         }
     }
 
+    /// What was typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether a packet's process must be known.
     pub fn asks_processes(&self) -> bool {
         self.expression.as_ref().is_some_and(Expression::asks_processes)
@@ -135,10 +164,47 @@ impl Filter {
         (instructions.collect(), again)
     }
 
+    /// Whether a segment of TCP between these ends would be wanted, had there been one.
+    pub fn accepts_ends(&self, ends: Ends, flags: u8, owner: &Owner) -> bool {
+        let bytes = bare(self.link, ends, flags);
+        let (time, length) = (Time::default(), bytes.len() as u32);
+        let packet = Packet { time, length, bytes: &bytes, link: self.link };
+        self.accepts(&packet, Some(owner))
+    }
+
     /// Whether a packet is wanted; who owns it is asked only if that matters.
     pub fn accepts(&self, packet: &Packet<'_>, owner: Option<&Owner>) -> bool {
         self.node.as_ref().is_none_or(|node| node.accepts(packet, owner))
     }
+}
+
+/// A packet with nothing in it but what says between whom it goes.
+fn bare(link: LinkType, ends: Ends, flags: u8) -> Vec<u8> {
+    let (version, protocol) = match ends.source.ip() {
+        IpAddr::V4(_) => (4, [0x08, 0x00]),
+        IpAddr::V6(_) => (6, [0x86, 0xdd]),
+    };
+    let mut packet = match link {
+        LinkType::ETHERNET => [&[0; 12][..], &protocol].concat(),
+        LinkType::LINUX_SLL2 => [&protocol[..], &[0; 18]].concat(),
+        _ => Vec::new(),
+    };
+    if version == 4 {
+        packet.extend_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
+    } else {
+        packet.extend_from_slice(&[0x60, 0, 0, 0, 0, 20, 6, 64]);
+    }
+    for end in [ends.source, ends.destination] {
+        match end.ip() {
+            IpAddr::V4(ip) => packet.extend_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => packet.extend_from_slice(&ip.octets()),
+        }
+    }
+    for end in [ends.source, ends.destination] {
+        packet.extend_from_slice(&end.port().to_be_bytes());
+    }
+    packet.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0]);
+    packet
 }
 
 impl Node {

@@ -1,21 +1,16 @@
 //! Packets of interfaces, as they come.
 
-use std::ffi::OsStr;
-use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, anyhow};
-use fdscope_model::Name;
+use anyhow::Result;
 use fdscope_packet::Packet;
 use fdscope_packet::ends::Ends;
 use fdscope_packet::file::Statistics;
 use fdscope_packet::link::LinkType;
-use fdscope_packet::print::{Dump, MOST_BYTES};
 use fdscope_proc::ProcRoot;
-use fdscope_sys::packet_ring::{Instruction, Layer, PacketRing};
-use fdscope_sys::{clock, privileges};
+use fdscope_sys::clock;
+use fdscope_sys::packet_ring::{Instruction, PacketRing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -23,24 +18,27 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use super::block::{self, Frame, OUTGOING};
 use super::devices::{self, Device, LOOPBACK};
 use super::filter::Filter;
+use super::late::{History, Waiting};
+use super::lifecycle::Lifecycle;
+use super::opening::{announce, device, drop_privileges, open_ring, opening, snap_length};
 use super::options::{Direction, Guise, Options};
 use super::owners::{Owners, Way};
 use super::screen::Screen;
 use super::sink::{Sink, Written};
-use super::{link_words, printer, say};
+use super::surveyor::{Asked, Owner};
+use super::watch::Beside;
+use super::{printer, say};
 use crate::ending::Ending;
 
-/// Bytes kept of a packet by `fdscope capture`: all headers that are dissected, and DNS.
-const HEADERS: u32 = 256;
-/// The ring, if `-B` does not say. tcpdump's 2 MiB lose packets that 32 MiB do not.
-const RING_KIB: u64 = 32 * 1024;
-const BLOCK: u32 = 1 << 20;
 /// How long the kernel may keep a block that is not full: what is printed must come soon, a file may wait.
 const SOON_MS: u32 = 50;
 /// Who asks for owners asks while they live.
 const WHILE_ALIVE_MS: u32 = 10;
 const LATER_MS: u32 = 200;
 const AT_ONCE_MS: u32 = 1;
+/// Without packets all else is looked after this often; more often while some wait to be known.
+const IDLE_MS: i64 = 250;
+const WAITING_MS: i64 = 20;
 
 /// Signals that were seen.
 struct Signals {
@@ -62,7 +60,6 @@ impl Signals {
 
 /// Listens until a signal, a count or a failure ends it.
 pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
-    let program = guise.program();
     if options.dump_program > 0 && options.interface.is_none() {
         let link = options.link.unwrap_or_else(|| {
             say("Warning: assuming Ethernet");
@@ -71,37 +68,29 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         Filter::new(options, guise, link, options.snap_length.unwrap_or(0))?.told(options)?;
         return Ok(Ending::Done);
     }
-    let mut device = Device::find(options.interface.as_deref())?;
-    if let Some(link) = options.link.filter(|link| *link != device.link) {
-        anyhow::ensure!(
-            link == LinkType::LINUX_SLL2,
-            "{} is not one of the DLTs supported by this device",
-            link_words(link)
-        );
-        device = Device { link, layer: Layer::Network, ..device };
-    }
+    let device = device(options)?;
     let snap_length = snap_length(options, guise);
     let filter = Filter::new(options, guise, device.link, snap_length)?;
     if filter.told(options)? {
         return Ok(Ending::Done);
     }
-    let wants_owners = options.owners.unwrap_or(guise == Guise::Capture);
+    let tells_owners = options.owners.unwrap_or(guise == Guise::Capture) || options.leaked;
     let timeout_ms = match (&options.write, options.print) {
         _ if options.immediate => AT_ONCE_MS,
-        _ if wants_owners => WHILE_ALIVE_MS,
+        _ if tells_owners => WHILE_ALIVE_MS,
         (Some(_), false) => LATER_MS,
         _ => SOON_MS,
     };
     let ring = open_ring(options, &device, timeout_ms)?;
-    let (instructions, again) = filter.for_the_kernel(device.link);
-    ring.filter(&instructions)?;
-    if options.promiscuous && device.index != 0 {
-        ring.promiscuous(device.index as i32)?;
-    }
-    if options.direction == Direction::In {
-        ring.ignore_outgoing()?;
-    }
+    let ask = set_up(&ring, options, &filter, &device)?;
     let signals = Signals::register()?;
+    let beside = match options.watch.as_slice() {
+        [] => None,
+        targets => {
+            let words = targets.iter().map(|target| target.to_string_lossy().into_owned());
+            Some(Beside::begin(words.collect())?)
+        }
+    };
     let sink = match &options.write {
         Some(path) => {
             Some(Sink::open(options, path, device.link, snap_length, device.name.bytes(), now_s())?)
@@ -113,48 +102,74 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         drop_privileges(user)?;
     }
     announce(options, guise, &device, snap_length);
-    let owners = (wants_owners || filter.asks_processes())
-        .then(|| {
-            ProcRoot::open().map(|root| {
-                Owners::new(root, options.expression.windows(6).any(|word| word == b"cgroup"))
-            })
-        })
-        .transpose()?;
+    let asks = tells_owners || filter.asks_processes() || beside.is_some() || options.lifecycle;
     let mut screen = Screen::new(printer(options), options);
     screen.printer().learn_interfaces(devices::names());
-    let ask = again || filter.asks_processes();
-    let mut run = Run {
+    let run = Run {
         options,
         guise,
+        ask,
+        owners: asks.then(|| owners(options, &filter)).transpose()?,
+        beside,
+        lifecycle: options.lifecycle.then(Lifecycle::default),
+        waiting: Waiting::default(),
+        history: History::default(),
         device,
         filter,
-        ask,
-        owners,
         screen,
         sink,
         snap_length,
-        tells_owners: wants_owners,
+        tells_owners,
+        now_ns: 0,
         captured: 0,
         received: 0,
         dropped: 0,
         told_dropped: 0,
         scratch: Vec::new(),
     };
-    run.listen(ring, &signals, timeout_ms, program)
+    run.listen(ring, &signals, timeout_ms)
 }
 
-struct Run<'a> {
-    options: &'a Options,
-    guise: Guise,
+/// Tells the ring what is wanted, and says whether the kernel's answer is not the whole one.
+fn set_up(ring: &PacketRing, options: &Options, filter: &Filter, device: &Device) -> Result<bool> {
+    let (instructions, again) = filter.for_the_kernel(device.link);
+    ring.filter(&instructions)?;
+    if options.promiscuous && device.index != 0 {
+        ring.promiscuous(device.index as i32)?;
+    }
+    if options.direction == Direction::In {
+        ring.ignore_outgoing()?;
+    }
+    Ok(again || filter.asks_processes())
+}
+
+fn owners(options: &Options, filter: &Filter) -> Result<Owners> {
+    let asked = Asked {
+        cgroups: filter.text().contains("cgroup"),
+        holders: options.verbose > 0,
+        silence: options.lifecycle,
+    };
+    Owners::new(ProcRoot::open()?, asked)
+}
+
+pub(super) struct Run<'a> {
+    pub(super) options: &'a Options,
+    pub(super) guise: Guise,
     device: Device,
-    filter: Filter,
+    pub(super) filter: Filter,
     /// The kernel's answer is not the whole one.
-    ask: bool,
-    owners: Option<Owners>,
-    tells_owners: bool,
+    pub(super) ask: bool,
+    pub(super) owners: Option<Owners>,
+    pub(super) beside: Option<Beside>,
+    pub(super) lifecycle: Option<Lifecycle>,
+    pub(super) waiting: Waiting,
+    pub(super) history: History,
+    pub(super) tells_owners: bool,
     screen: Screen,
     sink: Option<Sink>,
     snap_length: u32,
+    /// When the block at hand was taken, on the monotonic clock.
+    pub(super) now_ns: u64,
     captured: u64,
     received: u64,
     dropped: u64,
@@ -163,49 +178,73 @@ struct Run<'a> {
 }
 
 /// Whether to go on.
-#[derive(PartialEq)]
-enum Next {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
     More,
     Stop,
 }
 
 impl Run<'_> {
     fn listen(
-        &mut self,
+        mut self,
         mut ring: PacketRing,
         signals: &Signals,
         timeout_ms: u32,
-        program: &str,
     ) -> Result<Ending> {
+        let program = self.guise.program();
         let (mut failure, mut broken) = (None, None);
         let mut next = Next::More;
         while next == Next::More && !signals.ended.load(Ordering::Relaxed) {
             if signals.asked.swap(false, Ordering::Relaxed) {
                 self.count(&ring);
                 say(&format!("{program}: {}", self.statistics(", ")));
+                self.tell_lifecycle(true)?;
+                self.screen.flush()?;
             }
-            if let Some(block) = ring.block() {
-                match self.block(block.bytes()) {
-                    Ok(told) => next = told,
-                    // What came and was lost is told all the same.
-                    Err(error) => {
-                        broken = Some(error);
-                        break;
-                    }
+            let done = if ring.is_empty() {
+                self.idle(&ring)
+            } else {
+                ring.block().map_or(Ok(Next::More), |block| self.block(block.bytes()))
+            };
+            match done {
+                Ok(told) => next = told,
+                // What came and was lost is told all the same.
+                Err(error) => {
+                    broken = Some(error);
+                    break;
                 }
-                continue;
             }
-            self.idle(&ring)?;
-            failure = wait(&ring, 250)?;
-            if failure.is_some() {
-                break;
+            if ring.is_empty() && next == Next::More {
+                let patience = if self.waiting.is_empty() { IDLE_MS } else { WAITING_MS };
+                failure = wait(&ring, patience)?;
+                if failure.is_some() {
+                    break;
+                }
             }
         }
         if next == Next::More && broken.is_none() {
             self.drain(&mut ring, timeout_ms)?;
         }
-        self.count(&ring);
-        if self.sink.is_none() && signals.ended.load(Ordering::Relaxed) {
+        let ended = signals.ended.load(Ordering::Relaxed);
+        self.finish(&ring, ended, failure.as_deref(), broken)
+    }
+
+    /// Tells all that is left to be told.
+    fn finish(
+        mut self,
+        ring: &PacketRing,
+        ended: bool,
+        failure: Option<&str>,
+        broken: Option<anyhow::Error>,
+    ) -> Result<Ending> {
+        let program = self.guise.program();
+        self.count(ring);
+        let watched = self.end_watch();
+        if let Some(owners) = self.owners.as_mut().filter(|_| self.lifecycle.is_some()) {
+            owners.survey_now();
+        }
+        let told = self.tell_lifecycle(true);
+        if self.sink.is_none() && ended {
             self.screen.line(b"\n")?;
         }
         let flushed = self.screen.flush();
@@ -215,12 +254,12 @@ impl Run<'_> {
             dropped: self.dropped,
         };
         let written = self.sink.as_mut().map_or(Ok(()), |sink| sink.finish(Some(losses)));
-        if let Some(error) = &failure {
+        if let Some(error) = failure {
             say(&format!("{program}: pcap_loop: {error}"));
         }
         say(&self.statistics("\n"));
         broken.map_or(Ok(()), Err)?;
-        flushed.and(written)?;
+        watched.and(told).and(flushed).and(written)?;
         Ok(Ending::AsCommand(i32::from(failure.is_some())))
     }
 
@@ -238,16 +277,28 @@ impl Run<'_> {
             // A block that is not full is handed over after its time.
             let patience = span(i64::from(timeout_ms) * 2 + 20);
             match poll(&mut fds, Some(&patience)) {
-                Ok(0) => return Ok(()),
-                Ok(_) if fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR)) => {
-                    return Ok(());
-                }
+                Ok(0) => break,
+                Ok(_) if fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR)) => break,
                 _ => {}
             }
         }
+        self.settle_all()
     }
 
-    fn idle(&mut self, ring: &PacketRing) -> Result<()> {
+    /// Between packets.
+    fn idle(&mut self, ring: &PacketRing) -> Result<Next> {
+        self.now_ns = clock::monotonic_now().0;
+        // Without packets nobody needs to know owners, but for those that wait and for connections that nobody closes.
+        if let Some(owners) = &mut self.owners
+            && (!self.waiting.is_empty() || self.lifecycle.is_some())
+        {
+            owners.refresh(self.now_ns);
+        }
+        let next = self.settle()?;
+        if next == Next::Stop || self.keep_watch()? == Next::Stop {
+            return Ok(Next::Stop);
+        }
+        self.tell_lifecycle(false)?;
         self.screen.flush()?;
         if let Some(sink) = &mut self.sink {
             sink.flush()?;
@@ -263,12 +314,13 @@ impl Run<'_> {
                 self.told_dropped = self.dropped;
             }
         }
-        Ok(())
+        Ok(next)
     }
 
     fn block(&mut self, bytes: &[u8]) -> Result<Next> {
         if let Some(owners) = &mut self.owners {
-            owners.refresh();
+            self.now_ns = clock::monotonic_now().0;
+            owners.refresh(self.now_ns);
         }
         for frame in block::frames(bytes) {
             if !self.is_wanted_way(&frame) {
@@ -280,6 +332,9 @@ impl Run<'_> {
             if next? == Next::Stop {
                 return Ok(Next::Stop);
             }
+        }
+        if self.settle()? == Next::Stop || self.keep_watch()? == Next::Stop {
+            return Ok(Next::Stop);
         }
         if self.options.write.is_none() || self.options.print {
             self.screen.flush()?;
@@ -310,30 +365,54 @@ impl Run<'_> {
             (_, OUTGOING) => Way::Out,
             _ => Way::In,
         };
-        let ends = self.owners.is_some().then(|| Ends::of(&packet)).flatten();
-        let owner = match (&mut self.owners, ends) {
-            (Some(owners), Some(ends)) => owners.of(ends, way),
-            _ => None,
-        };
-        if self.ask && !self.filter.accepts(&packet, owner.as_deref()) {
-            return Ok(Next::More);
-        }
+        self.came(&packet, way)
+    }
+
+    /// Shows and writes a packet that is wanted, with what is known of whose it is.
+    pub(super) fn tell(
+        &mut self,
+        packet: &Packet<'_>,
+        ends: Option<(Ends, u8)>,
+        owner: Option<&Arc<Owner>>,
+        birth: Option<&str>,
+    ) -> Result<Next> {
         self.captured += 1;
-        let note = match &owner {
+        let joined;
+        let note = match (owner, birth) {
             _ if !self.tells_owners || ends.is_none() => "",
-            Some(owner) => &owner.text,
-            None => "unknown",
+            (Some(owner), Some(birth)) => {
+                joined = format!("{}; {birth}", owner.text);
+                &joined
+            }
+            (Some(owner), None) => &owner.text,
+            (None, _) => "unknown",
         };
+        if let (Some(lifecycle), Some((ends, flags))) = (&mut self.lifecycle, ends) {
+            lifecycle.see(ends, flags, packet.time);
+        }
         if let Some(sink) = &mut self.sink
-            && sink.packet(&packet, note.as_bytes(), packet.time)? == Written::Enough
+            && sink.packet(packet, note.as_bytes(), packet.time)? == Written::Enough
         {
             return Ok(Next::Stop);
         }
         if self.sink.is_none() || self.options.print {
-            self.screen.packet(&packet, self.captured, note.as_bytes())?;
+            self.screen.packet(packet, self.captured, note.as_bytes())?;
         }
         let full = self.options.count.is_some_and(|most| self.captured >= most);
         Ok(if full { Next::Stop } else { Next::More })
+    }
+
+    /// A line that is no packet: among the packets where these are shown.
+    pub(super) fn line(&mut self, line: &str) -> Result<()> {
+        if self.sink.is_some() && !self.options.print {
+            say(line);
+            return Ok(());
+        }
+        let mut whole = Vec::new();
+        self.screen.printer().time(clock_time(), &mut whole);
+        whole.extend_from_slice(line.as_bytes());
+        whole.push(b'\n');
+        self.screen.line(&whole)
     }
 
     fn count(&mut self, ring: &PacketRing) {
@@ -353,37 +432,6 @@ impl Run<'_> {
             packets(self.received),
             packets(self.dropped)
         )
-    }
-}
-
-/// How much is kept: what was asked for, else all for tcpdump and who wants to see bytes, else the headers.
-fn snap_length(options: &Options, guise: Guise) -> u32 {
-    let shows_bytes = options.dump().0 != Dump::Nothing;
-    match options.snap_length {
-        Some(0) => MOST_BYTES,
-        Some(length) => length,
-        None if guise == Guise::Tcpdump || shows_bytes => MOST_BYTES,
-        None => HEADERS,
-    }
-}
-
-fn open_ring(options: &Options, device: &Device, timeout_ms: u32) -> Result<PacketRing> {
-    let kib = options.buffer_kib.unwrap_or(RING_KIB);
-    let blocks = u32::try_from((kib * 1024).div_ceil(BLOCK.into())).unwrap_or(u32::MAX).max(2);
-    PacketRing::new(device.layer, BLOCK, blocks, timeout_ms)
-        .map_err(|error| opening(&device.name, &error))
-}
-
-fn opening(name: &Name, error: &io::Error) -> anyhow::Error {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::PERM | Errno::ACCESS) => anyhow!(
-            "{name}: You don't have permission to perform this capture on that device\n(socket: Operation not permitted)\n  \
-             run it with sudo, or give the program what it needs: setcap cap_net_raw,cap_sys_ptrace+ep FDSCOPE; \
-             -r reads files without either"
-        ),
-        Some(Errno::NETDOWN) => anyhow!("{name}: That device is not up"),
-        Some(Errno::NOMEM) => anyhow!("{name}: no memory for the ring; a smaller one is -B 4096"),
-        _ => anyhow!("{name}: {error}"),
     }
 }
 
@@ -410,50 +458,12 @@ fn span(ms: i64) -> Timespec {
     Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
 }
 
+fn clock_time() -> fdscope_packet::Time {
+    let now_ns = clock::wall_now_ns();
+    let seconds = (now_ns / 1_000_000_000) as i64;
+    fdscope_packet::Time { seconds, nanos: now_ns % 1_000_000_000 }
+}
+
 fn now_s() -> i64 {
-    (clock::wall_now_ns() / 1_000_000_000) as i64
-}
-
-/// Becomes the user of `-Z`, all being open.
-fn drop_privileges(user: &OsStr) -> Result<()> {
-    let name = Name::from(user.as_bytes());
-    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-    let found = passwd.split(|&byte| byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|&byte| byte == b':');
-        if fields.next() != Some(user.as_bytes()) {
-            return None;
-        }
-        let number = |field: Option<&[u8]>| std::str::from_utf8(field?).ok()?.parse().ok();
-        Some((number(fields.nth(1))?, number(fields.next())?))
-    });
-    let (uid, gid) = found.ok_or_else(|| anyhow!("Couldn't find user '{name}'"))?;
-    privileges::become_user(uid, gid)
-        .map_err(|error| anyhow!("Couldn't change to '{name}' uid={uid} gid={gid}: {error}"))?;
-    say(&format!("dropped privs to {name}"));
-    Ok(())
-}
-
-fn announce(options: &Options, guise: Guise, device: &Device, snap_length: u32) {
-    let program = guise.program();
-    if device.link == LinkType::LINUX_SLL2 {
-        say(&format!("{program}: data link type LINUX_SLL2"));
-    }
-    let begin = if options.verbose == 0 && options.write.is_none() {
-        say(&format!(
-            "{program}: verbose output suppressed, use -v[v]... for full protocol decode"
-        ));
-        String::new()
-    } else {
-        format!("{program}: ")
-    };
-    let link = link_words(device.link);
-    let whole = if snap_length < MOST_BYTES && options.snap_length.is_none() {
-        " (headers; -s 0 keeps all)"
-    } else {
-        ""
-    };
-    say(&format!(
-        "{begin}listening on {}, link-type {link}, snapshot length {snap_length} bytes{whole}",
-        device.name
-    ));
+    clock_time().seconds
 }

@@ -1,18 +1,25 @@
 //! `fdscope capture`, and fdscope called by the name `tcpdump`: packets of interfaces and files, in tcpdump's words.
 //!
 //! [`options`] is what can be typed, [`filter`] what is wanted, [`offline`] reads files, [`live`] interfaces, [`owners`]
-//! knows whose packets they are, [`sink`] writes files, [`screen`] lines. Layers and lines are `fdscope-packet`'s.
+//! knows whose packets they are by what the [`surveyor`] found ([`late`]: packets that wait for that), [`watch`] which sockets leak, [`lifecycle`] which
+//! connections nobody closes, [`sink`] writes files, [`screen`] lines. Layers and lines are `fdscope-packet`'s.
 
 mod block;
 mod devices;
 mod expression;
 mod filter;
+mod late;
+mod lifecycle;
 mod live;
 mod offline;
+mod opening;
 mod options;
 mod owners;
 mod screen;
 mod sink;
+mod surveyor;
+mod watch;
+mod whose;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -91,7 +98,8 @@ fn usage(guise: Guise) -> String {
          {pad}[ -Q in|out|inout ] [ -r file ] [ -s snaplen ] [ --micro ] [ --nano ]\n\
          {pad}[ -V file ] [ -w file ] [ --pcapng ] [ -W filecount ] [ -y datalinktype ]\n\
          {pad}[ -z postrotate-command ] [ -Z user ] [ --owners | --no-owners ]\n\
-         {pad}[ --explain ] [ expression ]"
+         {pad}[ --explain ] [ --lifecycle ] [ --leaked-by process ]\n\
+         {pad}[ --watch process ] [ expression ]"
     )
 }
 

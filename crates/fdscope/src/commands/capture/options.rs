@@ -93,6 +93,12 @@ pub struct Options {
     pub promiscuous: bool,
     pub explain: bool,
     pub pcapng: bool,
+    /// Processes whose sockets' sites are told.
+    pub watch: Vec<OsString>,
+    /// Only packets of sockets of sites that leak are wanted.
+    pub leaked: bool,
+    /// Only what begins and ends connections is wanted.
+    pub lifecycle: bool,
     /// Whose packets they are is looked up and told.
     pub owners: Option<bool>,
     pub rotate_command: Option<OsString>,
@@ -145,6 +151,9 @@ const LONG: &[(&str, bool, u8)] = &[
     ("pcapng", false, PCAPNG),
     ("owners", false, OWNERS),
     ("no-owners", false, NO_OWNERS),
+    ("leaked-by", true, LEAKED_BY),
+    ("watch", true, WATCH),
+    ("lifecycle", false, LIFECYCLE),
 ];
 
 const MICRO: u8 = 128;
@@ -159,6 +168,9 @@ const EXPLAIN: u8 = 136;
 const PCAPNG: u8 = 137;
 const OWNERS: u8 = 138;
 const NO_OWNERS: u8 = 139;
+const LEAKED_BY: u8 = 140;
+const WATCH: u8 = 141;
+const LIFECYCLE: u8 = 142;
 
 impl Options {
     /// Reads the arguments.
@@ -202,7 +214,23 @@ impl Options {
         if options.read.is_some() && options.read_list.is_some() {
             return Err(Refused::Error("-V and -r are mutually exclusive.".into()));
         }
+        options.check_watch()?;
         Ok(options)
+    }
+
+    /// Watching processes needs them here, and the right to look into them.
+    fn check_watch(&self) -> Result<(), Refused> {
+        let name = if self.leaked { "--leaked-by" } else { "--watch" };
+        let why = match () {
+            () if self.watch.is_empty() => return Ok(()),
+            () if self.read.is_some() || self.read_list.is_some() => {
+                "watches living processes: it cannot be had of a file"
+            }
+            () if self.user.is_some() => "goes on looking into processes: leave out -Z",
+            () if self.owners == Some(false) => "needs owners: leave out --no-owners",
+            () => return Ok(()),
+        };
+        Err(Refused::Error(format!("{name} {why}")))
     }
 
     fn cluster(
@@ -268,6 +296,7 @@ impl Options {
             PCAPNG => self.pcapng = true,
             OWNERS => self.owners = Some(true),
             NO_OWNERS => self.owners = Some(false),
+            LIFECYCLE => self.lifecycle = true,
             _ => return self.take_value(letter, value),
         }
         Ok(())
@@ -277,6 +306,13 @@ impl Options {
         let text = value.to_string_lossy().into_owned();
         let error = |what: String| Err(Refused::Error(what));
         match letter {
+            LEAKED_BY | WATCH if value.is_empty() => {
+                return error("no process's number or name".into());
+            }
+            LEAKED_BY | WATCH => {
+                self.leaked |= letter == LEAKED_BY;
+                self.watch.push(value);
+            }
             b'F' => self.filter_file = Some(value),
             b'i' => self.interface = Some(value),
             b'r' => self.read = Some(value),

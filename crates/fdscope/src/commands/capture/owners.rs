@@ -1,63 +1,31 @@
-//! Whose packet it is: from a packet's ends to a socket, from that to who holds it.
+//! Whose packet it is: from a packet's ends to a socket, from that to who holds it, as the [`super::surveyor`] found.
 //!
-//! The sockets of all network namespaces and all descriptor tables are surveyed; the answer is kept by the packet's
-//! ends, so that a packet of a known connection costs one look-up. A packet of an unknown one asks for a new survey, but
-//! surveys take no more than a tenth of the time. What was not found is told as unknown.
+//! The answer is kept by the packet's ends, so that a packet of a known connection costs one look-up. A packet of an
+//! unknown one asks for a new survey; until that is there the answer is [`Answer::Later`]. What was not found is told as
+//! unknown.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::fmt::Write as _;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::rc::Rc;
+use std::sync::Arc;
 
-use fdscope_model::inventory::End;
-use fdscope_model::{Address, Socket};
+use anyhow::Result;
 use fdscope_packet::ends::{Ends, Transport};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{self, Detail, Survey};
 use fdscope_sys::clock;
 
-use super::expression::Process;
+use super::surveyor::{Asked, Found, Key, NOBODY, Owner, Surveyor};
 
-/// Surveys take this share of the time at most.
-const SHARE: u64 = 10;
-/// Nor do they come more often.
-const SHORTEST_NS: u64 = 50_000_000;
-/// A known owner is looked up again after this: descriptors are passed on and inherited.
+/// For unknown packets, the next survey begins when so many times its duration have passed, and no sooner than this.
+const REST: u64 = 4;
+const SHORTEST_NS: u64 = 30_000_000;
+/// Without unknown ones it begins after this: descriptors are passed on and inherited.
+const FRESH_REST: u64 = 10;
 const FRESH_NS: u64 = 1_000_000_000;
+/// So often in a row a survey is made for the packets of one connection that none finds.
+const TRIES: u8 = 3;
 /// More connections are not remembered.
 const MOST: usize = 1 << 18;
-
-/// Who has a socket.
-#[derive(Clone, Debug)]
-pub struct Owner {
-    holders: Vec<End>,
-    state: Option<&'static str>,
-    cgroup: Option<String>,
-    first_seen_ns: u64,
-    /// What is written behind a packet.
-    pub text: String,
-}
-
-impl Owner {
-    /// Whether a word about the process holds.
-    pub fn is(&self, process: &Process) -> bool {
-        let any = |is: &dyn Fn(&End) -> bool| self.holders.iter().any(is);
-        match process {
-            Process::Pid(pid) => any(&|end| end.pid.0 == *pid),
-            Process::Fd(fd) => any(&|end| end.fd.0 == *fd),
-            Process::Name(name) => any(&|end| end.comm.bytes() == name.as_bytes()),
-            Process::State(state) => self.state.unwrap_or("unknown") == state,
-            Process::Cgroup(part) => {
-                self.cgroup.as_ref().is_some_and(|path| path.contains(part.as_str()))
-            }
-            Process::Age { over, ns } => {
-                let age = clock::monotonic_now().0.saturating_sub(self.first_seen_ns);
-                (age > *ns) == *over
-            }
-        }
-    }
-}
 
 /// Which way a packet went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,71 +38,116 @@ pub enum Way {
     Within,
 }
 
-type Key = (Transport, SocketAddr, SocketAddr);
+/// What is known of a packet's owner.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It has one.
+    Known(Arc<Owner>),
+    /// It was looked for and not found.
+    Unknown,
+    /// It was not looked for since the packet came.
+    Later,
+}
+
+/// The last answer about a packet's ends, and by which survey.
+struct Cached {
+    found: Option<Arc<Owner>>,
+    survey: u64,
+    tries: u8,
+}
 
 /// All that is known.
 pub struct Owners {
-    root: ProcRoot,
-    /// By own end and peer; unbound peers are 0.0.0.0:0.
-    known: HashMap<Key, Rc<Owner>>,
-    /// By the packet's ends as they stand there: found, or looked for in vain in the survey of that number.
-    cache: HashMap<Ends, (Option<Rc<Owner>>, u64)>,
-    surveys: u64,
-    surveyed_ns: u64,
-    cost_ns: u64,
-    cgroups: bool,
+    surveyor: Surveyor,
+    found: Arc<Found>,
+    /// By the packet's ends as they stand there.
+    cache: HashMap<Ends, Cached, BuildHasherDefault<Mixer>>,
 }
 
 impl Owners {
-    /// Nothing known yet.
-    pub fn new(root: ProcRoot, cgroups: bool) -> Self {
-        Owners {
-            root,
-            known: HashMap::new(),
-            cache: HashMap::new(),
-            surveys: 0,
-            surveyed_ns: 0,
-            cost_ns: 0,
-            cgroups,
+    /// Nothing known yet, and a first survey under way.
+    ///
+    /// # Errors
+    /// If there can be no thread for it.
+    pub fn new(root: ProcRoot, asked: Asked) -> Result<Self> {
+        let mut surveyor = Surveyor::start(root, asked)?;
+        surveyor.ask();
+        Ok(Owners { surveyor, found: Arc::default(), cache: HashMap::default() })
+    }
+
+    /// Hears of the last survey, and asks for the next if that is due, so that what was passed on and inherited is seen.
+    /// Once in a while, not per packet.
+    pub fn refresh(&mut self, now_ns: u64) {
+        if let Some(found) = self.surveyor.answer() {
+            self.found = found;
+        }
+        self.ask_after(now_ns, FRESH_NS, FRESH_REST);
+    }
+
+    /// Surveys now, and waits for it.
+    pub fn survey_now(&mut self) {
+        if let Some(found) = self.surveyor.wait() {
+            self.found = found;
+        }
+        self.surveyor.ask();
+        if let Some(found) = self.surveyor.wait() {
+            self.found = found;
         }
     }
 
-    /// Looks again if that is due, so that what was passed on and inherited is seen. Once in a while, not per packet.
-    pub fn refresh(&mut self) {
-        if self.surveys == 0 || self.may_survey(FRESH_NS) {
-            self.survey();
+    fn ask_after(&mut self, now_ns: u64, shortest_ns: u64, rest: u64) {
+        let cost_ns = self.found.ended_ns.saturating_sub(self.found.began_ns);
+        let rested_ns = now_ns.saturating_sub(self.found.ended_ns);
+        if !self.surveyor.is_under_way() && rested_ns >= shortest_ns.max(cost_ns * rest) {
+            self.surveyor.ask();
         }
     }
 
-    /// Whose a packet between these ends is.
-    pub fn of(&mut self, ends: Ends, way: Way) -> Option<Rc<Owner>> {
-        if let Some((found, survey)) = self.cache.get(&ends)
-            && (found.is_some() || (*survey == self.surveys && !self.may_survey(SHORTEST_NS)))
-        {
-            return found.clone();
+    /// Whose a packet between these ends is, that came at `came_ns`.
+    pub fn of(&mut self, ends: Ends, way: Way, came_ns: u64) -> Answer {
+        let cached = self.cache.get(&ends);
+        let mut tries = cached.map_or(0, |cached| cached.tries);
+        if let Some(cached) = cached.filter(|cached| cached.survey == self.found.number) {
+            return cached.found.clone().map_or(Answer::Unknown, Answer::Known);
         }
-        let mut found = self.find(ends, way);
-        if found.is_none() && self.may_survey(SHORTEST_NS) {
-            self.survey();
-            found = self.find(ends, way);
+        let (found, sure) = self.find(ends, way);
+        if sure {
+            tries = 0;
+        } else {
+            if tries < TRIES {
+                self.ask_after(clock::monotonic_now().0, SHORTEST_NS, REST);
+            }
+            if tries == 0 && self.found.began_ns <= came_ns {
+                return Answer::Later;
+            }
+            tries = tries.saturating_add(1);
         }
         if self.cache.len() >= MOST {
             self.cache.clear();
         }
-        self.cache.insert(ends, (found.clone(), self.surveys));
-        found
+        self.cache.insert(ends, Cached { found: found.clone(), survey: self.found.number, tries });
+        found.map_or(Answer::Unknown, Answer::Known)
     }
 
-    fn may_survey(&self, shortest_ns: u64) -> bool {
-        let passed = clock::monotonic_now().0.saturating_sub(self.surveyed_ns);
-        self.surveys == 0 || passed >= shortest_ns.max(self.cost_ns * SHARE)
+    /// The socket with this own end and this peer, if its peer has ended the connection and somebody holds it.
+    pub fn half_closed_at(&self, own: SocketAddr, peer: SocketAddr) -> Option<&Arc<Owner>> {
+        let found = self.found.sockets.get(&(Transport::Tcp, own, peer));
+        found.filter(|owner| self.found.is_half_closed(owner))
+    }
+
+    /// Sockets whose peers have ended the connection and that somebody holds: own end, peer, owner.
+    pub fn half_closed(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, &Owner)> {
+        let half = |(_, owner): &(&Key, &Arc<Owner>)| self.found.is_half_closed(owner);
+        let sockets = self.found.sockets.iter().filter(half);
+        sockets.map(|((_, own, peer), owner)| (*own, *peer, &**owner))
     }
 
     /// The socket that sent or gets a packet: a connected one of either side first, the sender's before; then one that
-    /// is bound or listens, on a side that is this machine's.
-    fn find(&self, ends: Ends, way: Way) -> Option<Rc<Owner>> {
+    /// is bound or listens, on a side that is this machine's. And whether no better one can come to be known: a
+    /// connection that was begun just now is known by its listener only, or by its other side.
+    fn find(&self, ends: Ends, way: Way) -> (Option<Arc<Owner>>, bool) {
         let Ends { transport, source, destination } = ends;
-        let connected = |own, peer| self.known.get(&(transport, own, peer));
+        let connected = |own, peer| self.found.sockets.get(&(transport, own, peer));
         // A socket of an address is of that machine or container; one of any address is only if the side is ours.
         let bound = |own: SocketAddr, ours: bool| {
             let any: IpAddr = match own.ip() {
@@ -147,90 +160,52 @@ impl Owners {
             let mut places = places.into_iter().take(count);
             places.find_map(|ip| connected(SocketAddr::new(ip, own.port()), NOBODY))
         };
-        connected(source, destination)
-            .or_else(|| connected(destination, source))
-            .or_else(|| bound(source, way != Way::In))
-            .or_else(|| bound(destination, way != Way::Out))
-            .cloned()
-    }
-
-    /// Looks at every socket and who holds it. Sockets that are gone stay known as they were: their last packets come
-    /// late.
-    fn survey(&mut self) {
-        let began = clock::monotonic_now().0;
-        if let Ok(survey) = Survey::take(&self.root, Detail::Ends, net::Owners::All) {
-            if self.known.len() >= MOST {
-                self.known.clear();
-            }
-            for surveyed in survey.sockets() {
-                self.learn(&surveyed.socket, surveyed.owners, began);
-            }
-        }
-        let now = clock::monotonic_now().0;
-        self.cache.clear();
-        self.surveys += 1;
-        self.surveyed_ns = now;
-        self.cost_ns = now.saturating_sub(began);
-    }
-
-    fn learn(&mut self, socket: &Socket, holders: &[End], now_ns: u64) {
-        let Some(Address::Inet(own)) = socket.local else { return };
-        let transport = match socket.protocol.bytes() {
-            [b'T', b'C', b'P', ..] | [b'M', b'P', b'T', b'C', b'P', ..] => Transport::Tcp,
-            [b'U', b'D', b'P', ..] => Transport::Udp,
-            _ => return,
-        };
-        if holders.is_empty() {
-            return;
-        }
-        let peer = match socket.peer {
-            Some(Address::Inet(peer)) => canonical(peer),
-            _ => NOBODY,
-        };
-        let key = (transport, canonical(own), peer);
-        let cgroup = if self.cgroups { cgroup(holders) } else { None };
-        let state = socket.state.map(|state| state.word());
-        let mut owner = Owner {
-            text: text(holders),
-            holders: holders.to_vec(),
-            state,
-            cgroup,
-            first_seen_ns: now_ns,
-        };
-        match self.known.entry(key) {
-            Entry::Vacant(place) => {
-                place.insert(Rc::new(owner));
-            }
-            Entry::Occupied(mut place) => {
-                owner.first_seen_ns = place.get().first_seen_ns;
-                place.insert(Rc::new(owner));
-            }
-        }
+        let is_udp = transport == Transport::Udp;
+        let ways = [
+            (connected(source, destination), true),
+            (connected(destination, source), way == Way::In),
+            (bound(source, way != Way::In), is_udp && way != Way::In),
+            (bound(destination, way != Way::Out), is_udp && way == Way::In),
+        ];
+        let found = ways.into_iter().find_map(|(found, sure)| Some((found?, sure)));
+        found.map_or((None, false), |(owner, sure)| (Some(Arc::clone(owner)), sure))
     }
 }
 
-/// The peer of a socket that has none.
-const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// A quick hash of addresses. Colliding on purpose slows the capture, no more.
+#[derive(Default)]
+struct Mixer(u64);
 
-/// IPv4 in IPv6 sockets is IPv4 on the wire.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// `nginx[812] fd 9`, and how many more hold it.
-fn text(holders: &[End]) -> String {
-    let mut text = String::new();
-    if let Some(first) = holders.first() {
-        let _infallible = write!(text, "{}[{}] fd {}", first.comm, first.pid, first.fd);
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
     }
-    if holders.len() > 1 {
-        let _infallible = write!(text, " and {} more", holders.len() - 1);
-    }
-    text
-}
 
-fn cgroup(holders: &[End]) -> Option<String> {
-    let pid = holders.first()?.pid;
-    let bytes = std::fs::read(format!("/proc/{pid}/cgroup")).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            self.write_u64(u64::from_ne_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }

@@ -29,6 +29,8 @@ pub struct Faults {
     rows: BTreeMap<String, u64>,
     /// Processes that ended meanwhile.
     gone: u64,
+    /// True if other users' processes are not listed.
+    others_hidden: bool,
     /// The last process that may not be read.
     refused: Option<Process>,
 }
@@ -47,6 +49,13 @@ impl Faults {
         self.refused = Some(Process { id, ..Process::default() });
         *self.processes.entry(cause.clone()).or_default() += 1;
         self.keep(Fault { pid: Some(pid), fd: None, operation: "read process", cause });
+    }
+
+    /// Other users' processes are not even listed.
+    pub fn hidden(&mut self) {
+        let cause = "/proc is mounted with hidepid".to_owned();
+        self.keep(Fault { pid: None, fd: None, operation: "list other users' processes", cause });
+        self.others_hidden = true;
     }
 
     /// What could not be read of a process.
@@ -124,6 +133,9 @@ impl Faults {
                 eprintln!("fdscope: {what} could not be read: {shown}{}", cure(cause));
             }
         };
+        if self.others_hidden {
+            eprintln!("fdscope: other users' processes are hidden (hidepid); run with sudo");
+        }
         say(&self.processes, "process", "processes");
         say(&self.parts, "part of a process", "parts of processes");
         say(&self.rows, "handle", "handles");

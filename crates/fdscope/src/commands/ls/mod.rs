@@ -46,7 +46,11 @@ pub fn run(ls: &Ls) -> Done {
         needs,
         faults: Faults::default(),
         failed: None,
+        root: proc.clone(),
     };
+    if !selection.is_named() && proc.hides_others() {
+        listing.faults.hidden();
+    }
     let mut source = inventories::open(proc, wanted, &selection.pids, ls.source)?;
     let mut pids = selection.pids.clone();
     if selection.is_of_sockets() && !selection.is_named() {
@@ -68,6 +72,7 @@ struct Listing<'a> {
     faults: Faults,
     /// Why the output takes no more.
     failed: Option<anyhow::Error>,
+    root: ProcRoot,
 }
 
 impl Listing<'_> {
@@ -104,7 +109,7 @@ impl Listing<'_> {
     }
 
     fn finish(self, ls: &Ls) -> Done {
-        let Listing { output, selection, faults, failed, .. } = self;
+        let Listing { output, selection, faults, failed, root, .. } = self;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -116,7 +121,7 @@ impl Listing<'_> {
         }
         faults.say();
         if rows == 0 && !ls.count {
-            eprintln!("fdscope: {}", nothing(selection, &faults));
+            eprintln!("fdscope: {}", nothing(selection, &faults, &root));
         }
         if std::io::stdout().is_terminal() && rows > 0 {
             next(ls, selection, rows);
@@ -126,10 +131,22 @@ impl Listing<'_> {
 }
 
 /// Why there is no row.
-fn nothing(selection: &Selection, faults: &Faults) -> String {
+fn nothing(selection: &Selection, faults: &Faults, root: &ProcRoot) -> String {
     let processes = fdscope_render::units::count_of(faults.read, "process", "processes");
-    match selection.pids.as_slice() {
-        [pid] if faults.read == 1 => format!("process {pid} holds nothing that matches"),
+    let one = match selection.pids.as_slice() {
+        [pid] if selection.is_named() => Some(*pid),
+        _ => None,
+    };
+    let stat = one.map(|pid| root.pid_dir(pid).and_then(|dir| dir.process_stat()));
+    match (one, stat) {
+        (Some(pid), Some(Err(error))) if error.is_gone() => format!("process {pid} is gone"),
+        (Some(pid), Some(Ok(stat))) if stat.is_ending() && stat.threads < 2 => format!(
+            "process {pid} ({}) has ended and holds nothing; its parent, {}, has not waited for it",
+            stat.comm, stat.parent
+        ),
+        (Some(pid), _) if faults.read == 1 => {
+            format!("process {pid} holds nothing that matches")
+        }
         _ => format!("nothing matches; {processes} read"),
     }
 }

@@ -55,6 +55,7 @@ impl Selection {
             }
         }
         places.extend(ls.below.iter().map(|folder| Place::Below(bytes(&absolute(folder)))));
+        places.extend(ls.mounts.iter().filter_map(|path| mounts.above(path)));
         let pids = match named.as_slice() {
             [] => others(proc)?,
             named => target::find(proc, named)?.iter().map(|process| process.id.pid).collect(),
@@ -221,6 +222,24 @@ impl Mounts {
         Place::File(bytes(&path), id)
     }
 
+    /// The file system that a path is on.
+    fn above(&self, typed: &Path) -> Option<Place> {
+        let path = absolute(typed);
+        // Links lead elsewhere; a server that may not answer is not asked for them.
+        let resolved = match self.may_wait(&path) {
+            true => path,
+            false => std::fs::canonicalize(&path).unwrap_or(path),
+        };
+        let found = self.nearest(&bytes(&resolved))?;
+        Some(Place::Mount(found.point.bytes().to_vec(), found.device))
+    }
+
+    /// The mount that holds a path; the last of several in one place hides the others.
+    fn nearest(&self, path: &[u8]) -> Option<&Mount> {
+        let above = self.0.iter().filter(|mount| is_below(path, mount.point.bytes()));
+        above.max_by_key(|mount| mount.point.bytes().len())
+    }
+
     /// The last mount there hides the others.
     fn mount(&self, path: &Path) -> Option<Place> {
         let path = bytes(path);
@@ -230,10 +249,7 @@ impl Mounts {
     }
 
     fn may_wait(&self, path: &Path) -> bool {
-        let path = bytes(path);
-        let above = self.0.iter().filter(|mount| is_below(&path, mount.point.bytes()));
-        let nearest = above.max_by_key(|mount| mount.point.bytes().len());
-        nearest.is_some_and(|mount| {
+        self.nearest(&bytes(path)).is_some_and(|mount| {
             let kind = mount.kind.bytes();
             let kind = kind.split(|&byte| byte == b'.').next().unwrap_or(kind);
             MAY_WAIT.contains(&kind)
@@ -304,6 +320,9 @@ mod tests {
         check("/mnt", Place::Mount(b"/mnt".to_vec(), DeviceId::new(0, 9)));
         check("/mnt/./x/../y", Place::File(b"/mnt/y".to_vec(), None));
         assert!(matches!(mounts.file(Path::new("/")), Place::File(..)));
+        let above = |path: &str| mounts.above(Path::new(path));
+        assert_eq!(above("/mnt/x/y"), Some(Place::Mount(b"/mnt".to_vec(), DeviceId::new(0, 9))));
+        assert_eq!(above("/mntx"), Some(Place::Mount(b"/".to_vec(), DeviceId::new(8, 1))));
     }
 
     #[test]

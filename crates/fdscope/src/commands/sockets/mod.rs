@@ -1,34 +1,32 @@
 //! `fdscope sockets`: every socket of every network namespace, with who holds it, or why nobody does.
+//!
+//! [`query`] understands what was typed, [`listing`] shows one look, [`watch`] look after look, [`summary`] the kernel's
+//! own counts, [`findings`] what is wrong.
 
 mod findings;
+mod listing;
+mod lore;
+mod query;
 mod summary;
+mod watch;
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 
-use anyhow::Result;
 use fdscope_analyze::SocketTally;
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{Detail, Owners, Survey, Surveyed};
-use fdscope_render::column::{Column, Needs, Order, choose, sort_order, write_json, write_object};
-use fdscope_render::filter::{self, Expr};
-use fdscope_render::groups::Groups;
-use fdscope_render::mistake::Mistake;
-use fdscope_render::sheet::{KeepColumns, Sheet};
-use fdscope_render::sockets::{DETAIL, OWNERS, SOCKETS, SocketRow, initial};
+use fdscope_proc::net::Survey;
+use fdscope_render::column::Needs;
+use fdscope_render::sockets::{DETAIL, OWNERS, PEERS, SOCKETS, SocketRow};
 use fdscope_render::units::count_of;
 
 use crate::Done;
 use crate::args::Sockets;
-use crate::ending::{Ending, Failure};
-use crate::{machine, terminal};
-
-/// What was typed, understood.
-struct Query {
-    filter: Option<Expr<SocketRow>>,
-    columns: Vec<&'static Column<SocketRow>>,
-    sort: Option<(&'static Column<SocketRow>, Order)>,
-    groups: Option<Vec<&'static Column<SocketRow>>>,
-}
+use crate::ending::Ending;
+use crate::inventories::Surveyor;
+use crate::machine;
+use lore::Lore;
+use query::{Query, asked};
+use watch::Pace;
 
 /// Runs the command.
 pub fn run(sockets: &Sockets) -> Done {
@@ -36,22 +34,38 @@ pub fn run(sockets: &Sockets) -> Done {
         return list_columns();
     }
     let root = ProcRoot::open()?;
+    let mut surveyor = Surveyor::new(root.clone());
+    let (pace, first_word) = Pace::of(sockets)?;
     if sockets.summary {
-        return summary::run(&root, sockets.json);
+        return match pace {
+            Some(pace) => summary::watch(&root, &mut surveyor, sockets, pace),
+            None => summary::run(&root, &mut surveyor, sockets.json),
+        };
     }
-    let query = Query::of(sockets)?;
-    let needs = query.needs().and(if sockets.findings { DETAIL.and(OWNERS) } else { Needs::NONE });
-    let detail = if needs.has(DETAIL) { Detail::Everything } else { Detail::Ends };
-    let owners = if needs.has(OWNERS) { Owners::All } else { Owners::Unasked };
-    let survey = Survey::take(&root, detail, owners)?;
+    let query = Query::of(sockets, first_word)?;
+    if let Some(pace) = pace {
+        return watch::run(&root, &mut surveyor, sockets, &query, pace);
+    }
+    let more = match () {
+        () if sockets.findings => DETAIL.and(OWNERS),
+        () if sockets.tree => OWNERS.and(PEERS),
+        () => Needs::NONE,
+    };
+    let needs = query.needs().and(more);
+    let (detail, owners) = asked(needs);
+    let survey = surveyor.take(detail, owners)?;
+    let mut lore = Lore::default();
+    lore.learn(&root, needs, &survey);
+    let look = Look { query: &query, survey: &survey, lore: &lore };
     if sockets.findings {
-        return find(&root, &query, &survey, sockets.json);
+        return find(&root, look, sockets.json);
     }
     let rows = match (&query.groups, sockets.count) {
-        (_, true) => count(sockets, &query, &survey)?,
-        (Some(columns), _) => grouped(sockets, &query, columns.clone(), &survey)?,
-        (None, _) if sockets.json => objects(&root, &query, &survey)?,
-        (None, _) => table(sockets, &query, &survey)?,
+        (_, true) => listing::count(sockets, look)?,
+        (Some(columns), _) => listing::grouped(sockets, look, columns.clone())?,
+        (None, _) if sockets.tree => listing::tree(sockets, look)?,
+        (None, _) if sockets.json => listing::objects(&root, look)?,
+        (None, _) => listing::table(sockets, look)?,
     };
     said(&survey);
     if rows == 0 && !sockets.count {
@@ -62,96 +76,19 @@ pub fn run(sockets: &Sockets) -> Done {
     Ok(Ending::Done)
 }
 
-fn wrong(option: &str, mistake: &Mistake) -> anyhow::Error {
-    Failure::new(Ending::Usage, format!("{option}: {mistake}")).into()
+/// One look, and what was typed.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    query: &'a Query,
+    survey: &'a Survey,
+    lore: &'a Lore,
 }
 
-impl Query {
-    fn of(sockets: &Sockets) -> Result<Query> {
-        let typed = sockets.filter.join(" ");
-        let parse = |text: &str| filter::parse(SOCKETS, text).map_err(|m| wrong("filter", &m));
-        let filter = (!typed.trim().is_empty()).then(|| parse(&typed)).transpose()?;
-        let list = |option, text: &Option<String>, first: &[&'static Column<SocketRow>]| {
-            let chosen = text.as_ref().map(|text| choose(SOCKETS, first, text));
-            chosen.transpose().map_err(|mistake| wrong(option, &mistake))
-        };
-        let first = if sockets.json { SOCKETS.all.iter().collect() } else { initial() };
-        let columns = list("--columns", &sockets.columns, &first)?.unwrap_or(first);
-        let groups = list("--group-by", &sockets.group_by, &[])?;
-        let sort = sockets.sort.as_ref().map(|text| sort_order(SOCKETS, text));
-        let sort = sort.transpose().map_err(|mistake| wrong("--sort", &mistake))?;
-        Ok(Query { filter, columns, sort, groups })
-    }
-
-    fn needs(&self) -> Needs {
-        let shown = self.groups.as_ref().unwrap_or(&self.columns).iter();
-        let shown = shown.fold(Needs::NONE, |needs, column| needs.and(column.needs));
-        let sorted = self.sort.map_or(Needs::NONE, |(column, _)| column.needs);
-        let asked = self.filter.as_ref().map_or(Needs::NONE, Expr::needs);
-        shown.and(sorted).and(asked)
-    }
-
+impl<'a> Look<'a> {
     /// The rows that match.
-    fn rows<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = SocketRow> + 'a {
-        let made = survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| SocketRow {
-            socket,
-            owners: owners.to_vec(),
-            unheld,
-            keepers,
-        });
-        made.filter(|row| self.filter.as_ref().is_none_or(|filter| filter.matches(row)))
+    fn rows(self) -> impl Iterator<Item = SocketRow> + 'a {
+        self.query.rows(self.survey, self.lore)
     }
-}
-
-fn table(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize> {
-    let form = terminal::form(sockets.color);
-    let mut sheet = Sheet::new(query.columns.clone(), form.charset, query.sort);
-    query.rows(survey).for_each(|row| sheet.push(&row));
-    let narrow = sockets.columns.is_none() && std::io::stdout().is_terminal();
-    let keep = if narrow { KeepColumns::Fitting } else { KeepColumns::All };
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let left_out = sheet.write(form, keep, !sockets.no_header, &mut out)?;
-    out.flush()?;
-    if !left_out.is_empty() {
-        eprintln!("fdscope: no room for {}; -o shows them", left_out.join(", "));
-    }
-    Ok(sheet.len())
-}
-
-fn count(sockets: &Sockets, query: &Query, survey: &Survey) -> Result<usize> {
-    let count = query.rows(survey).count();
-    let mut out = std::io::stdout().lock();
-    match sockets.json {
-        true => writeln!(out, "{{{},\"count\":{count}}}", head())?,
-        false => writeln!(out, "{count}")?,
-    }
-    Ok(count)
-}
-
-fn grouped(
-    sockets: &Sockets,
-    query: &Query,
-    columns: Vec<&'static Column<SocketRow>>,
-    survey: &Survey,
-) -> Result<usize> {
-    let form = terminal::form(sockets.color);
-    let mut groups = Groups::new(columns, form.charset);
-    let mut rows = 0;
-    for row in query.rows(survey) {
-        groups.push(&row);
-        rows += 1;
-    }
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    if sockets.json {
-        let mut bytes = format!("{{{},\"groups\":", head()).into_bytes();
-        groups.write_json(&mut bytes);
-        bytes.extend(b"}\n");
-        out.write_all(&bytes)?;
-    } else {
-        groups.write(form, !sockets.no_header, &mut out)?;
-    }
-    out.flush()?;
-    Ok(rows)
 }
 
 /// The keys that every object of this command begins with, without braces.
@@ -166,9 +103,10 @@ fn head() -> String {
 }
 
 /// What is wrong with the sockets that match, and nothing else.
-fn find(root: &ProcRoot, query: &Query, survey: &Survey, json: bool) -> Done {
+fn find(root: &ProcRoot, look: Look<'_>, json: bool) -> Done {
+    let survey = look.survey;
     let mut tally = SocketTally::new(findings::limits(root));
-    query.rows(survey).for_each(|row| findings::note(&mut tally, &row));
+    look.rows().for_each(|row| findings::note(&mut tally, &row));
     let found = tally.findings();
     let mut out = std::io::stdout().lock();
     if json {
@@ -188,49 +126,24 @@ fn find(root: &ProcRoot, query: &Query, survey: &Survey, json: bool) -> Done {
     Ok(Ending::Done)
 }
 
-fn objects(root: &ProcRoot, query: &Query, survey: &Survey) -> Result<usize> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", head(), survey.unreadable)?;
-    let mut buffer = Vec::new();
-    let faults: Vec<String> = survey.faults.iter().map(ToString::to_string).collect();
-    write_json(&faults, &mut buffer);
-    out.write_all(&buffer)?;
-    write!(out, ",\"sockets\":[")?;
-    let mut rows = 0;
-    let mut tally = SocketTally::new(findings::limits(root));
-    for row in query.rows(survey) {
-        findings::note(&mut tally, &row);
-        buffer.clear();
-        if rows > 0 {
-            buffer.push(b',');
-        }
-        write_object(&query.columns, &row, &mut buffer);
-        out.write_all(&buffer)?;
-        rows += 1;
-    }
-    buffer.clear();
-    fdscope_render::findings::json(&tally.findings(), &mut buffer);
-    out.write_all(b"],\"findings\":")?;
-    out.write_all(&buffer)?;
-    writeln!(out, "}}")?;
-    out.flush()?;
-    Ok(rows)
-}
-
-/// What could not be read, counted.
-fn said(survey: &Survey) {
+/// What could not be read, counted: a line each.
+fn gaps(survey: &Survey) -> Vec<String> {
+    let mut lines = Vec::new();
     if survey.unreadable > 0 {
         let processes = count_of(survey.unreadable, "process", "processes");
-        eprintln!(
+        lines.push(format!(
             "fdscope: descriptors of {processes} may not be read, so that their sockets show no owner; run with sudo"
-        );
+        ));
     }
-    for fault in survey.faults.iter().take(3) {
-        eprintln!("fdscope: {fault}");
-    }
+    lines.extend(survey.faults.iter().take(3).map(|fault| format!("fdscope: {fault}")));
     if survey.faults.len() > 3 {
-        eprintln!("fdscope: {} more like these", survey.faults.len() - 3);
+        lines.push(format!("fdscope: {} more like these", survey.faults.len() - 3));
     }
+    lines
+}
+
+fn said(survey: &Survey) {
+    gaps(survey).iter().for_each(|line| eprintln!("{line}"));
 }
 
 fn list_columns() -> Done {

@@ -1,15 +1,21 @@
 //! `fdscope sockets --summary`: sockstat and sockstat6 with their meaning.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::{Detail, Owners, Survey};
 use fdscope_proc::parse::{parse_netstat, parse_sockstat};
+use fdscope_render::Charset;
 use fdscope_render::column::write_json;
-use fdscope_render::units::{bytes, count, share};
+use fdscope_render::units::{bytes, count, duration_ns, share, wall_time};
+use fdscope_sys::clock::wall_now_ns;
 
-use crate::Done;
+use super::watch::Counters as Changed;
+use crate::args::Sockets;
 use crate::ending::Ending;
+use crate::inventories::Surveyor;
+use crate::{Done, terminal};
 
 /// A figure: its key, what is said of it, and the number.
 type Figure = (&'static str, String, Option<u64>);
@@ -44,40 +50,170 @@ const LOSSES: &[(&str, &str)] = &[
     ("TCPMemoryPressures", "times that TCP came under memory pressure"),
 ];
 
-/// Runs it.
-pub fn run(root: &ProcRoot, json: bool) -> Done {
-    let counts = Counts::read(root)?;
-    let survey = Survey::take(root, Detail::Ends, Owners::All)?;
-    let mut figures =
-        vec![counts.here("sockets", "used", "used_sockets", "sockets of every family")];
-    figures.extend(counts.tcp(&survey));
-    figures.extend(counts.others());
-    let losses = LOSSES.iter().map(|(name, meaning)| {
-        let number = parse_netstat(&counts.netstat, b"TcpExt", name.as_bytes());
-        (*name, (*meaning).to_owned(), number)
-    });
-    let losses: Vec<Figure> = losses.filter(|figure| figure.2.is_some()).collect();
+/// The counters of losses that this kernel has, since this network namespace began.
+pub fn losses(root: &ProcRoot) -> Vec<(&'static str, u64)> {
+    let netstat = root.read("net/netstat").unwrap_or_default();
+    let of =
+        |name: &'static str| Some((name, parse_netstat(&netstat, b"TcpExt", name.as_bytes())?));
+    LOSSES.iter().filter_map(|(name, _)| of(name)).collect()
+}
+
+/// One reading of all.
+struct Reading {
+    figures: Vec<Figure>,
+    losses: Vec<Figure>,
+    survey: Survey,
+}
+
+impl Reading {
+    fn take(root: &ProcRoot, surveyor: &mut Surveyor) -> anyhow::Result<Reading> {
+        let counts = Counts::read(root)?;
+        let survey = surveyor.take(Detail::Ends, Owners::All)?;
+        let mut figures =
+            vec![counts.here("sockets", "used", "used_sockets", "sockets of every family")];
+        figures.extend(counts.tcp(&survey));
+        figures.extend(counts.others());
+        let losses = LOSSES.iter().map(|(name, meaning)| {
+            let number = parse_netstat(&counts.netstat, b"TcpExt", name.as_bytes());
+            (*name, (*meaning).to_owned(), number)
+        });
+        let losses: Vec<Figure> = losses.filter(|figure| figure.2.is_some()).collect();
+        Ok(Reading { figures, losses, survey })
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, u64)> {
+        let all = self.figures.iter().chain(&self.losses);
+        all.filter_map(|(name, _, number)| Some((*name, (*number)?))).collect()
+    }
+
+    fn text(&self, change: &dyn Fn(&str) -> Option<i64>) -> String {
+        let mut text = String::new();
+        section(&mut text, "Now", &self.figures, change);
+        section(&mut text, "Since this network namespace began", &self.losses, change);
+        text
+    }
+}
+
+/// Runs it once.
+pub fn run(root: &ProcRoot, surveyor: &mut Surveyor, json: bool) -> Done {
+    let reading = Reading::take(root, surveyor)?;
     let mut out = std::io::stdout().lock();
     match json {
-        true => out.write_all(&object(&figures, &losses))?,
-        false => {
-            section(&mut out, "Now", &figures)?;
-            section(&mut out, "Since this network namespace began", &losses)?;
+        true => {
+            let mut bytes = object(&reading.figures, &reading.losses);
+            bytes.extend(b"}\n");
+            out.write_all(&bytes)?;
         }
+        false => out.write_all(reading.text(&|_| None).as_bytes())?,
     }
-    super::said(&survey);
+    super::said(&reading.survey);
     Ok(Ending::Done)
 }
 
-fn section(out: &mut dyn Write, title: &str, figures: &[Figure]) -> std::io::Result<()> {
-    writeln!(out, "{title}")?;
-    for (name, meaning, number) in figures {
-        let number = number.map_or_else(|| "?".to_owned(), count);
-        writeln!(out, "  {name:<20} {number:>11}  {meaning}")?;
-    }
-    Ok(())
+/// Runs it again and again, with what changed since the last reading; at the end, since the first.
+pub fn watch(
+    root: &ProcRoot,
+    surveyor: &mut Surveyor,
+    sockets: &Sockets,
+    pace: super::Pace,
+) -> Done {
+    let redraw = !sockets.json && terminal::can_redraw();
+    let form = terminal::form(sockets.color);
+    let state = RefCell::new((Changed::default(), None::<Reading>));
+    let mut look = |passed: Option<u64>| {
+        let reading = Reading::take(root, surveyor)?;
+        let (changed, last) = &mut *state.borrow_mut();
+        changed.take(reading.numbers());
+        let page = match sockets.json {
+            true => changes_object(&reading, changed, passed),
+            false => {
+                let mut page = wall_time(wall_now_ns());
+                if let Some(passed) = passed {
+                    page.push_str(&format!(", changes in {}", duration_ns(passed)));
+                }
+                page.push_str(&format!("\n{}", reading.text(&|name| changed.change(name))));
+                if redraw { shortened(&page, form.width) } else { format!("{page}\n") }
+            }
+        };
+        if !redraw && last.is_none() {
+            super::said(&reading.survey);
+        }
+        *last = Some(reading);
+        Ok(fitting(form.charset, &page))
+    };
+    pace.keep(redraw, &mut look, &mut |passed| {
+        let (changed, last) = &*state.borrow();
+        let Some(reading) = last.as_ref().filter(|_| !sockets.json && changed.has_changes()) else {
+            return Ok(String::new());
+        };
+        let title = format!("Changes since the watch began, {} ago\n", duration_ns(passed));
+        let change = |name: &str| changed.change_since_first(name).filter(|change| *change != 0);
+        let is_changed = |figure: &&Figure| change(figure.0).is_some();
+        let all = reading.figures.iter().chain(&reading.losses);
+        let all: Vec<Figure> = all.filter(is_changed).cloned().collect();
+        let mut text = String::new();
+        match all.is_empty() {
+            true => text.push_str("  none\n"),
+            false => rows(&mut text, &all, &change),
+        }
+        Ok(fitting(form.charset, &format!("{title}{text}")))
+    })
 }
 
+/// The same text in the characters that may be printed.
+fn fitting(charset: Charset, text: &str) -> String {
+    text.lines().map(|line| charset.sentence(line) + "\n").collect()
+}
+
+/// Lines no longer than the terminal is wide: what a figure means may be cut, the figure stands before it.
+fn shortened(page: &str, width: usize) -> String {
+    let line = |line: &str| line.chars().take(width).collect::<String>() + "\n";
+    page.lines().map(line).collect()
+}
+
+fn changes_object(reading: &Reading, changed: &Changed, passed: Option<u64>) -> String {
+    let mut bytes = object(&reading.figures, &reading.losses);
+    bytes.extend(b",\"interval_ns\":");
+    write_json(&passed, &mut bytes);
+    for (key, list) in [("count_changes", &reading.figures), ("counter_changes", &reading.losses)] {
+        let one = |(name, _, _): &Figure| {
+            let change =
+                changed.change(name).map_or("null".to_owned(), |change| change.to_string());
+            format!("\"{name}\":{change}")
+        };
+        let list: Vec<String> = list.iter().map(one).collect();
+        bytes.extend(format!(",\"{key}\":{{{}}}", list.join(",")).as_bytes());
+    }
+    bytes.extend(b"}\n");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn section(
+    out: &mut String,
+    title: &str,
+    figures: &[Figure],
+    change: &dyn Fn(&str) -> Option<i64>,
+) {
+    out.push_str(title);
+    out.push('\n');
+    rows(out, figures, change);
+}
+
+fn rows(out: &mut String, figures: &[Figure], change: &dyn Fn(&str) -> Option<i64>) {
+    let changes: Vec<Option<i64>> = figures.iter().map(|(name, ..)| change(name)).collect();
+    let has_changes = changes.iter().any(Option::is_some);
+    for ((name, meaning, number), change) in figures.iter().zip(changes) {
+        let number = number.map_or_else(|| "?".to_owned(), count);
+        let change = match change {
+            _ if !has_changes => String::new(),
+            None | Some(0) => format!("  {:>9}", ""),
+            Some(change) => format!("  {change:>+9}"),
+        };
+        out.push_str(&format!("  {name:<20} {number:>11}{change}  {meaning}\n"));
+    }
+}
+
+/// An object that is still open at its end.
 fn object(figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
     let mut bytes = format!("{{{}", super::head()).into_bytes();
     for (key, list) in [("counts", figures), ("counters", losses)] {
@@ -90,7 +226,6 @@ fn object(figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
         }
         bytes.push(b'}');
     }
-    bytes.extend(b"}\n");
     bytes
 }
 

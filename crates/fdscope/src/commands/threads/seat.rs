@@ -117,6 +117,8 @@ impl Seat {
                 });
                 Vec::new()
             }
+            // It ended, and has no mappings any more.
+            Err(error) if error.is_gone() => Vec::new(),
             Err(error) => {
                 let (pid, cause) = (Some(self.process.id.pid), error.to_string());
                 faults.push(Fault { pid, fd: None, operation: "count unjoined threads", cause });
@@ -132,7 +134,7 @@ pub fn cure() -> String {
 }
 
 /// What the tables say of a call.
-fn call_facts(number: u64, compat: bool) -> CallFacts {
+pub fn call_facts(number: u64, compat: bool) -> CallFacts {
     let arch = if compat { Arch::COMPAT.unwrap_or(Arch::NATIVE) } else { Arch::NATIVE };
     let name = names::name(arch, number);
     let uses = uses::using(arch, number).is_some_and(|call| call.arg == Some(0));

@@ -60,6 +60,20 @@ impl BpfEngine {
 }
 
 impl Engine {
+    /// What there is to be said of how it looks, and of what it does not see.
+    pub fn words(&self) -> String {
+        let Engine::Bpf(engine) = self else { return "ptrace".to_owned() };
+        let sight = engine.calls.sight();
+        let mut words = format!("eBPF, {}", sight.how);
+        for blind in &sight.blind {
+            words += &format!("; not seen: {}", blind.what);
+            if let Some(cure) = &blind.cure {
+                words += &format!(" ({cure} does)");
+            }
+        }
+        words
+    }
+
     /// Its name, as `--source` has it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -100,6 +114,28 @@ impl Engine {
             Engine::Ptrace(tracer) => Ok(tracer.stop(sink)?),
             Engine::Bpf(engine) => Ok(engine.calls.stop(sink)?),
         }
+    }
+
+    /// Gives back what it has, which by eBPF takes the kernel seconds that nobody should wait for. What is to be done
+    /// last before fdscope ends is done at the right moment: when the kernel has let go of traced programs, and before
+    /// a process is left behind.
+    pub fn release_around(self, last: impl FnOnce()) {
+        match self {
+            Engine::Ptrace(tracer) => {
+                drop(tracer);
+                last();
+            }
+            Engine::Bpf(engine) => {
+                last();
+                fdscope_sys::linger::release_behind();
+                drop(engine);
+            }
+        }
+    }
+
+    /// The same where nothing is left to be done.
+    pub fn release(self) {
+        self.release_around(|| {});
     }
 
     /// The program that was started.

@@ -46,11 +46,14 @@ Statistics:
 Beyond strace:
   --json                         one JSON object a line (fdscope/trace/1)
   --whole-lines                  a line a call, when it is over, with a number
-  --source=auto|bpf|ptrace       the engine
+  --source=auto|bpf|ptrace       the engine; auto: for fdscope trace eBPF where it is permitted and does what is asked,
+                                 for strace ptrace. fdscope trace says which and why, unless -q is given
   --for=TIME, --max-size=BYTES, --syscall-limit=N   stop by itself
   --rotate=N                     with --max-size and -o FILE: keep N files
   --errno=SET, --path-glob=GLOB, --min-duration=TIME   only such calls
+  --kind=KIND,...                only calls that concern a descriptor of these kinds: socket, pipe, file, ...
   --summary-every=TIME           with -c or -C: a table so often
+  --summary-by-process           with -c or -C: a table of each process, too
   --children                     with -p: children that exist already, too
 Values of environment variables that look secret are masked, unless -v is given.
 ")

@@ -1,5 +1,7 @@
 //! What the writer of lines asks of this machine.
 
+use std::cell::Cell;
+
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_strace::options::Stamp;
 use fdscope_strace::{Host, Options};
@@ -18,13 +20,16 @@ pub struct Machine<'a> {
     /// Where lines go.
     pub log: Log,
     sockets: Sockets,
+    /// How far the wall clock is ahead of the monotonic one, and up to when that may be believed.
+    ahead: Cell<(u64, Monotonic)>,
     stacks: Option<CallStacks>,
 }
 
 impl<'a> Machine<'a> {
     /// The machine, with an open log.
     pub fn new(options: &'a Options, log: Log, stacks: Option<CallStacks>) -> Self {
-        Machine { options, log, sockets: Sockets::default(), stacks }
+        let ahead = Cell::new((0, Monotonic(0)));
+        Machine { options, log, sockets: Sockets::default(), ahead, stacks }
     }
 }
 
@@ -39,7 +44,13 @@ impl Host for Machine<'_> {
     }
 
     fn wall_ns(&self, at: Monotonic) -> u64 {
-        wall_now_ns().saturating_sub(monotonic_now().since_ns(at))
+        const BELIEVED_NS: u64 = 10_000_000;
+        let (mut ahead, until) = self.ahead.get();
+        if at >= until {
+            ahead = wall_now_ns().saturating_sub(monotonic_now().0);
+            self.ahead.set((ahead, Monotonic(at.0.saturating_add(BELIEVED_NS))));
+        }
+        ahead.saturating_add(at.0)
     }
 
     fn local(&self, second: u64, stamp: Stamp) -> Vec<u8> {
@@ -55,7 +66,8 @@ impl Host for Machine<'_> {
     fn names(&self, pid: Pid, tid: Tid) -> Box<dyn Names + '_> {
         let Options { fd_words: words, pid_names: comms, .. } = *self.options;
         let by_path = !self.options.paths.is_empty() || !self.options.beyond.globs.is_empty();
-        if words == Default::default() && !comms && !by_path {
+        let by_kind = !self.options.beyond.kinds.is_empty();
+        if words == Default::default() && !comms && !by_path && !by_kind {
             return Box::new(NoNames);
         }
         let words = fdscope_strace::options::FdWords { path: words.path || by_path, ..words };

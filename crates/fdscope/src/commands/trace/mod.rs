@@ -4,6 +4,7 @@
 //! brought together: a program is started or processes are attached to, and the end is made as strace makes it.
 
 mod by_bpf;
+mod choice;
 mod ending;
 mod engine;
 mod help;
@@ -11,6 +12,7 @@ mod log;
 mod machine;
 mod names;
 mod program;
+mod refusal;
 mod run;
 mod sockets;
 mod stacks;
@@ -58,7 +60,7 @@ pub fn run(manner: Manner, arguments: Vec<OsString>) -> Done {
     match fdscope_strace::read(program, &words, defaults) {
         Ok((options, remarks)) => {
             remarks.iter().for_each(|remark| say(program, remark));
-            run::run(&options)
+            run::run(&options, manner)
         }
         Err(Refusal::Help) => {
             std::io::stdout().write_all(help::text(manner).as_bytes())?;

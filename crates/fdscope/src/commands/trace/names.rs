@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use fdscope_model::{FdNumber, Pid, Tid};
+use fdscope_model::kind::classify;
+use fdscope_model::{FdNumber, HandleKind, Pid, Tid};
 use fdscope_proc::ProcRoot;
 use fdscope_strace::options::FdWords;
 use fdscope_syscall::decode::{AT_FDCWD, Names, Quote, escape};
@@ -76,6 +77,18 @@ impl Names for TaskNames<'_> {
         let mut out = Vec::new();
         escape(&mut out, &link, Quote::Escapes, b"<>");
         Some(out)
+    }
+
+    fn kind(&self, fd: i32) -> Option<HandleKind> {
+        let number = u32::try_from(fd).ok()?;
+        let path = format!("/proc/{}/fd/{number}", self.tid);
+        let link = rustix::fs::readlink(&path, Vec::new()).ok()?.into_bytes();
+        // Of what has no path the link says it all.
+        let mode = link.starts_with(b"/").then(|| {
+            let (flags, wanted) = (AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE);
+            statx(CWD, &path, flags, wanted).map_or(0, |found| found.stx_mode)
+        });
+        Some(classify(mode.unwrap_or(0).into(), &link))
     }
 
     fn pid(&self, pid: i32) -> Option<Vec<u8>> {

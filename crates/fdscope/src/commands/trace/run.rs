@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use fdscope_bpf::{BpfError, Support};
 use fdscope_model::{Pid, Progress};
 use fdscope_ptrace::filter::filter;
-use fdscope_ptrace::{CallOptions, CallTracer, Error};
+use fdscope_ptrace::{CallOptions, CallTracer};
 use fdscope_strace::options::{Count, Shape, quiet};
 use fdscope_strace::set::NumberSet;
 use fdscope_strace::{Host, Options, Writer, json};
@@ -13,12 +14,14 @@ use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 use fdscope_syscall::traced::Traced;
 
 use super::by_bpf;
+use super::choice::{Chosen, choose};
 use super::ending::{self, Interrupted};
 use super::engine::Engine;
 use super::log::Log;
 use super::machine::Machine;
+use super::refusal::{self, Refused};
 use super::stacks::{CallStacks, MOST_BYTES};
-use super::{program, say};
+use super::{Manner, program, say};
 use crate::Done;
 use crate::ending::Ending;
 
@@ -26,9 +29,17 @@ use crate::ending::Ending;
 const TURN: Duration = Duration::from_millis(50);
 
 /// Traces.
-pub fn run(options: &Options) -> Done {
+pub fn run(options: &Options, manner: Manner) -> Done {
+    let is_talkative = manner == Manner::Trace && !options.quiet.has(quiet::ATTACH);
     let options = &settled(options.clone());
     let beyond = &options.beyond;
+    let chosen = match choose(options, manner, Support::probe) {
+        Ok(chosen) => chosen,
+        Err(words) => {
+            say(options.program, words.as_bytes());
+            return Ok(Ending::Usage);
+        }
+    };
     let rotation = beyond.most_bytes.zip(beyond.files);
     let log = Log::open(options.output.as_ref(), options.append, options.separately, rotation);
     let log = match log {
@@ -37,21 +48,22 @@ pub fn run(options: &Options) -> Done {
     };
     let stacks = options.stacks.then(CallStacks::new);
     // Signals are listened to once the program's process is made, which would inherit what is done about them.
-    let (source, attached) = if options.command.is_empty() {
-        match attach(options, stacks.as_ref())? {
-            Some(found) => found,
-            None => return Ok(Ending::AsCommand(1)),
-        }
-    } else {
-        match launch(options, stacks.as_ref()) {
-            Ok(source) => (source, Vec::new()),
-            Err(words) => return Ok(refuse(options, &words)),
-        }
+    let opening = Opening { options, manner, stacks: stacks.as_ref() };
+    let begun =
+        if options.command.is_empty() { opening.attach(chosen) } else { opening.launch(chosen) };
+    let Begun { source, attached, why } = match begun {
+        Ok(begun) => begun,
+        Err(ending) => return ending,
     };
     let interrupted = Interrupted::listen(options)?;
     let mut machine = Machine::new(options, log, stacks);
     let mut writer = Writer::new(options);
     source.traced().into_iter().for_each(|(pid, tid)| writer.expect(pid, tid));
+    // Among JSON lines no other words may stand; their header names the engine.
+    if is_talkative && (beyond.shape != Shape::Json || options.output.is_some()) {
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        machine.say(format!("by {}{why}", source.words()).as_bytes());
+    }
     if beyond.shape == Shape::Json {
         let header = json::header(source.word(), wall_now_ns(), &options.command);
         machine.put(fdscope_model::Tid(0), &header);
@@ -100,59 +112,112 @@ fn call_options(options: &Options, stacks: Option<&CallStacks>) -> CallOptions {
     }
 }
 
-fn launch(options: &Options, stacks: Option<&CallStacks>) -> Result<Engine, Vec<u8>> {
-    let mut plan = program::plan(options)?;
-    if by_bpf::is_chosen(options) {
-        return by_bpf::launch(options, stacks, &plan);
-    }
-    if options.seccomp && !options.trace.is_all() {
-        plan.filter = filter(&|arch, number| options.trace.has(arch, number));
-    }
-    let tracer = CallTracer::launch(&plan, call_options(options, stacks));
-    let tracer = tracer.map_err(|error| error.to_string().into_bytes())?;
-    Ok(Engine::Ptrace(Box::new(tracer)))
+/// An engine that looks, what is to be said of who is attached to, and why this engine.
+struct Begun {
+    source: Engine,
+    attached: Vec<Vec<u8>>,
+    why: Option<String>,
 }
 
-/// Attaches to all that can be attached to; what is to be said of each that was. `None` if none was.
-fn attach(
-    options: &Options,
-    stacks: Option<&CallStacks>,
-) -> Result<Option<(Engine, Vec<Vec<u8>>)>> {
-    let pids: Vec<Pid> = options.pids.iter().copied().map(Pid).collect();
-    if by_bpf::is_chosen(options) {
-        return by_bpf::attach(options, stacks, &pids);
+/// From a choice to an engine.
+struct Opening<'a> {
+    options: &'a Options,
+    manner: Manner,
+    stacks: Option<&'a CallStacks>,
+}
+
+impl Opening<'_> {
+    /// Starts the program; otherwise how fdscope ends.
+    fn launch(&self, (chosen, mut why): (Chosen, Option<String>)) -> Result<Begun, Done> {
+        let Opening { options, stacks, .. } = *self;
+        let refused = |words: &[u8]| Ok(refuse(options, words));
+        let mut plan = program::plan(options).map_err(|words| refused(&words))?;
+        if chosen != Chosen::Ptrace {
+            match by_bpf::launch(options, stacks, &plan) {
+                Ok(source) => return Ok(Begun { source, attached: Vec::new(), why }),
+                Err(error) if chosen == Chosen::Bpf => return Err(self.bpf_refused(&error)),
+                Err(error) => why = Some(error.to_string()),
+            }
+        }
+        if options.seccomp && !options.trace.is_all() {
+            plan.filter = filter(&|arch, number| options.trace.has(arch, number));
+        }
+        let tracer = CallTracer::launch(&plan, call_options(options, stacks));
+        let tracer = tracer.map_err(|error| refused(error.to_string().as_bytes()))?;
+        Ok(Begun { source: Engine::Ptrace(Box::new(tracer)), attached: Vec::new(), why })
     }
-    let (source, attached) = CallTracer::attach(&pids, call_options(options, stacks))?;
-    let mut words = Vec::new();
-    let mut any = false;
-    for (pid, attached) in pids.iter().zip(attached) {
-        match attached {
-            Ok(threads) => {
-                any = true;
-                let many = match threads {
-                    0 | 1 => String::new(),
-                    _ => format!(" with {threads} threads"),
-                };
-                if !options.quiet.has(quiet::ATTACH) {
-                    words.push(format!("Process {pid} attached{many}").into_bytes());
+
+    /// Attaches to all that can be attached to; otherwise how fdscope ends.
+    fn attach(&self, (chosen, mut why): (Chosen, Option<String>)) -> Result<Begun, Done> {
+        let Opening { options, stacks, .. } = *self;
+        let pids: Vec<Pid> = options.pids.iter().copied().map(Pid).collect();
+        if chosen != Chosen::Ptrace {
+            match by_bpf::attach(options, stacks, &pids) {
+                Ok((source, watched)) => {
+                    let watched = watched.into_iter().map(|row| row.map_err(Refused::by_bpf));
+                    return self.attached(source, &pids, watched.collect(), why);
+                }
+                Err(error) if chosen == Chosen::Bpf => return Err(self.bpf_refused(&error)),
+                Err(error) => why = Some(error.to_string()),
+            }
+        }
+        let (tracer, attached) = CallTracer::attach(&pids, call_options(options, stacks))
+            .map_err(|error| Err(error.into()))?;
+        let source = Engine::Ptrace(Box::new(tracer));
+        let attached = attached.into_iter().zip(&pids);
+        let attached =
+            attached.map(|(row, pid)| row.map_err(|error| Refused::by_ptrace(*pid, &error)));
+        self.attached(source, &pids, attached.collect(), why)
+    }
+
+    fn attached(
+        &self,
+        source: Engine,
+        pids: &[Pid],
+        rows: Vec<Result<usize, Refused>>,
+        why: Option<String>,
+    ) -> Result<Begun, Done> {
+        let mut attached = Vec::new();
+        let mut refused = Vec::new();
+        let mut any = false;
+        for (pid, row) in pids.iter().zip(rows) {
+            match row {
+                Ok(threads) => {
+                    any = true;
+                    let many = match threads {
+                        0 | 1 => String::new(),
+                        _ => format!(" with {threads} threads"),
+                    };
+                    if !self.options.quiet.has(quiet::ATTACH) {
+                        attached.push(format!("Process {pid} attached{many}").into_bytes());
+                    }
+                }
+                Err(error) => {
+                    say(self.options.program, error.words.as_bytes());
+                    refused.push(error);
                 }
             }
-            Err(error) => say(options.program, &not_attached(*pid, &error)),
         }
+        if any {
+            return Ok(Begun { source, attached, why });
+        }
+        source.release();
+        Err(Ok(match self.manner {
+            Manner::Strace => Ending::AsCommand(1),
+            Manner::Trace => refusal::ending(&refused, why.as_deref()),
+        }))
     }
-    Ok(any.then(|| (Engine::Ptrace(Box::new(source)), words)))
-}
 
-fn not_attached(pid: Pid, error: &Error) -> Vec<u8> {
-    let why = match error {
-        Error::NoSuchProcess { .. } => "No such process".to_owned(),
-        Error::NotPermitted { reason, .. } => format!("Operation not permitted ({reason})"),
-        Error::AlreadyTraced { tracer, comm, .. } => {
-            format!("Operation not permitted (traced by process {tracer}, {comm})")
-        }
-        other => other.to_string(),
-    };
-    format!("attach: ptrace(PTRACE_SEIZE, {pid}): {why}").into_bytes()
+    fn bpf_refused(&self, error: &anyhow::Error) -> Done {
+        say(self.options.program, error.to_string().as_bytes());
+        Ok(match (self.manner, error.downcast_ref()) {
+            (Manner::Trace, Some(BpfError::NotPermitted(_))) => {
+                refusal::cure(None);
+                Ending::NotPermitted
+            }
+            _ => Ending::AsCommand(1),
+        })
+    }
 }
 
 /// Tracing under way.
@@ -214,7 +279,7 @@ impl Session<'_> {
             return;
         }
         let mut table = Vec::new();
-        self.writer.summary.write(&mut table, &self.options.columns, self.options.sort);
+        self.writer.tables(&mut table);
         self.machine.put(fdscope_model::Tid(0), &table);
     }
 
@@ -238,8 +303,7 @@ impl Session<'_> {
         let signal = self.interrupted.by();
         let target = self.source.ending();
         // The tracer's thread must be gone before this process waits for anything else; the kernel lets go then.
-        drop(self.source);
-        self.machine.log.close();
+        self.source.release_around(|| self.machine.log.close());
         Ok(match (signal, failed) {
             (Some(signal), _) => ending::by_signal(signal),
             (None, Some(std::io::ErrorKind::BrokenPipe)) => Ending::AsCommand(1),

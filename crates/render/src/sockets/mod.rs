@@ -1,13 +1,20 @@
 //! Sockets as rows: the table of columns of `fdscope sockets`.
 
+mod names;
+mod owners;
+pub mod tree;
+
+pub use names::Names;
+
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use fdscope_model::inventory::End;
-use fdscope_model::name::escape;
-use fdscope_model::{Address, Keeper, Socket, SocketDetail, SocketMemory, Unheld};
-use serde::Serialize;
+use fdscope_model::{
+    Address, Keeper, Name, Socket, SocketClass, SocketDetail, SocketMemory, SocketState, Unheld,
+};
 
-use crate::column::{Class, Column, Columns, Needs, Value, Vocabulary, write_json};
+use crate::column::{Class, Column, Columns, Needs, Value, Vocabulary};
 use crate::handles::json::timer_word;
 use crate::handles::vocabulary::{CLASS, FAMILY, STATE, class_word, family_word};
 use crate::handles::words;
@@ -17,6 +24,15 @@ pub const DETAIL: Needs = Needs(1);
 
 /// Who holds sockets, or why nobody does: a look at every descriptor of every process.
 pub const OWNERS: Needs = Needs(2);
+
+/// Who holds the other ends: every connection has to be found by its ends.
+pub const PEERS: Needs = Needs(4);
+
+/// Names of hosts and services, which may mean to wait for a name server.
+pub const NAMES: Needs = Needs(8);
+
+/// Paths of cgroups.
+pub const CGROUPS: Needs = Needs(16);
 
 /// A socket, with who holds it.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,6 +45,10 @@ pub struct SocketRow {
     pub unheld: Option<Unheld>,
     /// Who listens, whose ring or mapping it is, or where it may wait to be received.
     pub keepers: Vec<Keeper>,
+    /// The names of hosts and services that were asked for.
+    pub names: Option<Rc<Names>>,
+    /// The path of the cgroup that made it.
+    pub cgroup: Option<Rc<Name>>,
 }
 
 type Row = SocketRow;
@@ -69,7 +89,7 @@ const WHY: [Unheld; 9] = [
     Unheld::NotSeen,
 ];
 
-static ALL: [Column<Row>; 30] = [
+static ALL: [Column<Row>; 40] = [
     Column::new(
         "protocol",
         "PROTO",
@@ -105,15 +125,34 @@ static ALL: [Column<Row>; 30] = [
     })
     .aliases(&["remote"]),
     Column::new(
+        "local-name",
+        "LOCAL",
+        Class::Text,
+        "its own address and port by their names",
+        |row: &Row| named(row, row.socket.local.as_ref()),
+    )
+    .key("local_name")
+    .needs(NAMES),
+    Column::new(
+        "peer-name",
+        "PEER",
+        Class::Text,
+        "the other side's, by their names",
+        |row: &Row| named(row, row.socket.peer.as_ref()),
+    )
+    .aliases(&["remote-name"])
+    .key("peer_name")
+    .needs(NAMES),
+    Column::new(
         "owner",
         "OWNER",
         Class::Text,
         "pid/name and descriptor of all who hold it",
-        |row: &Row| owner(row),
+        |row: &Row| owners::owner(row),
     )
     .key("owners")
     .needs(OWNERS)
-    .json(owners_json),
+    .json(owners::json),
     Column::new("pid", "PID", Class::Number, "processes that hold it", |row: &Row| {
         Value::List(row.owners.iter().map(|end| Value::Number(end.pid.0.into())).collect())
     })
@@ -143,11 +182,11 @@ static ALL: [Column<Row>; 30] = [
         "KEEPER",
         Class::Text,
         "who has to accept or receive it, or keeps it without descriptor",
-        |row: &Row| Value::phrase(keepers(&row.keepers)),
+        |row: &Row| Value::phrase(owners::keepers(&row.keepers)),
     )
     .key("keepers")
     .needs(OWNERS)
-    .json(keepers_json),
+    .json(owners::keepers_json),
     Column::new("port", "PORT", Class::Number, "either end's port", ports).key("ports"),
     Column::new("family", "FAMILY", Class::Word(&FAMILY), "address family", |row: &Row| {
         Value::Word(family_word(row.socket.family))
@@ -172,14 +211,26 @@ static ALL: [Column<Row>; 30] = [
         Value::known(row.socket.uid, |uid| Value::Number(uid.into()))
     }),
     Column::new("timer", "TIMER", Class::Text, "running timer, time left, retries", timer),
+    Column::new(
+        "keepalive",
+        "KEEPALIVE",
+        Class::Flag,
+        "whether silent peers are probed; not known while another timer runs",
+        keepalive,
+    ),
+    Column::new(
+        "retries",
+        "RETRIES",
+        Class::Number,
+        "how often its timer fired without an answer",
+        |row: &Row| Value::known(row.socket.timer, |timer| Value::Number(timer.retries.into())),
+    ),
     Column::new("peer-owner", "PEER-OWNER", Class::Text, "who holds the other end", |row: &Row| {
-        Value::phrase(ends(&row.socket.ends))
+        Value::phrase(owners::ends(&row.socket.ends))
     })
     .key("peer_owners")
-    .needs(OWNERS)
-    .json(|row: &Row, out| {
-        write_json(&row.socket.ends.iter().map(Holder::of).collect::<Vec<_>>(), out)
-    }),
+    .needs(OWNERS.and(PEERS))
+    .json(owners::peers_json),
     Column::new("idle", "IDLE", Class::Duration, "since data was sent or received", |row: &Row| {
         let times = [row.socket.last_sent_ns, row.socket.last_received_ns];
         Value::known(times.into_iter().flatten().min(), Value::Duration)
@@ -215,6 +266,46 @@ static ALL: [Column<Row>; 30] = [
     .key("memory_bytes")
     .needs(DETAIL),
     Column::new(
+        "receive-buffer",
+        "RCVBUF",
+        Class::Size,
+        "room for what was received: SO_RCVBUF",
+        |row: &Row| {
+            of_detail(row, |detail| detail.memory.map(|m| m.receive_limit.into()), Value::Size)
+        },
+    )
+    .key("receive_buffer_bytes")
+    .needs(DETAIL),
+    Column::new(
+        "send-buffer",
+        "SNDBUF",
+        Class::Size,
+        "room for what is to be sent: SO_SNDBUF",
+        |row: &Row| {
+            of_detail(row, |detail| detail.memory.map(|m| m.send_limit.into()), Value::Size)
+        },
+    )
+    .key("send_buffer_bytes")
+    .needs(DETAIL),
+    Column::new(
+        "bytes-in",
+        "BYTES-IN",
+        Class::Size,
+        "received since the connection began",
+        |row: &Row| of_detail(row, |detail| detail.received, Value::Size),
+    )
+    .key("received_bytes")
+    .needs(DETAIL),
+    Column::new(
+        "bytes-out",
+        "BYTES-OUT",
+        Class::Size,
+        "sent, and acknowledged by the peer",
+        |row: &Row| of_detail(row, |detail| detail.acknowledged, Value::Size),
+    )
+    .key("acknowledged_bytes")
+    .needs(DETAIL),
+    Column::new(
         "drops",
         "DROPS",
         Class::Number,
@@ -230,6 +321,23 @@ static ALL: [Column<Row>; 30] = [
         |row: &Row| of_detail(row, |detail| detail.cgroup, Value::Number),
     )
     .needs(DETAIL),
+    Column::new(
+        "cgroup-path",
+        "CGROUP-PATH",
+        Class::Text,
+        "that cgroup's path in the hierarchy of version 2",
+        |row: &Row| row.cgroup.as_ref().map_or(Value::Missing, |path| Value::text(path.bytes())),
+    )
+    .key("cgroup_path")
+    .needs(DETAIL.and(CGROUPS)),
+    Column::new(
+        "container",
+        "CONTAINER",
+        Class::Text,
+        "the container that this path names, as container engines shorten it",
+        |row: &Row| row.cgroup.as_ref().map_or(Value::Missing, |path| container(path.bytes())),
+    )
+    .needs(DETAIL.and(CGROUPS)),
     Column::new(
         "shutdown",
         "SHUTDOWN",
@@ -287,71 +395,51 @@ fn timer(row: &Row) -> Value<'_> {
     })
 }
 
-/// Not more than these are named: descriptors in flight may wait in many places.
-const NAMED: usize = 4;
-
-fn keepers(keepers: &[Keeper]) -> String {
-    let one = |keeper: &Keeper| {
-        let via = words::association(keeper.via, None);
-        format!("{}/{} {via}", keeper.pid, keeper.comm)
-    };
-    let mut named: Vec<String> = keepers.iter().take(NAMED).map(one).collect();
-    if keepers.len() > NAMED {
-        named.push(format!("{} more", keepers.len() - NAMED));
-    }
-    named.join(" or ")
-}
-
-fn ends(ends: &[End]) -> String {
-    ends.iter().map(words::end).collect::<Vec<_>>().join(", ")
-}
-
-/// Who holds it; or why nobody does.
-fn owner(row: &Row) -> Value<'_> {
-    let Some(why) = row.unheld else { return Value::phrase(ends(&row.owners)) };
-    Value::Phrase(match why {
-        Unheld::TimeWait => "(over: TIME_WAIT)".to_owned(),
-        Unheld::HalfOpen => "(being connected)".to_owned(),
-        Unheld::AcceptQueue(_) if row.keepers.is_empty() => "(not accepted yet)".to_owned(),
-        Unheld::AcceptQueue(_) => format!("(not accepted yet by {})", keepers(&row.keepers)),
-        Unheld::Orphan => "(orphan: closed, still sending)".to_owned(),
-        Unheld::Kernel => "(kernel)".to_owned(),
-        Unheld::Ring => format!("(registered with io_uring of {})", keepers(&row.keepers)),
-        Unheld::Mapped => format!("(its ring is mapped by {})", keepers(&row.keepers)),
-        Unheld::InFlight => format!("(in flight, to be received by {})", keepers(&row.keepers)),
-        Unheld::NotSeen => "(no descriptor seen)".to_owned(),
-    })
-}
-
-#[derive(Serialize)]
-struct Holder {
-    pid: u32,
-    comm: String,
-    fd: u32,
-}
-
-impl Holder {
-    fn of(end: &End) -> Self {
-        Holder { pid: end.pid.0, comm: escape(end.comm.bytes()), fd: end.fd.0 }
+/// An Internet address by its names, where they were asked for and are known; any other as it is.
+fn named<'a>(row: &'a Row, end: Option<&'a Address>) -> Value<'a> {
+    match (end, &row.names) {
+        (Some(Address::Inet(end)), Some(names)) => {
+            let is_udp = row.socket.class == SocketClass::Datagram;
+            Value::Text(names.text(*end, is_udp).into_bytes().into())
+        }
+        (end, _) => address(end),
     }
 }
 
-#[derive(Serialize)]
-struct Kept {
-    pid: u32,
-    comm: String,
-    via: String,
+/// A keepalive timer tells that it is on, none at all that it is off.
+fn keepalive(row: &Row) -> Value<'_> {
+    const KEEPALIVE: u8 = 2;
+    let is_tcp = row.socket.protocol.bytes().starts_with(b"TCP");
+    match (row.socket.state, row.socket.timer.map(|timer| timer.class)) {
+        (_, Some(KEEPALIVE)) => Value::Flag(true),
+        (Some(SocketState::Established | SocketState::CloseWait), None) if is_tcp => {
+            Value::Flag(false)
+        }
+        _ => Value::Missing,
+    }
 }
 
-fn keepers_json(row: &Row, out: &mut Vec<u8>) {
-    let kept = |keeper: &Keeper| Kept {
-        pid: keeper.pid.0,
-        comm: escape(keeper.comm.bytes()),
-        via: words::association(keeper.via, None),
-    };
-    write_json(&row.keepers.iter().map(kept).collect::<Vec<_>>(), out);
+/// Container engines name a cgroup after the 64 hexadecimal digits of a container, and show twelve of them.
+fn container(path: &[u8]) -> Value<'_> {
+    let mut parts = path.split(|byte| !byte.is_ascii_hexdigit());
+    let last = parts.rfind(|part| part.len() == 64);
+    last.and_then(|id| id.get(..12)).map_or(Value::Missing, Value::text)
 }
 
-fn owners_json(row: &Row, out: &mut Vec<u8>) {
-    write_json(&row.owners.iter().map(Holder::of).collect::<Vec<_>>(), out);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_found_in_its_path() {
+        let id = "0123456789abcdef".repeat(4);
+        for path in [
+            format!("/system.slice/docker-{id}.scope"),
+            format!("/kubepods/burstable/pod1/{id}"),
+            format!("/machine.slice/libpod-{id}.scope/container"),
+        ] {
+            assert_eq!(container(path.as_bytes()), Value::text(b"0123456789ab"), "{path}");
+        }
+        assert_eq!(container(b"/user.slice/user-0.slice"), Value::Missing);
+    }
 }
