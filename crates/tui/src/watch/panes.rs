@@ -70,7 +70,7 @@ const HANDLES: &[Column] = &[
     Column::right("AT"),
     Column::right("FD"),
     Column::left("KIND").keep(Keep::Drop(1)),
-    Column::left("NAME").keep(Keep::Shorten(12)),
+    Column::left("NAME").keep(Keep::Shorten(20)),
     Column::right("LIVED").keep(Keep::Drop(3)),
     Column::left("BY").keep(Keep::Drop(2)),
 ];
