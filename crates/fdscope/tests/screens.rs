@@ -6,7 +6,6 @@ mod common;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -44,7 +43,7 @@ impl Terminal {
         rows: u16,
         set: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Terminal {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).expect("a pseudo-terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
         let slave = ioctl_tiocgptpeer(&master, flags).expect("its other end");
@@ -263,28 +262,27 @@ fn a_recording_is_walked_in_time() {
 
 #[test]
 fn top_opens_a_process_and_q_comes_back() {
-    let fixture = many();
-    let pid = fixture.pid().to_string();
+    let folder = tempfile::tempdir().expect("room for a folder");
+    let program = folder.path().join("opened-by-top");
+    fdscope_fixtures::copy_program(c("many"), &program);
+    let _fixture = Fixture::start(&program, &["descriptors=40"]);
     let mut terminal = Terminal::start(&["top"]);
-    terminal.wait_for("OPEN");
-    terminal.press("f");
-    terminal.wait_for("with:");
-    terminal.press(&format!("{pid}\r"));
-    terminal.wait_for(&pid);
-    terminal.press("\r");
+    terminal.wait_for("COMMAND");
+    terminal.press("fopened-by-top\r\r");
     terminal.wait_for("Sites");
     terminal.press("q");
-    terminal.wait_for("top");
+    terminal.wait_for("danger");
     terminal.press("q");
     assert_eq!(terminal.end().code(), Some(0));
 }
 
 #[test]
 fn a_target_that_cannot_be_watched_is_said_before_the_screen_is_taken() {
-    for (target, code) in [("no-such-process-anywhere", 4), ("2", 2)] {
+    // No number is so high (include/linux/threads.h, `PID_MAX_LIMIT`).
+    for target in ["no-such-process-anywhere", "4194305"] {
         let mut terminal = Terminal::start(&["watch", target]);
         let status = terminal.child.wait().expect("a child of ours");
-        assert_eq!(status.code(), Some(code), "{status:?} {}", status.into_raw());
+        assert_eq!(status.code(), Some(4));
         terminal.wait_for("fdscope:");
         assert!(!terminal.seen.windows(8).any(|part| part == ENTER.as_bytes()));
     }

@@ -56,13 +56,15 @@ impl Pen<'_> {
         self.put_all(area, row, 0, text.pieces());
     }
 
-    /// Writes at the right edge, where it does not reach what stands before `after`.
-    pub fn put_right(&mut self, area: Rect, row: u16, after: u16, style: Style, text: &str) {
-        let columns = u16::try_from(width(text)).unwrap_or(u16::MAX);
-        if let Some(column) = area.width.checked_sub(columns)
-            && column >= after
-        {
-            self.put(area, row, column, style, text);
+    /// Writes at the right edge the first text that does not reach what stands before `after`.
+    pub fn put_right(&mut self, area: Rect, row: u16, after: u16, style: Style, texts: &[&str]) {
+        for text in texts {
+            let columns = u16::try_from(width(text)).unwrap_or(u16::MAX);
+            if let Some(column) = area.width.checked_sub(columns).filter(|column| *column >= after)
+            {
+                self.put(area, row, column, style, text);
+                return;
+            }
         }
     }
 

@@ -236,7 +236,7 @@ impl Top {
         let by = format!("by {}", self.order);
         let sorted =
             if standing.starts_with("by ") { standing } else { format!("{by} {standing}") };
-        pen.put_right(area, 0, after + 2, Style::Dim, &format!("{} ", sorted.trim_end()));
+        pen.put_right(area, 0, after + 2, Style::Dim, &[&format!("{} ", sorted.trim_end())]);
         self.draw_bounds(pen, area);
     }
 

@@ -265,13 +265,12 @@ fn colours_are_those_that_the_terminal_has() {
 
 #[test]
 fn no_size_and_no_report_breaks_it() {
-    let reports = made::all().into_iter().map(|(_, report)| report);
+    let reports = [made::many(), made::hostile_names(), made::empty()];
     for report in reports {
-        for (width, height) in [(0, 0), (1, 1), (60, 16), (61, 17), (80, 24), (110, 34), (300, 90)]
-        {
+        for (width, height) in [(0, 0), (1, 1), (60, 16), (61, 17), (110, 34)] {
             let mut watch = Watch::new(look(Depth::True, Charset::Utf8), "opening");
             watch.take(moment(report.clone(), Standing::Watching));
-            for keys in ["", "\t", "\t", "\t", "\t", "\t", "\n", "\t\n", "?"] {
+            for keys in ["", "\t", "\t\t", "\t", "\n", "\t\n", "?"] {
                 press(&mut watch, keys);
                 let buffer = shown(&mut watch, width, height);
                 assert!(!text(&buffer).contains(['\u{1b}', '\u{7}', '\u{9b}']));

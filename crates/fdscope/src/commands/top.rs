@@ -162,9 +162,9 @@ impl<'a> View<'a> {
             watch::show(stage, self.proc, &arguments, processes, self.look)
         });
         match opened {
-            Ok(left) => {
+            Ok(shown) => {
                 self.watched = true;
-                Ok(left)
+                Ok(shown.take_down())
             }
             Err(error) => {
                 let why = error.downcast_ref::<Failure>().map(|failure| failure.what.clone());

@@ -69,6 +69,6 @@ impl Detail {
         }
         let last = (self.top + self.room).min(self.lines);
         let standing = format!(" lines {} to {last} of {}, Esc closes ", self.top + 1, self.lines);
-        pen.put_right(area, 0, 8, Style::Dim, &standing);
+        pen.put_right(area, 0, 8, Style::Dim, &[&standing]);
     }
 }

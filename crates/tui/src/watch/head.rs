@@ -17,6 +17,9 @@ pub(super) const ROWS: u16 = 3;
 const BAR: usize = 20;
 const LEAST_BAR: usize = 6;
 
+/// A smaller share of a limit other than that of descriptors is no news.
+const MUCH: f64 = 0.2;
+
 /// Draws them.
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, moment: &Moment, frozen: bool) {
     draw_target(pen, area, moment, frozen);
@@ -59,16 +62,22 @@ fn draw_target(pen: &mut Pen<'_>, area: Rect, moment: &Moment, frozen: bool) {
     let source = report.sight.source.word();
     let clock = units::wall_time(report.taken_at_ns);
     let clock = clock.get(11..19).unwrap_or_default();
-    pen.put_right(area, 0, after + 1, Style::Dim, &format!("{source}, {watched}, {clock} UTC "));
+    let clock = format!("{clock} UTC ");
+    let whole = format!("{source}, {watched}, {clock}");
+    pen.put_right(area, 0, after + 1, Style::Dim, &[&whole, &clock]);
 }
 
-/// Of all limits of the living, the one of which the largest share is used, with its process.
+/// The limit of descriptors that is nearest, with its process; another limit only if more of that is used, and much.
 fn nearest(moment: &Moment) -> Option<(&Total, Limit)> {
     let binds = |limit: &Limit| (2..u64::MAX).contains(&limit.value);
     let share = |limit: &Limit| limit.used as f64 / limit.value as f64;
     let of = |total| limits(total).filter(binds).map(move |limit| (total, limit));
     let all = moment.report.totals.iter().flat_map(of);
-    all.reduce(|best, next| if share(&next.1) > share(&best.1) { next } else { best })
+    let weight = |limit: &Limit| match limit.name {
+        LimitName::Nofile => (share(limit).max(MUCH), share(limit)),
+        _ => (share(limit), 0.0),
+    };
+    all.reduce(|best, next| if weight(&next.1) > weight(&best.1) { next } else { best })
 }
 
 /// The limits by which a process itself is bound; those of the whole machine are the business of `top`.

@@ -142,7 +142,7 @@ pub(super) fn draw_heading(
     }
     let standing = panes[place.top as usize].standing();
     if !standing.is_empty() {
-        pen.put_right(area, 0, column + 1, Style::Wait, &format!(" {standing} "));
+        pen.put_right(area, 0, column + 1, Style::Wait, &[&format!(" {standing} ")]);
     }
     headings
 }

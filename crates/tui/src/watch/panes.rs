@@ -70,9 +70,9 @@ const HANDLES: &[Column] = &[
     Column::right("AT"),
     Column::right("FD"),
     Column::left("KIND").keep(Keep::Drop(1)),
-    Column::left("NAME").keep(Keep::Shorten(8)),
-    Column::right("LIVED").keep(Keep::Drop(2)),
-    Column::left("BY").keep(Keep::Drop(3)),
+    Column::left("NAME").keep(Keep::Shorten(20)),
+    Column::right("LIVED").keep(Keep::Drop(3)),
+    Column::left("BY").keep(Keep::Drop(2)),
 ];
 const STACK: &[Column] = &[
     Column::left(""),
@@ -112,7 +112,6 @@ pub(super) fn nothing(part: Part, moment: &Moment) -> &'static str {
     match part {
         Part::Sites => "nothing was opened since the watch began",
         Part::Kinds => "no handle is known",
-        Part::Sockets if replays => "a recording has no states of sockets",
         Part::Sockets => "no socket",
         Part::Threads if replays => "a recording has threads as sites only",
         Part::Threads => "no thread may be seen",
@@ -275,7 +274,11 @@ fn happening(one: &Happening, begun: Monotonic, charset: Charset) -> Row {
         one.fd
             .map_or_else(Field::blank, |fd| Field::number(plain, fd.to_string(), -f64::from(fd.0))),
         Field::text(plain, one.kind.map_or("", |kind| kind.word())),
-        Field::text(plain, charset.name(&one.name)),
+        // Who made it says more than nothing, where a handle was gone before its name could be read.
+        match one.name.is_empty() {
+            true => Field::text(Style::Dim, format!("({})", charset.symbol(one.by.trim()))),
+            false => Field::text(plain, charset.name(&one.name)),
+        },
         lived,
         Field::text(Style::Dim, charset.symbol(&one.by)),
     ];

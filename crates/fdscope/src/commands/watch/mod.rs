@@ -35,8 +35,6 @@ pub fn run(arguments: &Watch) -> Done {
     let look = terminal::look(arguments.color);
     let shown = show(&mut stage, &proc, arguments, processes, look);
     drop(stage);
-    shown?;
-    // Taking eBPF programs down takes the kernel seconds, for which nobody is to wait.
-    fdscope_sys::linger::release_behind();
+    shown?.leave_behind();
     Ok(Ending::Done)
 }

@@ -14,6 +14,7 @@ use fdscope_tui::watch::{Happening, KindCount, Moment, SocketGroup, Standing};
 
 use super::pace::Pace;
 use crate::commands::threads::seat::Seat;
+use crate::live::moment::socket_inode;
 use crate::live::report::report;
 use crate::live::watch::Watch;
 use crate::machine;
@@ -132,12 +133,6 @@ impl Gathering {
     }
 }
 
-/// The inode in the name of a socket's link.
-fn socket_inode(name: &Name) -> Option<u64> {
-    let digits = name.bytes().strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// What stands there before anything was judged, which is never for long.
 fn nothing_judged() -> Report {
     Report {
@@ -222,7 +217,8 @@ fn count_sockets<'a>(
     groups
 }
 
-fn compare(
+/// Those of now beside those before, most first.
+pub fn compare(
     before: &[SocketGroup],
     now: BTreeMap<(Option<SocketState>, Name), u64>,
 ) -> Vec<SocketGroup> {

@@ -1,15 +1,17 @@
 //! The same screen of a recording: every moment is a replay up to it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use fdscope_model::{HandleKey, HandleKind, Monotonic};
+use fdscope_model::{HandleKey, HandleKind, Monotonic, Name, Pid, SocketState};
+use fdscope_proc::pattern;
 use fdscope_record::Record;
 use fdscope_tui::watch::{Moment, Standing};
 use fdscope_tui::{Jump, Outcome, Watch as Screen};
 
-use super::moment::{Past, count_kinds};
+use super::moment::{Past, compare, count_kinds};
 use crate::Done;
 use crate::args::{Moment as When, Span, Watch as Arguments, parse_moment};
 use crate::ending::Ending;
@@ -107,6 +109,7 @@ impl<'a> Player<'a> {
         let pids = replay.ledger.pids();
         past.push(replay.now, count_kinds(&replay.ledger, &pids));
         let report = replay.report(machine::typed_command(), &[]);
+        let sockets = count_sockets(&replay, &pids);
         let Replay { names, stacks, .. } = &mut replay;
         let named = |pid, key: HandleKey, _| match key {
             HandleKey::Thread(tid) => Some((names.thread(pid, tid)?, HandleKind::Thread)),
@@ -119,11 +122,24 @@ impl<'a> Player<'a> {
                 length_ns: self.ended.since_ns(self.opening.begun),
             },
             kinds: past.rows(),
-            sockets: Vec::new(),
+            sockets: compare(&[], sockets),
             threads: Vec::new(),
             happenings,
             notes: Vec::new(),
             report,
         })
     }
+}
+
+/// Sockets by what the recording says of their ends; their states are in those words.
+fn count_sockets(replay: &Replay, pids: &[Pid]) -> BTreeMap<(Option<SocketState>, Name), u64> {
+    let mut groups = BTreeMap::new();
+    for &pid in pids {
+        let handles = replay.ledger.live(pid).into_iter();
+        for handle in handles.filter(|handle| handle.kind == HandleKind::Socket) {
+            let name = replay.names.descriptor(pid, handle.fd).unwrap_or_default();
+            *groups.entry((None, pattern(HandleKind::Socket, &name))).or_default() += 1;
+        }
+    }
+    groups
 }

@@ -30,6 +30,15 @@ pub enum Left {
     End,
 }
 
+/// A watch that was left.
+pub struct Shown {
+    /// How.
+    pub left: Left,
+    /// Its source, stopped and not taken down yet: with eBPF that takes the kernel seconds, for which nobody is to
+    /// wait.
+    pub live: Live,
+}
+
 /// Shows a watch of these processes until its user leaves it.
 ///
 /// # Errors
@@ -40,17 +49,15 @@ pub fn show(
     arguments: &Arguments,
     processes: Vec<Process>,
     look: Look,
-) -> Result<Left> {
+) -> Result<Shown> {
     let screen = Screen::new(look, "looking at the target and opening a source of events");
     let mut session = Session { stage, screen, left: None, dirty: true, sampled: Monotonic(0) };
     session.draw()?;
     let (mut watch, mut gathering) = begin(proc, arguments, &processes)?;
     let shown = session.run(&mut watch, &mut gathering);
     let stopped = watch.live.stop();
-    take_down(watch.live);
-    let left = shown?;
-    stopped?;
-    Ok(left)
+    let shown = Shown { left: shown?, live: watch.live };
+    stopped.map(|()| shown)
 }
 
 fn begin(
@@ -68,15 +75,23 @@ fn begin(
     Ok((watch, Gathering::new(proc, processes, fallbacks)))
 }
 
-/// Lets go of a source. With eBPF that takes the kernel seconds, for which nobody is to wait.
-fn take_down(live: Live) {
-    match live {
-        Live::Bpf(source, reader) => {
+impl Shown {
+    /// Takes the source down while the program goes on.
+    pub fn take_down(self) -> Left {
+        if let Live::Bpf(source, reader) = self.live {
             let down = std::thread::Builder::new();
             // Without another thread it takes the time that it takes.
             let _failed = down.spawn(move || drop((source, reader)));
         }
-        other => drop(other),
+        self.left
+    }
+
+    /// Leaves the source to the end of the program, which is next.
+    pub fn leave_behind(self) {
+        if matches!(self.live, Live::Bpf(..)) {
+            std::mem::forget(self.live);
+            fdscope_sys::linger::release_behind();
+        }
     }
 }
 
