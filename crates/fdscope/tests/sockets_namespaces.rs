@@ -86,12 +86,20 @@ fn every_one_of_28_000_connections_has_its_owner() {
     let look = json(&["sockets", "--json", "--group-by", "pid,unheld", &filter]);
     let groups = look["groups"].as_array().expect("a list");
     let pairs = (sockets - 1) / 2;
-    assert_eq!(groups.len() as u64, processes, "{look}");
+    // Another fdscope, which looked while they were made, may have a copy of one for a moment.
+    let mut held: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut all = 0;
     for group in groups {
-        assert_eq!(group["count"], pairs * 2, "{look}");
-        assert_eq!(group["unheld"], Value::Null);
-        assert_eq!(group["pids"].as_array().map(Vec::len), Some(1));
+        assert_eq!(group["unheld"], Value::Null, "{look}");
+        let count = group["count"].as_u64().expect("a number");
+        all += count;
+        for pid in group["pids"].as_array().expect("a list") {
+            *held.entry(pid.as_u64().expect("a pid")).or_default() += count;
+        }
     }
+    assert_eq!(all, processes * pairs * 2, "{look}");
+    let whole = held.values().filter(|count| **count == pairs * 2).count();
+    assert_eq!(whole as u64, processes, "{look}");
     assert!(processes * pairs >= 28_000);
     let listening = format!("netns = {} and state = listen", guest.inode());
     assert_eq!(json(&["sockets", "--json", "--count", &listening])["count"], processes);
@@ -184,13 +192,20 @@ fn rows_are_those_of_ss() {
     let program = fdscope_fixtures::c("many_sockets").to_string_lossy().into_owned();
     let Some(guest) = Guest::start(MANY, &[&program, "3", "41"]) else { return };
     let space = format!("--net=/proc/{}/ns/net", guest.child.id());
-    let theirs = Command::new("nsenter").args([&space, "ss", "-O", "-Htanpe"]).output();
-    let Ok(theirs) = theirs else { return println!("skipped: needs nsenter") };
-    let theirs = of_ss(&String::from_utf8_lossy(&theirs.stdout));
-    assert_eq!(theirs.len(), 3 * 41);
     let filter = format!("netns = {} and type = stream and family in (inet, inet6)", guest.inode());
-    let ours = of_fdscope(&json(&["sockets", "--json", &filter]));
-    assert_eq!(ours, theirs);
+    // Another fdscope, which looked while they were made, may have a copy of one for a moment.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    loop {
+        let theirs = Command::new("nsenter").args([&space, "ss", "-O", "-Htanpe"]).output();
+        let Ok(theirs) = theirs else { return println!("skipped: needs nsenter") };
+        let theirs = of_ss(&String::from_utf8_lossy(&theirs.stdout));
+        assert_eq!(theirs.len(), 3 * 41);
+        let ours = of_fdscope(&json(&["sockets", "--json", &filter]));
+        if ours == theirs {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{ours:?}\n{theirs:?}");
+    }
     guest.finish();
 }
 
