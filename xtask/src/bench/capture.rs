@@ -94,7 +94,8 @@ fn flood(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-/// What it costs to know whose the packets are: processor time of all threads, with and without.
+/// What it costs to know whose the packets are: processor time of the thread that reads them, with and without. Surveys
+/// have a thread of their own and a share of the time, however many packets come.
 fn attribution(bench: &Bench) -> Result<Row> {
     let time = |leading: &[&str]| -> Result<f64> {
         let spent = (0..bench.rounds).map(|_| Ok(flooded(&bench.fdscope, leading)?.1));
@@ -109,9 +110,9 @@ fn attribution(bench: &Bench) -> Result<Row> {
 /// Ticks of the processor time in /proc, in a second (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
-/// Processor time that a process has taken, in seconds.
+/// Processor time that a process's first thread has taken, in seconds.
 fn spent_s(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat"))?;
     let (_, behind) = stat.rsplit_once(')').context("a name")?;
     let ticks = behind.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
@@ -134,12 +135,13 @@ fn flooded(program: &Path, leading: &[&str]) -> Result<(u64, f64)> {
         line.clear();
         anyhow::ensure!(errors.read_line(&mut line)? > 0, "{program:?} does not listen");
     }
+    let before_s = spent_s(child.id())?;
     let sender = UdpSocket::bind("127.0.0.1:0")?;
     for _ in 0..FLOOD {
         // A full receiver is no failure of the sender.
         let _sent = sender.send_to(&[0; 18], address);
     }
-    let spent_s = spent_s(child.id())?;
+    let spent_s = spent_s(child.id())? - before_s;
     Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
     let mut told = String::new();
     errors.read_to_string(&mut told)?;
