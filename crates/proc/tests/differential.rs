@@ -112,8 +112,11 @@ fn fields_of(entry: &Entry) -> Option<(String, Fields)> {
     }
     fields.insert('i', entry.handle.inode?.inode.to_string());
     if let Some(status) = entry.status.filter(|_| is_file) {
-        fields.insert('s', status.size.to_string());
-        fields.insert('k', status.links.to_string());
+        // Others make and remove folders in /tmp between the two looks.
+        if entry.handle.kind == HandleKind::File {
+            fields.insert('s', status.size.to_string());
+            fields.insert('k', status.links.to_string());
+        }
         let device = status.inode.device.0;
         // lsof prints the device as stat(2) encodes it (makedev(3)).
         let (major, minor) = (device >> 20, device & 0xf_ffff);
