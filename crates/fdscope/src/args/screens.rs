@@ -55,7 +55,7 @@ pub struct Watch {
     Needs a terminal; for scripts there is `fdscope ps --watch --json`."
 )]
 pub struct Top {
-    /// Between looks
+    /// Between looks; longer where looking would take 2 % of a processor
     #[arg(short, long, value_parser = parse_duration, value_name = "TIME", default_value = "2s")]
     pub interval: Duration,
     /// What to sort by at first

@@ -11,6 +11,7 @@ use fdscope_proc::radar::{Counting, Radar};
 use fdscope_render::radar::WIDE;
 use fdscope_sys::clock::monotonic_now;
 use fdscope_tui::{Look, Outcome, Top as Screen};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::Done;
 use crate::args::{Top, Watch};
@@ -24,6 +25,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Uses that the kernel does not tell are counted this often at most, and for this long.
 const COUNT_EVERY_NS: u64 = 30_000_000_000;
 const COUNT_WITHIN_NS: u64 = 100_000_000;
+
+/// What a look took of a processor is waited for so many times before the next: looking takes less than 2 % of it.
+const REST: u64 = 70;
+/// However many processes there are.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(arguments: &Top) -> Done {
@@ -51,6 +57,8 @@ struct View<'a> {
     users: HashMap<u32, Name>,
     bounds: Vec<Bound>,
     counted: Option<Monotonic>,
+    /// What the last counting took of a processor: it has a pace of its own.
+    counting_ns: u64,
     /// Command lines, with the names that the processes had when they were read.
     lines: HashMap<ProcessId, (Name, Option<Name>)>,
     /// A process was opened.
@@ -69,6 +77,7 @@ impl<'a> View<'a> {
             users,
             bounds: Vec::new(),
             counted: None,
+            counting_ns: 0,
             lines: HashMap::new(),
             watched: false,
         }
@@ -79,15 +88,21 @@ impl<'a> View<'a> {
         let mut wait = FIRST_WAIT.min(self.arguments.interval);
         let mut dirty = true;
         loop {
-            let now = monotonic_now();
-            if now >= next {
+            let (now, before_ns) = (monotonic_now(), processor_ns());
+            let looks = now >= next;
+            self.counting_ns = 0;
+            if looks {
                 let survey = self.survey()?;
                 dirty |= self.screen.take(survey, self.bounds.clone());
-                next = Monotonic(now.0.saturating_add(wait.as_nanos() as u64));
-                wait = self.arguments.interval;
             }
             if std::mem::take(&mut dirty) {
                 stage.draw(|buffer| self.screen.draw(buffer))?;
+            }
+            if looks {
+                next = Monotonic(now.0.saturating_add(wait.as_nanos() as u64));
+                let took_ns = processor_ns().saturating_sub(before_ns + self.counting_ns);
+                let rest = Duration::from_nanos(took_ns.saturating_mul(REST)).min(LONGEST);
+                wait = self.arguments.interval.max(rest);
             }
             let left = Duration::from_nanos(next.since_ns(monotonic_now()));
             let Some(heard) = stage.wait(left)? else { continue };
@@ -128,9 +143,11 @@ impl<'a> View<'a> {
     fn count(&mut self, survey: &Survey) {
         let fresh = self.counted.is_some_and(|at| survey.at.since_ns(at) < COUNT_EVERY_NS);
         let counting = if fresh { Counting::Nothing } else { Counting::Within(COUNT_WITHIN_NS) };
+        let before_ns = processor_ns();
         let mut bounds = self.radar.bounds(survey, counting);
         if !fresh {
             self.counted = Some(survey.at);
+            self.counting_ns = processor_ns().saturating_sub(before_ns);
         }
         for bound in bounds.iter_mut().filter(|bound| bound.used.is_none()) {
             if let Some(known) = self.bounds.iter().find(|known| known.name == bound.name) {
@@ -173,4 +190,10 @@ impl<'a> View<'a> {
             }
         }
     }
+}
+
+/// Processor time that the program has used.
+fn processor_ns() -> u64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec as u64 * 1_000_000_000 + used.tv_nsec as u64
 }
