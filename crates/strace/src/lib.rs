@@ -12,6 +12,7 @@ pub mod set;
 pub mod signal;
 pub mod summary;
 
+mod beyond;
 mod dump;
 mod glob;
 mod line;
