@@ -10,6 +10,7 @@ mod ending;
 mod inventories;
 mod live;
 mod machine;
+mod mounts;
 mod past;
 mod private;
 mod screen;

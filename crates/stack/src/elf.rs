@@ -8,14 +8,18 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 use object::elf::{FileHeader32, FileHeader64, PT_GNU_EH_FRAME, PT_LOAD};
-use object::read::elf::{ElfFile, FileHeader, ProgramHeader};
-use object::{CompressionFormat, Endianness, Object, ObjectSection, ReadCache};
+use object::read::elf::{CompressionHeader, ElfFile, FileHeader, ProgramHeader, SectionHeader};
+use object::{CompressionFormat, Endianness, Object, ObjectSection, ReadCache, ReadRef};
 
 use crate::arch::Arch;
 use crate::error::StackError;
 
 /// The largest unwind section that is read: about twice that of the largest browsers.
 pub const LARGEST_SECTION: u64 = 96 << 20;
+/// The largest section that may be unpacked for names, and the most that a byte of it may become (deflate's own bound is
+/// 1,032): what is beyond is a file made to use up memory.
+const LARGEST_UNPACKED: u64 = 1 << 30;
+const MOST_FOR_A_BYTE: u64 = 1_100;
 /// The most program headers that are looked at.
 const MOST_SEGMENTS: usize = 256;
 
@@ -152,6 +156,35 @@ impl Elf {
         let segment = self.segments.iter().find(holds)?;
         segment.offset.checked_add(address - segment.address)
     }
+}
+
+/// True if every packed section of a file says that it unpacks to a size that it can have and that memory has room for.
+/// Whoever unpacks them makes room first, by what they say.
+pub fn unpacks_soberly(file: &File) -> bool {
+    let data = ReadCache::new(file);
+    let sober = |class| match class {
+        2 => sections_are_sober::<FileHeader64<Endianness>>(&data),
+        _ => sections_are_sober::<FileHeader32<Endianness>>(&data),
+    };
+    let class = (&data).read_bytes_at(4, 1).ok().and_then(|bytes| bytes.first().copied());
+    class.and_then(sober).unwrap_or(false)
+}
+
+fn sections_are_sober<H>(data: &ReadCache<&File>) -> Option<bool>
+where
+    H: FileHeader<Endian = Endianness>,
+{
+    let header = H::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.section_headers(endian, data).ok()?;
+    Some(sections.iter().all(|section| match section.compression(endian, data) {
+        Ok(None) => true,
+        Ok(Some((packed, _, size))) => {
+            let unpacked: u64 = packed.ch_size(endian).into();
+            unpacked <= LARGEST_UNPACKED.min(size.saturating_mul(MOST_FOR_A_BYTE))
+        }
+        Err(_) => false,
+    }))
 }
 
 fn read_unwind<'a, O: Object<'a>>(elf: &O) -> UnwindSections {

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use fdscope_model::{CodeAddr, Symbol};
 
-use crate::elf::LARGEST_SECTION;
+use crate::elf::{LARGEST_SECTION, unpacks_soberly};
 use crate::go_table::GoTable;
 use crate::hash::FastMap;
 use crate::module::{Code, Image, Module};
@@ -30,6 +30,8 @@ pub struct Symbols {
     known: FastMap<CodeAddr, Rc<[Symbol]>>,
     perf_maps: FastMap<u32, PerfMap>,
     go_tables: FastMap<u32, Option<GoTable>>,
+    /// Files by device and inode: may they be asked?
+    sober: FastMap<(u64, u64), bool>,
 }
 
 impl Symbols {
@@ -37,7 +39,8 @@ impl Symbols {
     pub fn new(debug_dirs: Vec<PathBuf>) -> Self {
         let symbolizer = build(&debug_dirs);
         let (known, perf_maps) = (FastMap::default(), FastMap::default());
-        Symbols { symbolizer, debug_dirs, known, perf_maps, go_tables: FastMap::default() }
+        let (go_tables, sober) = (FastMap::default(), FastMap::default());
+        Symbols { symbolizer, debug_dirs, known, perf_maps, go_tables, sober }
     }
 
     /// The symbols at `addr` of `module`, innermost first; never empty.
@@ -116,8 +119,14 @@ impl Symbols {
         }
     }
 
-    /// The file comes from the target and may be hostile: a panic in its parsing costs these names, no more.
+    /// The file comes from the target and may be hostile: a panic in its parsing costs these names, no more. That no memory
+    /// is left would end the program, so what asks for too much is not even begun.
     fn ask(&mut self, file: &File, debug_syms: bool, address: u64) -> Option<Vec<Symbol>> {
+        let meta = file.metadata().ok()?;
+        let sober = self.sober.entry((meta.dev(), meta.ino()));
+        if !*sober.or_insert_with(|| unpacks_soberly(file)) {
+            return None;
+        }
         let mut elf = Elf::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
         elf.debug_syms = debug_syms;
         let source = Source::Elf(elf);

@@ -126,6 +126,34 @@ fn check(stacks: &mut Stacks, regs: Registers, words: &[u64], compat: bool) {
     stacks.wanted_debug_files(id);
 }
 
+/// Where the headers of packed sections stand in a 64-bit file.
+fn packed_sections(bytes: &[u8]) -> Vec<usize> {
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let half = |at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
+    let (table, size, count) = (word(0x28) as usize, half(0x3a), half(0x3c));
+    let headers = (0..count).map(|index| table + index * size);
+    headers.filter(|at| word(at + 8) & 0x800 != 0).map(|at| word(at + 24) as usize).collect()
+}
+
+#[test]
+fn a_section_that_claims_to_unpack_to_all_memory_is_not_unpacked() {
+    let Some(files) = healthy() else { return };
+    let sections = packed_sections(&files[1]);
+    assert!(!sections.is_empty(), "-gz packs what -g makes");
+    for claim in [u64::MAX, i64::MAX as u64, 1 << 40] {
+        let mut bytes = files[1].clone();
+        for at in &sections {
+            bytes[at + 8..at + 16].copy_from_slice(&claim.to_le_bytes());
+        }
+        let root = tempfile::tempdir().unwrap();
+        let mut stacks = Stacks::new(make_process(root.path(), &bytes));
+        for offset in (0x1000..0x1400).step_by(16) {
+            let regs = Registers { ip: BASE + offset, sp: STACK, fp: STACK + 64, lr: 0 };
+            check(&mut stacks, regs, &[], false);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

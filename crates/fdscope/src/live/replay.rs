@@ -12,7 +12,7 @@ use fdscope_model::{
     Monotonic, Name, Pid, Process, ProcessId, Sight, SourceName, StackId, Symbolized, Symbolizer,
     Tid, Trace,
 };
-use fdscope_proc::pattern;
+use fdscope_proc::{ProcRoot, pattern};
 use fdscope_record::{Closing, Ending as End, Opening, Reader, Record};
 use fdscope_render::units;
 
@@ -20,6 +20,7 @@ use crate::args::Span;
 use crate::ending::{Ending, Failure};
 use crate::live::moment::socket_inode;
 use crate::live::report::only;
+use crate::mounts::{Mounts, absolute};
 
 /// What a recording told up to a moment.
 pub struct Replay {
@@ -108,9 +109,17 @@ impl Called {
     }
 }
 
-/// True if a target names a recording and not a process.
+/// True if a target names a recording and not a process. A file on a file system whose server may not answer is only
+/// looked at if it is called one, `.fdr`: else a listing of what is held there could wait for ever.
 pub fn is_recording(target: &str) -> bool {
-    Reader::is_recording(Path::new(target))
+    if target.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let path = Path::new(target);
+    let called_one = path.extension().is_some_and(|extension| extension == "fdr");
+    let may_wait =
+        || ProcRoot::open().map_or(true, |proc| Mounts::read(&proc).may_wait(&absolute(path)));
+    (called_one || !may_wait()) && Reader::is_recording(path)
 }
 
 /// Counts that come so soon tell of the beginning.

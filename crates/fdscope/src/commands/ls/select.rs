@@ -1,19 +1,18 @@
 //! What the targets of `ls` mean: processes to read, and places that rows must be at.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use fdscope_model::socket::Address;
 use fdscope_model::{DeviceId, InodeId, Name, Pid, Socket};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::parse::{Mount, parse_mountinfo};
 use fdscope_render::column::Needs;
 use fdscope_render::handles::{HandleRow, needs};
 
 use crate::args::Ls;
 use crate::ending::{Ending, Failure};
+use crate::mounts::{Mounts, absolute, bytes, is_below};
 use crate::past::Past;
 use crate::target;
 
@@ -56,7 +55,7 @@ impl Selection {
             }
         }
         places.extend(ls.below.iter().map(|folder| Place::Below(bytes(&absolute(folder)))));
-        places.extend(ls.mounts.iter().filter_map(|path| mounts.above(path)));
+        places.extend(ls.mounts.iter().filter_map(|path| above(&mounts, path)));
         let pids = match named.as_slice() {
             [] => others(proc)?,
             named => target::find(proc, named)?.iter().map(|process| process.id.pid).collect(),
@@ -71,7 +70,7 @@ impl Selection {
     pub fn in_past(past: &Past, targets: &[String], below: &[PathBuf]) -> Result<Self> {
         let (mut named, mut places) = (Vec::new(), Vec::new());
         for text in targets {
-            match place(&Mounts(Vec::new()), text)? {
+            match place(&Mounts::none(), text)? {
                 Some(Place::File(..)) => {
                     places.push(Place::File(bytes(&absolute(Path::new(text))), None))
                 }
@@ -175,12 +174,6 @@ fn ends(socket: &Socket) -> impl Iterator<Item = SocketAddr> {
     })
 }
 
-fn is_below(name: &[u8], folder: &[u8]) -> bool {
-    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
-    let rest = name.strip_prefix(folder);
-    name.starts_with(b"/") && rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
-}
-
 /// Every process but this one.
 fn others(proc: &ProcRoot) -> Result<Vec<Pid>> {
     let own = proc.is_own().then_some(Pid(std::process::id()));
@@ -192,7 +185,7 @@ fn others(proc: &ProcRoot) -> Result<Vec<Pid>> {
 /// The place that a target names; `None` for a process.
 fn place(mounts: &Mounts, text: &str) -> Result<Option<Place>, Failure> {
     if text.contains('/') || text == "." || text == ".." {
-        return Ok(Some(mounts.file(Path::new(text))));
+        return Ok(Some(file(mounts, Path::new(text))));
     }
     let Some((host, port)) = text.rsplit_once(':') else { return Ok(None) };
     let Ok(port) = port.parse::<u16>() else { return Ok(None) };
@@ -210,71 +203,41 @@ fn place(mounts: &Mounts, text: &str) -> Result<Option<Place>, Failure> {
     Ok(Some(Place::Ends(found.collect())))
 }
 
-/// The mounts that this process sees.
-struct Mounts(Vec<Mount>);
-
-/// File systems whose servers may not answer: their files are compared by name alone.
-const MAY_WAIT: &[&[u8]] =
-    &[b"fuse", b"nfs", b"nfs4", b"cifs", b"smb3", b"9p", b"ceph", b"afs", b"lustre", b"autofs"];
-
-impl Mounts {
-    fn read(proc: &ProcRoot) -> Self {
-        let mut mounts = Vec::new();
-        let read = proc.read("self/mountinfo").unwrap_or_default();
-        parse_mountinfo(&read, |mount| mounts.push(mount));
-        Mounts(mounts)
+/// A path as a place: a mount if it is where one is, else a file. Nothing is asked of a file system that may wait.
+fn file(mounts: &Mounts, typed: &Path) -> Place {
+    let path = absolute(typed);
+    if let Some(place) = mounted(mounts, &path) {
+        return place;
     }
-
-    /// A path as a place: a mount if it is where one is, else a file. Nothing is asked of a file system that may wait.
-    fn file(&self, typed: &Path) -> Place {
-        let path = absolute(typed);
-        if let Some(place) = self.mount(&path) {
-            return place;
-        }
-        if self.may_wait(&path) {
-            return Place::File(bytes(&path), None);
-        }
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
-        if let Some(place) = self.mount(&path) {
-            return place;
-        }
-        let id = Some(()).filter(|()| !self.may_wait(&path)).and_then(|()| inode_of(&path));
-        Place::File(bytes(&path), id)
+    if mounts.may_wait(&path) {
+        return Place::File(bytes(&path), None);
     }
-
-    /// The file system that a path is on.
-    fn above(&self, typed: &Path) -> Option<Place> {
-        let path = absolute(typed);
-        // Links lead elsewhere; a server that may not answer is not asked for them.
-        let resolved = match self.may_wait(&path) {
-            true => path,
-            false => std::fs::canonicalize(&path).unwrap_or(path),
-        };
-        let found = self.nearest(&bytes(&resolved))?;
-        Some(Place::Mount(found.point.bytes().to_vec(), found.device))
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    if let Some(place) = mounted(mounts, &path) {
+        return place;
     }
+    let id = Some(()).filter(|()| !mounts.may_wait(&path)).and_then(|()| inode_of(&path));
+    Place::File(bytes(&path), id)
+}
 
-    /// The mount that holds a path; the last of several in one place hides the others.
-    fn nearest(&self, path: &[u8]) -> Option<&Mount> {
-        let above = self.0.iter().filter(|mount| is_below(path, mount.point.bytes()));
-        above.max_by_key(|mount| mount.point.bytes().len())
-    }
+/// The file system that a path is on.
+fn above(mounts: &Mounts, typed: &Path) -> Option<Place> {
+    let path = absolute(typed);
+    // Links lead elsewhere; a server that may not answer is not asked for them.
+    let resolved = match mounts.may_wait(&path) {
+        true => path,
+        false => std::fs::canonicalize(&path).unwrap_or(path),
+    };
+    let found = mounts.nearest(&bytes(&resolved))?;
+    Some(Place::Mount(found.point.bytes().to_vec(), found.device))
+}
 
-    /// The last mount there hides the others.
-    fn mount(&self, path: &Path) -> Option<Place> {
-        let path = bytes(path);
-        // Everything is below the root: who names it means the directory.
-        let found = self.0.iter().rfind(|mount| mount.point.bytes() == path && path != b"/")?;
-        Some(Place::Mount(path, found.device))
-    }
-
-    fn may_wait(&self, path: &Path) -> bool {
-        self.nearest(&bytes(path)).is_some_and(|mount| {
-            let kind = mount.kind.bytes();
-            let kind = kind.split(|&byte| byte == b'.').next().unwrap_or(kind);
-            MAY_WAIT.contains(&kind)
-        })
-    }
+/// The file system mounted there, if one is.
+fn mounted(mounts: &Mounts, path: &Path) -> Option<Place> {
+    let path = bytes(path);
+    // Everything is below the root: who names it means the directory.
+    let found = mounts.at(&path).filter(|_| path != b"/")?;
+    Some(Place::Mount(path, found.device))
 }
 
 fn inode_of(path: &Path) -> Option<InodeId> {
@@ -285,38 +248,16 @@ fn inode_of(path: &Path) -> Option<InodeId> {
     Some(InodeId { device, inode: found.ino() })
 }
 
-/// A path from the root, `.` and `..` taken out by text alone.
-fn absolute(path: &Path) -> PathBuf {
-    let start = if path.is_absolute() {
-        PathBuf::new()
-    } else {
-        std::env::current_dir().unwrap_or_default()
-    };
-    let mut out = start;
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
-}
-
-fn bytes(path: &Path) -> Vec<u8> {
-    path.as_os_str().as_bytes().to_vec()
-}
-
 #[cfg(test)]
 mod tests {
+    use fdscope_proc::parse::parse_mountinfo;
+
     use super::*;
 
     #[test]
     fn targets_are_told_by_their_looks() {
         let check = |text: &str, expected: Option<Place>| {
-            assert_eq!(place(&Mounts(Vec::new()), text).expect("a target"), expected, "{text}");
+            assert_eq!(place(&Mounts::none(), text).expect("a target"), expected, "{text}");
         };
         check("4123", None);
         check("nginx", None);
@@ -335,12 +276,12 @@ mod tests {
         let mut mounts = Vec::new();
         let lines = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / /mnt rw - fuse.sshfs x rw\n";
         parse_mountinfo(lines, |mount| mounts.push(mount));
-        let mounts = Mounts(mounts);
-        let check = |path: &str, expected| assert_eq!(mounts.file(Path::new(path)), expected);
+        let mounts = Mounts::of(mounts);
+        let check = |path: &str, expected| assert_eq!(file(&mounts, Path::new(path)), expected);
         check("/mnt", Place::Mount(b"/mnt".to_vec(), DeviceId::new(0, 9)));
         check("/mnt/./x/../y", Place::File(b"/mnt/y".to_vec(), None));
-        assert!(matches!(mounts.file(Path::new("/")), Place::File(..)));
-        let above = |path: &str| mounts.above(Path::new(path));
+        assert!(matches!(file(&mounts, Path::new("/")), Place::File(..)));
+        let above = |path: &str| above(&mounts, Path::new(path));
         assert_eq!(above("/mnt/x/y"), Some(Place::Mount(b"/mnt".to_vec(), DeviceId::new(0, 9))));
         assert_eq!(above("/mntx"), Some(Place::Mount(b"/".to_vec(), DeviceId::new(8, 1))));
     }
