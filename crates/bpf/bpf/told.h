@@ -23,7 +23,6 @@ enum told_flags {
 	TOLD_UNKNOWN = 2,     /* the result is not known */
 	TOLD_HAS_ENTER = 4,   /* a record told when it was entered */
 	TOLD_ENTERS = 8,      /* it was seen to be entered: `entered` is valid */
-	TOLD_LAST = 16,       /* the last thread of its process ended */
 	TOLD_ABSENT = 32,     /* memory that a pointer leads to could not be read */
 };
 

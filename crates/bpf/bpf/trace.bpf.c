@@ -40,6 +40,7 @@ struct signal_struct___exec {
 struct signal_struct___end {
 	unsigned int flags;
 	int group_exit_code;
+	int nr_threads;
 };
 
 struct sigaction {
@@ -610,13 +611,10 @@ int task_ended(__u64 *args)
 	struct telling *made;
 	__u64 key = args[0];
 	__u32 pid, tid;
-	bool last;
 
 	current_numbers(&pid, &tid);
 	if (!bpf_map_lookup_elem(&watched, &pid))
 		return 0;
-	/* do_exit counts `live` down before it gets here: 0 means that this is the process's last thread. */
-	last = READ(signal, live.counter) == 0;
 	entered = scope_of(&pid, &tid) ? bpf_map_lookup_elem(&entering, &key) : NULL;
 	if (entered) {
 		if (entered->state == WITHIN) {
@@ -638,12 +636,15 @@ int task_ended(__u64 *args)
 				     READ(executing, group_exec_task);
 
 		made->told.ret = READ((struct task_struct___end *)task, exit_code);
-		made->told.flags = last ? TOLD_LAST : 0;
 		/* Of a leader whose number passes to the thread that called exec nobody is told: it goes on. */
 		if (!(passes_number && pid == tid))
 			send(made, false);
 	}
-	if (last)
+	/*
+	 * Of several threads, which all may end at this moment, nobody here knows which is the last to be told of: their
+	 * process is taken off by the reader, who has been told of each.
+	 */
+	if (READ((struct signal_struct___end *)signal, nr_threads) == 1)
 		bpf_map_delete_elem(&watched, &pid);
 	return 0;
 }

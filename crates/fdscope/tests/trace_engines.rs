@@ -81,9 +81,7 @@ fn a_fatal_signal_is_told_before_what_it_ends() {
         let (log, output) = logged(engine, &["-f", called.to_str().expect("text"), "die"]);
         assert_eq!(output.status.signal(), Some(15), "{engine}");
         let told: Vec<&str> = log.lines().filter(|line| line.contains("SIGTERM")).collect();
-        // Of two threads that end at the same moment eBPF may tell one only: docs/strace.md.
-        let least = if engine.contains("bpf") { 2 } else { 3 };
-        assert!((least..=3).contains(&told.len()), "{engine} {told:?}");
+        assert_eq!(told.len(), 3, "{engine} {told:?}");
         assert!(told[0].contains("--- SIGTERM {si_signo=SIGTERM, si_code=SI_USER"), "{told:?}");
         assert!(told[1..].iter().all(|line| line.ends_with("+++ killed by SIGTERM +++")), "{log}");
     }

@@ -291,6 +291,9 @@ impl BpfCalls {
                     sink(&Traced { at, pid, tid, what: Happening::Lost { count: 0 } });
                 }
             }
+            for pid in teller.gone.drain(..) {
+                programs.remove_watched(pid.0);
+            }
             for (pid, bytes) in teller.depths.drain(..) {
                 if let Some(mut watched) = programs.watched(pid.0) {
                     watched.scope.stack_bytes = bytes;

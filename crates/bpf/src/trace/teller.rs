@@ -28,6 +28,8 @@ pub struct Teller {
     pub memos: VecDeque<Memo>,
     /// How much to copy of a process's stacks from now on.
     pub depths: Vec<(Pid, u32)>,
+    /// Processes of which every thread has ended since the last look.
+    pub gone: Vec<Pid>,
     /// Who runs a 32-bit program since the last look.
     pub compat: Vec<Pid>,
     /// Records say how long calls had a processor.
@@ -48,6 +50,7 @@ impl Teller {
             launching: None,
             memos: VecDeque::new(),
             depths: Vec::new(),
+            gone: Vec::new(),
             compat: Vec::new(),
             times: false,
             unwinder,
@@ -213,9 +216,9 @@ impl Teller {
             0 => Happening::Exited { status: (told.ret >> 8) as u8 },
             signal => Happening::Killed { signal, core },
         });
-        if told.flags & told_flags::LAST != 0 {
-            self.tasks.retain(|_, of| *of != pid);
+        if !self.tasks.values().any(|of| *of == pid) {
             self.depth_of.remove(&pid);
+            self.gone.push(pid);
         }
     }
 

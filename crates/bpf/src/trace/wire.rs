@@ -34,8 +34,6 @@ pub mod told_flags {
     pub const HAS_ENTER: u8 = 4;
     /// It was seen to be entered.
     pub const ENTERED: u8 = 8;
-    /// The last thread of its process ended.
-    pub const LAST: u8 = 16;
 }
 
 /// `struct told`: a record; pieces follow.
