@@ -10,6 +10,7 @@ pub mod event;
 pub mod fault;
 mod finding;
 pub mod handle;
+pub mod hash;
 pub mod id;
 pub mod interpreter;
 pub mod inventory;

@@ -22,7 +22,6 @@ mod elf;
 mod epilogue;
 mod error;
 mod go_table;
-mod hash;
 mod maps;
 mod memos;
 mod module;

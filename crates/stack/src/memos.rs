@@ -3,7 +3,7 @@
 use fdscope_model::{Memo, MemoWord, Monotonic, Pid, Registers, StackId};
 use fdscope_sys::clock::monotonic_now;
 
-use crate::hash::FastMap;
+use fdscope_model::hash::FastMap;
 
 /// The most memos told in one second: a map written so often costs fdscope less than half a percent of a processor.
 const MOST_PER_S: usize = 2048;

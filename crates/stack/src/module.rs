@@ -20,10 +20,10 @@ use crate::debug_file;
 use crate::elf::Elf;
 use crate::epilogue;
 use crate::error::StackError;
-use crate::hash::FastMap;
 use crate::maps::Mapping;
 use crate::open::{open_below, open_quietly};
 use crate::options::StackOptions;
+use fdscope_model::hash::FastMap;
 
 /// The most modules of one run: a bound for targets that map ever new files.
 const MOST: usize = 8192;

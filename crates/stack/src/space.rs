@@ -14,10 +14,10 @@ use gimli::UnwindContext;
 
 use crate::arch::Arch;
 use crate::epilogue;
-use crate::hash::FastMap;
 use crate::maps::{Mapping, parse_executable};
 use crate::module::Modules;
 use crate::rule::Rule;
+use fdscope_model::hash::FastMap;
 
 /// The most addresses remembered; a program has some hundreds, hostile stacks have no end.
 const MOST_PLACES: usize = 16_384;

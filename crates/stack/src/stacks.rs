@@ -15,7 +15,6 @@ use gimli::UnwindContext;
 use crate::arch::Arch;
 use crate::budget::Budget;
 use crate::debug_file::hexadecimal;
-use crate::hash::FastMap;
 use crate::memos::Memos;
 use crate::module::{Code, Modules};
 use crate::options::StackOptions;
@@ -27,6 +26,7 @@ use crate::space::Space;
 use crate::symbols::Symbols;
 use crate::table::StackTable;
 use crate::unwind::{End, Outcome, Unwinder};
+use fdscope_model::hash::FastMap;
 
 /// The most ended processes whose code is still known: for events that come after the exit.
 const MOST_ENDED: usize = 64;

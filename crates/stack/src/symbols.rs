@@ -17,10 +17,10 @@ use fdscope_model::{CodeAddr, Symbol};
 
 use crate::elf::{LARGEST_SECTION, unpacks_soberly};
 use crate::go_table::GoTable;
-use crate::hash::FastMap;
 use crate::module::{Code, Image, Module};
 use crate::perf_map::PerfMap;
 use crate::swift;
+use fdscope_model::hash::FastMap;
 
 /// Finds names, and remembers them.
 #[derive(Debug)]

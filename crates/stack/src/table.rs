@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fdscope_model::{Stack, StackId};
 
-use crate::hash::FastMap;
+use fdscope_model::hash::FastMap;
 
 /// The most distinct stacks that are kept whole. Beyond it, only their inner frames tell stacks apart: recursion of
 /// ever new depth must not fill the memory.

@@ -1,7 +1,8 @@
 //! Connections of TCP that were seen: where their sequence numbers began, so that those shown are small.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
+
+use fdscope_model::hash::FastMap;
 
 /// Which addresses and ports, the lower port's end first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +40,7 @@ const MOST: usize = 1 << 20;
 
 /// The connections seen.
 #[derive(Default, Debug)]
-pub struct Flows(HashMap<FlowKey, Begin, BuildHasherDefault<Mixer>>);
+pub struct Flows(FastMap<FlowKey, Begin>);
 
 impl Flows {
     pub fn get(&self, key: &FlowKey) -> Option<Begin> {
@@ -51,41 +52,5 @@ impl Flows {
             self.0.clear();
         }
         self.0.insert(key, begin);
-    }
-}
-
-/// A quick hash. Colliding on purpose slows the printing, no more.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            for (to, from) in word.iter_mut().zip(chunk) {
-                *to = *from;
-            }
-            self.write_u64(u64::from_ne_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(value.into());
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

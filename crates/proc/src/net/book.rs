@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
+use fdscope_model::hash::FastMap;
 use fdscope_model::{Family, Fault, FdNumber, Pid, Socket, SocketClass};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 
 use super::Detail;
-use super::by_number::ByInode;
 use super::dump::Diag;
 use super::ends::Pairs;
 use super::loan::Lender;
@@ -34,7 +34,7 @@ pub struct SocketBook {
     pub(super) rows: Vec<Row>,
     pub(super) pairs: OnceLock<Pairs>,
     /// From inodes to rows.
-    listed: ByInode<u32>,
+    listed: FastMap<u64, u32>,
     spaces: Vec<Space>,
     /// The namespace that fdscope lives in; looked up once.
     own: Option<Space>,
@@ -56,7 +56,7 @@ impl SocketBook {
             detail,
             rows: Vec::new(),
             pairs: OnceLock::new(),
-            listed: ByInode::default(),
+            listed: FastMap::default(),
             spaces: Vec::new(),
             own: None,
             lender: Lender::default(),

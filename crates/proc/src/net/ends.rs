@@ -3,17 +3,17 @@
 
 use std::collections::HashMap;
 
+use fdscope_model::hash::FastMap;
 use fdscope_model::inventory::End;
 use fdscope_model::{Address, Socket};
 
 use super::SocketBook;
-use super::by_number::ByInode;
 use super::row::{Ends, Point, Row};
 
 /// Who holds which socket, by inode: as told by whoever walked the descriptors.
 #[derive(Debug, Default)]
 pub struct Holders {
-    by_inode: ByInode<Vec<End>>,
+    by_inode: FastMap<u64, Vec<End>>,
 }
 
 impl Holders {

@@ -5,7 +5,6 @@
 //! in a file of its own; the parsers among them (`message`, `inet_diag`, `unix_diag`, `others_diag`, `text`) are pure.
 
 mod book;
-mod by_number;
 mod dump;
 mod ends;
 mod inet_diag;

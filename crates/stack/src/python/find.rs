@@ -11,11 +11,11 @@ use object::{Object, ObjectSection, ObjectSymbol, ReadCache};
 use super::code::{read, word};
 use super::release::{OFFSETS_BYTES, Release, from_offsets};
 use crate::elf::Elf;
-use crate::hash::FastMap;
 use crate::maps::{Mapping, parse_executable};
 use crate::module::{Module, Modules};
 use crate::options::StackOptions;
 use crate::space::read_maps_text;
+use fdscope_model::hash::FastMap;
 
 /// The most symbols of a file that are looked at: those of the largest browsers take 20 ms.
 const MOST_SYMBOLS: usize = 1 << 19;

@@ -16,8 +16,8 @@ use std::rc::Rc;
 
 use fdscope_model::{CodeAddr, InterpreterFrame, InterpreterLayout, Pid};
 
-use crate::hash::FastMap;
 use crate::module::Modules;
+use fdscope_model::hash::FastMap;
 
 use code::Code;
 use find::Finder;

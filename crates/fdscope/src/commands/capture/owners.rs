@@ -6,12 +6,12 @@
 //! unknown.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
 use fdscope_bpf::SocketStates;
+use fdscope_model::hash::FastMap;
 use fdscope_packet::ends::{Ends, Transport};
 use fdscope_proc::ProcRoot;
 use fdscope_sys::clock;
@@ -73,7 +73,7 @@ pub struct Owners {
     /// Changes with every survey and everything heard.
     edition: u64,
     /// By the packet's ends as they stand there.
-    cache: HashMap<Ends, Cached, BuildHasherDefault<Mixer>>,
+    cache: FastMap<Ends, Cached>,
 }
 
 impl Owners {
@@ -90,7 +90,7 @@ impl Owners {
             states,
             recent: HashMap::new(),
             edition: 0,
-            cache: HashMap::default(),
+            cache: FastMap::default(),
         })
     }
 
@@ -230,43 +230,5 @@ impl Owners {
         ];
         let found = ways.into_iter().find_map(|(found, sure)| Some((found?, sure)));
         found.map_or((None, false), |(owner, sure)| (Some(Arc::clone(owner)), sure))
-    }
-}
-
-/// A quick hash of addresses. Colliding on purpose slows the capture, no more.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-            self.write_u64(u64::from_ne_bytes(word));
-        }
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u64(value.into());
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(value.into());
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

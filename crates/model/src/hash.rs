@@ -1,9 +1,10 @@
-//! A quick hash for the tables on the hot path, seeded once per run so that a target cannot choose collisions.
+//! A quick hash for the tables on hot paths, seeded once per table so that whoever chooses the keys (a target, a peer on the
+//! network) cannot choose collisions. The order of such a table is another one in every run: whoever iterates, sorts.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A map keyed by small numbers or stacks.
+/// A map keyed by small numbers, addresses or stacks.
 pub type FastMap<K, V> = HashMap<K, V, Fast>;
 
 /// Makes [`FastHasher`]s with one seed.
@@ -58,5 +59,21 @@ impl Hasher for FastHasher {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_a_row_fall_apart() {
+        let low = |number: u64| {
+            let mut hasher = Fast(0).build_hasher();
+            hasher.write_u64(number);
+            hasher.finish() & 0xfff
+        };
+        let found: std::collections::HashSet<u64> = (0..4096).map(|n| low(n * 4096)).collect();
+        assert!(found.len() > 2048, "{}", found.len());
     }
 }
