@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* What the loader sets, and the maps that programs and user space share. */
 #pragma once
-#include "kernel.h"
+#include "number.h"
 #include "arch.h"
 #include "wire.h"
 
 /* Set by the loader. */
-const volatile __u32 pid_level = 0;       /* depth of fdscope's PID namespace; 0: the initial one */
-const volatile __u32 pid_namespace = 0;   /* its inode number */
 const volatile __u32 compat_only = 0;     /* the raw program leaves 64-bit calls to the tracepoints */
 const volatile __u32 wake_at = 1 << 20;   /* bytes in the ring that are worth waking the reader for */
 const volatile __u32 copy_below = 1 << 24;/* bytes in the ring above which stacks are no longer copied */

@@ -4,13 +4,10 @@
  * that still lives. A capture learns from it whose packets are that no look at /proc would find an owner of any more.
  */
 #include "arch.h"
+#include "number.h"
 #include "sock.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-/* Set by the loader. */
-const volatile __u32 pid_level = 0;     /* depth of fdscope's PID namespace; 0: the initial one */
-const volatile __u32 pid_namespace = 0; /* its inode number */
 
 #if defined(__TARGET_ARCH_arm64)
 #define CALL_CLOSE 57
@@ -81,22 +78,6 @@ struct {
 	__type(value, __u64);
 } senders SEC(".maps");
 
-/* A task's number in fdscope's PID namespace; 0 if it has none there. */
-static __always_inline __u32 number_of(struct task_struct *task)
-{
-	struct pid *pid = READ(task, thread_pid);
-	struct upid upid = {};
-	struct pid_namespace *namespace;
-
-	if (!pid || READ(pid, level) < pid_level)
-		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
-	namespace = upid.ns;
-	if (!namespace || READ(namespace, ns.inum) != pid_namespace)
-		return 0;
-	return upid.nr;
-}
-
 /*
  * The descriptor that the current call is about: its first argument, if the table holds the socket there, or if it was
  * there until this call closed it.
@@ -134,15 +115,9 @@ static __always_inline __u64 inode_of(struct sock *sk)
 static __always_inline void current_doer(struct doer *doer, struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *leader = READ(task, group_leader);
-	__u64 both = bpf_get_current_pid_tgid();
 
 	__builtin_memset(doer, 0, sizeof(*doer));
-	doer->pid = both >> 32;
-	doer->tid = both;
-	if (pid_level) {
-		doer->tid = number_of(task);
-		doer->pid = number_of(leader);
-	}
+	current_numbers(&doer->pid, &doer->tid);
 	/* The process's name, not the thread's. */
 	core_read(&doer->comm, &leader->comm);
 	doer->fd = descriptor(task, inode_of(sk));

@@ -1,41 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
-/* Tasks and their tables: numbers in fdscope's PID namespace, registers, and what a descriptor's slot holds. */
+/* Tasks and their tables: registers, and what a descriptor's slot holds. */
 #pragma once
 #include "stack.h"
-
-/* A task's number in fdscope's PID namespace; 0 if it has none there. */
-static __always_inline __u32 number_of(struct task_struct *task)
-{
-	struct pid *pid;
-	struct upid upid = {};
-	struct pid_namespace *namespace;
-
-	if (!pid_level)
-		return READ(task, pid);
-	pid = READ(task, thread_pid);
-	if (!pid || READ(pid, level) < pid_level)
-		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
-	namespace = upid.ns;
-	if (!namespace || READ(namespace, ns.inum) != pid_namespace)
-		return 0;
-	return upid.nr;
-}
-
-static __always_inline void current_numbers(__u32 *pid, __u32 *tid)
-{
-	__u64 both = bpf_get_current_pid_tgid();
-	struct task_struct *task, *leader;
-
-	*pid = both >> 32;
-	*tid = both;
-	if (pid_level) {
-		task = (void *)bpf_get_current_task();
-		leader = READ(task, group_leader);
-		*tid = number_of(task);
-		*pid = number_of(leader);
-	}
-}
 
 static __always_inline struct record *begin(__u32 type, __u32 pid, __u32 tid)
 {

@@ -6,7 +6,7 @@ use crate::kind::HandleKind;
 use crate::limit::Limit;
 use crate::name::Name;
 use crate::process::Process;
-use crate::sight::Sight;
+use crate::sight::{Sight, SourceName};
 use crate::stack::Frame;
 
 /// How sure and how bad, from least to worst.
@@ -98,6 +98,27 @@ pub struct Lifetimes {
     pub longest_ns: Option<u64>,
     /// The age of the oldest one born while watched and still alive.
     pub oldest_live_ns: Option<u64>,
+}
+
+impl Report {
+    /// A report before anything was seen.
+    pub fn of_nothing(source: SourceName) -> Self {
+        Report {
+            command: String::new(),
+            taken_at_ns: 0,
+            machine: String::new(),
+            begun: Monotonic(0),
+            ended: Monotonic(0),
+            sight: Sight { source, how: String::new(), blind: Vec::new() },
+            lost: 0,
+            events: 0,
+            stacks_skipped: 0,
+            totals: Vec::new(),
+            verdicts: Vec::new(),
+            misuse: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
 }
 
 impl Verdict {

@@ -8,7 +8,8 @@ use std::hash::Hash;
 use std::io::{self, Write};
 
 use crate::charset::Charset;
-use crate::column::{Column, write_value};
+use crate::column::Column;
+use crate::grouping::{Grouping, Words};
 use crate::page::{Form, Page};
 use crate::style::Style;
 use crate::table::{self, Align, Cell, Keep, Table};
@@ -16,9 +17,7 @@ use crate::units::count_of;
 
 /// Groups over several looks.
 pub struct Changes<R: 'static, I> {
-    columns: Vec<&'static Column<R>>,
-    charset: Charset,
-    places: HashMap<String, usize>,
+    by: Grouping<R>,
     groups: Vec<Group>,
     /// Rows of this look.
     now: HashMap<I, Member>,
@@ -47,9 +46,7 @@ struct Member {
 
 /// Rows with the same cells.
 struct Group {
-    cells: Vec<String>,
-    /// The same as JSON, key by key, each with a comma behind it.
-    json: Vec<u8>,
+    words: Words,
     count: u64,
     at_first: u64,
     came: u64,
@@ -60,13 +57,15 @@ struct Group {
 }
 
 impl Group {
+    fn new(words: Words) -> Self {
+        let (count, at_first, came, went, all_came, all_went) = (0, 0, 0, 0, 0, 0);
+        Group { words, count, at_first, came, went, all_came, all_went }
+    }
+
     fn grown(&self) -> i64 {
         self.count.cast_signed().wrapping_sub(self.at_first.cast_signed())
     }
 }
-
-/// Ends a cell in a key: printed text has no control characters.
-const END: char = '\u{1f}';
 
 /// Since when changes are shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,9 +80,7 @@ impl<R, I: Hash + Eq> Changes<R, I> {
     /// Groups by these columns.
     pub fn new(columns: Vec<&'static Column<R>>, charset: Charset) -> Self {
         Changes {
-            columns,
-            charset,
-            places: HashMap::new(),
+            by: Grouping::new(columns, charset),
             groups: Vec::new(),
             now: HashMap::new(),
             before: HashMap::new(),
@@ -170,28 +167,8 @@ impl<R, I: Hash + Eq> Changes<R, I> {
     }
 
     fn place(&mut self, row: &R) -> usize {
-        let mut key = String::new();
-        for column in &self.columns {
-            column.print(row, self.charset, &mut key);
-            key.push(END);
-        }
-        if let Some(&place) = self.places.get(&key) {
-            return place;
-        }
-        let mut json = Vec::new();
-        for column in &self.columns {
-            json.extend(format!("\"{}\":", column.key).as_bytes());
-            match column.json {
-                Some(write) => write(row, &mut json),
-                None => write_value(&(column.get)(row), &mut json),
-            }
-            json.push(b',');
-        }
-        let cells = key.split_terminator(END).map(str::to_owned).collect();
-        let place = self.groups.len();
-        self.places.insert(key, place);
-        let (count, at_first, came, went, all_came, all_went) = (0, 0, 0, 0, 0, 0);
-        self.groups.push(Group { cells, json, count, at_first, came, went, all_came, all_went });
+        let (place, words) = self.by.place(row);
+        self.groups.extend(words.map(Group::new));
         place
     }
 
@@ -220,8 +197,8 @@ impl<R, I: Hash + Eq> Changes<R, I> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let mut columns = ["COUNT", "GROWN", "NEW", "GONE"].map(table::Column::right).to_vec();
-        let last = self.columns.len().saturating_sub(1);
-        for (index, column) in self.columns.iter().enumerate() {
+        let last = self.by.columns.len().saturating_sub(1);
+        for (index, column) in self.by.columns.iter().enumerate() {
             let plain = match column.align() {
                 Align::Right => table::Column::right(column.header),
                 Align::Left => table::Column::left(column.header),
@@ -262,7 +239,7 @@ impl<R, I: Hash + Eq> Changes<R, I> {
         };
         let mut cells = vec![Cell::new(group.count.to_string())];
         cells.extend([signed(group.grown()), plain("+", came), plain("-", went)]);
-        cells.extend(group.cells.iter().map(Cell::new));
+        cells.extend(group.words.cells.iter().map(Cell::new));
         cells
     }
 
@@ -271,7 +248,7 @@ impl<R, I: Hash + Eq> Changes<R, I> {
         out.push(b'[');
         for (index, group) in self.sorted(Since::Last).iter().enumerate() {
             out.extend(if index == 0 { &b"{"[..] } else { b",{" });
-            out.extend(&group.json);
+            out.extend(&group.words.json);
             let (came, went) = match self.has_changes() {
                 true => (group.came.to_string(), group.went.to_string()),
                 false => ("null".to_owned(), "null".to_owned()),

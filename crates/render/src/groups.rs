@@ -1,10 +1,10 @@
 //! Rows counted by what some columns say: `--group-by state,peer`.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::charset::Charset;
-use crate::column::{Column, write_value};
+use crate::column::Column;
+use crate::grouping::{Grouping, Words};
 use crate::page::Form;
 use crate::piece::width;
 use crate::style::Style;
@@ -12,53 +12,27 @@ use crate::table::Align;
 
 /// Counts of groups.
 pub struct Groups<R: 'static> {
-    columns: Vec<&'static Column<R>>,
-    charset: Charset,
-    /// A group's place in `groups`, by its cells, each ended by a byte that no printed text has.
-    places: HashMap<String, usize>,
+    by: Grouping<R>,
     groups: Vec<Group>,
 }
 
 /// Rows with the same cells.
 struct Group {
-    cells: Vec<String>,
-    /// The same as JSON, key by key.
-    json: Vec<u8>,
+    words: Words,
     count: u64,
 }
-
-/// Ends a cell in a key: printed text has no control characters.
-const END: char = '\u{1f}';
 
 impl<R> Groups<R> {
     /// Groups by these columns.
     pub fn new(columns: Vec<&'static Column<R>>, charset: Charset) -> Self {
-        Groups { columns, charset, places: HashMap::new(), groups: Vec::new() }
+        Groups { by: Grouping::new(columns, charset), groups: Vec::new() }
     }
 
     /// Counts a row.
     pub fn push(&mut self, row: &R) {
-        let mut key = String::new();
-        for column in &self.columns {
-            column.print(row, self.charset, &mut key);
-            key.push(END);
-        }
-        if let Some(&place) = self.places.get(&key) {
-            self.groups[place].count += 1;
-            return;
-        }
-        let mut json = Vec::new();
-        for column in &self.columns {
-            json.extend(format!("\"{}\":", column.key).as_bytes());
-            match column.json {
-                Some(write) => write(row, &mut json),
-                None => write_value(&(column.get)(row), &mut json),
-            }
-            json.push(b',');
-        }
-        let cells = key.split_terminator(END).map(str::to_owned).collect();
-        self.places.insert(key, self.groups.len());
-        self.groups.push(Group { cells, json, count: 1 });
+        let (place, words) = self.by.place(row);
+        self.groups.extend(words.map(|words| Group { words, count: 0 }));
+        self.groups[place].count += 1;
     }
 
     /// The greatest first; equal ones in the order of their first rows.
@@ -75,13 +49,13 @@ impl<R> Groups<R> {
     pub fn write(&self, form: Form, heading: bool, out: &mut dyn Write) -> io::Result<()> {
         let sorted = self.sorted();
         let widest = sorted.first().map_or(0, |group| group.count.to_string().len()).max(5);
-        let widths: Vec<usize> = (0..self.columns.len()).map(|at| self.width(at)).collect();
-        let headers = self.columns.iter().map(|column| column.header.to_owned()).collect();
+        let widths: Vec<usize> = (0..self.by.columns.len()).map(|at| self.width(at)).collect();
+        let headers = self.by.columns.iter().map(|column| column.header.to_owned()).collect();
         let mut line = |count: &str, cells: &Vec<String>| {
             let mut text = format!("{count:>widest$}");
             for (index, (cell, columns)) in cells.iter().zip(&widths).enumerate() {
                 let missing = columns.saturating_sub(width(cell));
-                let right = self.columns[index].align() == Align::Right;
+                let right = self.by.columns[index].align() == Align::Right;
                 let (before, after) = if right { (missing, 0) } else { (0, missing) };
                 text.push_str(&format!("  {}{cell}{}", " ".repeat(before), " ".repeat(after)));
             }
@@ -94,12 +68,12 @@ impl<R> Groups<R> {
         if heading {
             line("COUNT", &headers)?;
         }
-        sorted.iter().try_for_each(|group| line(&group.count.to_string(), &group.cells))
+        sorted.iter().try_for_each(|group| line(&group.count.to_string(), &group.words.cells))
     }
 
     fn width(&self, at: usize) -> usize {
-        let cells = self.groups.iter().map(|group| width(&group.cells[at]));
-        cells.chain([self.columns[at].header.len()]).max().unwrap_or(0)
+        let cells = self.groups.iter().map(|group| width(&group.words.cells[at]));
+        cells.chain([self.by.columns[at].header.len()]).max().unwrap_or(0)
     }
 
     /// Appends a list of objects: the columns' keys, and `count`.
@@ -107,7 +81,7 @@ impl<R> Groups<R> {
         out.push(b'[');
         for (index, group) in self.sorted().iter().enumerate() {
             out.extend(if index == 0 { &b"{"[..] } else { b",{" });
-            out.extend(&group.json);
+            out.extend(&group.words.json);
             out.extend(format!("\"count\":{}}}", group.count).as_bytes());
         }
         out.push(b']');

@@ -20,6 +20,7 @@ pub mod filter;
 pub mod findings;
 pub mod folded;
 pub mod graph;
+mod grouping;
 pub mod groups;
 pub mod handles;
 pub mod json;

@@ -25,7 +25,7 @@ pub fn run(target: &str, is_json: bool, color: Color) -> Done {
     let root = ProcRoot::open()?;
     let processes = find(&root, target)?;
     let users = root.users();
-    let mut gap = "";
+    let mut paper = Paper::new(color);
     target::each_living(&processes, |process| {
         let pid = process.id.pid;
         let card = read(&root, pid)?;
@@ -36,17 +36,35 @@ pub fn run(target: &str, is_json: bool, color: Color) -> Done {
             next: None,
         };
         beside.next = Some(next(&card, &beside));
-        let text = if is_json {
-            json::card(&card, &beside, &machine::describe())
-        } else {
-            let page = text::page(&card, &beside, terminal::form(color));
-            let page = format!("{gap}{page}");
-            gap = "\n";
-            page
-        };
-        std::io::stdout().lock().write_all(text.as_bytes())?;
+        match is_json {
+            true => print(&json::card(&card, &beside, &machine::describe()))?,
+            false => paper.put(&card, &beside)?,
+        }
         Ok(Ending::Done)
     })
+}
+
+/// Cards as text, one below the other.
+struct Paper {
+    color: Color,
+    gap: &'static str,
+}
+
+impl Paper {
+    fn new(color: Color) -> Self {
+        Paper { color, gap: "" }
+    }
+
+    fn put(&mut self, card: &Card, beside: &Beside) -> Result<()> {
+        let page = text::page(card, beside, terminal::form(self.color));
+        print(&format!("{}{page}", self.gap))?;
+        self.gap = "\n";
+        Ok(())
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
 /// A recording with more processes than this is shown as a table of them.
@@ -71,7 +89,7 @@ pub fn of_recording(file: &str, span: &Span, is_json: bool, color: Color) -> Don
         return ps::of_recording(&ps, file);
     }
     past.say(&[]);
-    let mut gap = "";
+    let mut paper = Paper::new(color);
     for pid in pids {
         let card = past.card(pid);
         let uid = card.process.uid;
@@ -81,18 +99,14 @@ pub fn of_recording(file: &str, span: &Span, is_json: bool, color: Color) -> Don
             signs: signs(&card),
             next: None,
         };
-        let text = if is_json {
-            json::card(&card, &beside, past.machine())
-        } else {
-            let why = "which of this leaks, and from which line".to_owned();
-            let next = || (format!("fdscope leak {file}"), why);
-            beside.next = std::io::stdout().is_terminal().then(next);
-            let page = text::page(&card, &beside, terminal::form(color));
-            let page = format!("{gap}{page}");
-            gap = "\n";
-            page
-        };
-        std::io::stdout().lock().write_all(text.as_bytes())?;
+        if is_json {
+            print(&json::card(&card, &beside, past.machine()))?;
+            continue;
+        }
+        let why = "which of this leaks, and from which line".to_owned();
+        let next = || (format!("fdscope leak {file}"), why);
+        beside.next = std::io::stdout().is_terminal().then(next);
+        paper.put(&card, &beside)?;
     }
     Ok(Ending::Done)
 }

@@ -79,25 +79,8 @@ mod tests {
     }
 
     fn made() -> Report {
-        Report {
-            command: String::new(),
-            taken_at_ns: 1,
-            machine: String::new(),
-            begun: fdscope_model::Monotonic(0),
-            ended: fdscope_model::Monotonic(1),
-            sight: fdscope_model::Sight {
-                source: fdscope_model::SourceName::Recording,
-                how: String::new(),
-                blind: Vec::new(),
-            },
-            lost: 0,
-            events: 0,
-            stacks_skipped: 0,
-            totals: Vec::new(),
-            verdicts: Vec::new(),
-            misuse: Vec::new(),
-            faults: Vec::new(),
-        }
+        let nothing = Report::of_nothing(fdscope_model::SourceName::Recording);
+        Report { taken_at_ns: 1, ended: fdscope_model::Monotonic(1), ..nothing }
     }
 
     #[test]

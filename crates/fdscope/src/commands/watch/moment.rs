@@ -7,6 +7,7 @@ use fdscope_model::thread::{Change, ThreadGroup};
 use fdscope_model::verdict::Report;
 use fdscope_model::{
     Blind, Fault, HandleKey, HandleKind, Monotonic, Name, Pid, Process, Sight, SocketState,
+    SourceName,
 };
 use fdscope_proc::ProcRoot;
 use fdscope_render::units;
@@ -78,7 +79,7 @@ impl Gathering {
             watch.faults.clone_from(&judged.faults);
             self.judged = Some(judged);
         }
-        let report = self.judged.clone().unwrap_or_else(nothing_judged);
+        let report = self.judged.clone().unwrap_or_else(|| Report::of_nothing(SourceName::Poll));
         if standing == Standing::Watching {
             self.kinds
                 .push(watch.ledger.last().max(report.ended), count_kinds(&watch.ledger, &pids));
@@ -130,29 +131,6 @@ impl Gathering {
             *sockets = compare(sockets, count_sockets(proc, living));
             *threads = read_threads(seats);
         });
-    }
-}
-
-/// What stands there before anything was judged, which is never for long.
-fn nothing_judged() -> Report {
-    Report {
-        command: String::new(),
-        taken_at_ns: 0,
-        machine: String::new(),
-        begun: Monotonic(0),
-        ended: Monotonic(0),
-        sight: Sight {
-            source: fdscope_model::SourceName::Poll,
-            how: String::new(),
-            blind: Vec::new(),
-        },
-        lost: 0,
-        events: 0,
-        stacks_skipped: 0,
-        totals: Vec::new(),
-        verdicts: Vec::new(),
-        misuse: Vec::new(),
-        faults: Vec::new(),
     }
 }
 
