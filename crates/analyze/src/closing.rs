@@ -19,7 +19,7 @@ const MOST: usize = 65_536;
 
 /// A descriptor that was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Closed {
+pub(crate) struct LateClose {
     /// Its group.
     pub(crate) group: u32,
     /// What it was.
@@ -30,11 +30,11 @@ pub(crate) struct Closed {
 
 /// The descriptors closed since the last one was opened.
 #[derive(Debug, Default)]
-pub(crate) struct ClosingRun(Vec<Closed>);
+pub(crate) struct ClosingRun(Vec<LateClose>);
 
 impl ClosingRun {
     /// A descriptor was closed.
-    pub(crate) fn closed(&mut self, closed: Closed) {
+    pub(crate) fn closed(&mut self, closed: LateClose) {
         if self.0.len() < MOST {
             self.0.push(closed);
         }
@@ -46,7 +46,7 @@ impl ClosingRun {
     }
 
     /// Those closed in the last moments of a process watched from `begun` until its end.
-    pub(crate) fn at_end(&mut self, begun: Monotonic, ended: Monotonic) -> Vec<Closed> {
+    pub(crate) fn at_end(&mut self, begun: Monotonic, ended: Monotonic) -> Vec<LateClose> {
         let last_ns = ((ended.since_ns(begun) as f64 * LAST_SHARE) as u64).max(LEAST_NS);
         let mut run = std::mem::take(&mut self.0);
         run.retain(|closed| ended.since_ns(closed.at) <= last_ns);
@@ -54,7 +54,7 @@ impl ClosingRun {
     }
 
     pub(crate) fn footprint(&self) -> usize {
-        self.0.capacity() * size_of::<Closed>()
+        self.0.capacity() * size_of::<LateClose>()
     }
 }
 

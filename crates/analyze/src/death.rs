@@ -5,7 +5,7 @@ use fdscope_model::event::{Event, Release, ReleaseCause, Slot};
 use fdscope_model::{HandleKey, Monotonic, StackId};
 
 use crate::birth::known;
-use crate::closing::Closed as Closing;
+use crate::closing::LateClose;
 use crate::entry::{Entry, Origin};
 use crate::group::CloserKey;
 use crate::ledger::Ledger;
@@ -83,7 +83,7 @@ impl Ledger {
             if matches!(entry.origin, Origin::Seen | Origin::Found) {
                 let (at, closer) = (death.at, death.closer);
                 let was = survivor(entry, place.key.fd());
-                watched.closing.closed(Closing { group: entry.group, was, at, closer });
+                watched.closing.closed(LateClose { group: entry.group, was, at, closer });
             }
         }
         let dependants = watched.dependants(place.key, entry.kind);

@@ -4,7 +4,7 @@
 use fdscope_model::{FdNumber, HandleKind, Monotonic, Pid, StackId, Tid};
 
 use crate::bins::Bins;
-use crate::closing::Closed;
+use crate::closing::LateClose;
 use crate::entry::Description;
 use crate::hash::FastMap;
 use crate::lifetime::Ages;
@@ -85,7 +85,7 @@ pub(crate) struct Group {
     /// Who lived when the process ended.
     pub(crate) at_exit: Vec<Survivor>,
     /// Who was closed in the last moments before.
-    pub(crate) closed_at_end: Vec<Closed>,
+    pub(crate) closed_at_end: Vec<LateClose>,
 }
 
 impl Group {
@@ -151,7 +151,7 @@ impl Group {
             + self.ages.footprint()
             + self.closers.capacity() * size_of::<(CloserKey, u64)>()
             + self.at_exit.capacity() * size_of::<Survivor>()
-            + self.closed_at_end.capacity() * size_of::<Closed>()
+            + self.closed_at_end.capacity() * size_of::<LateClose>()
     }
 }
 

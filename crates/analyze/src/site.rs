@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fdscope_model::{FdNumber, HandleKind, Monotonic, Name, Pid, StackId, Symbolized, Symbolizer};
 
 use crate::bins::Bins;
-use crate::closing::Closed;
+use crate::closing::LateClose;
 use crate::counted::{Count, CountKey};
 use crate::group::{CloserKey, Group, Source, Survivor};
 use crate::ledger::Ledger;
@@ -65,7 +65,7 @@ pub(crate) struct Facts {
     /// True if known by counts only: single births were not seen, and there are no stacks by its nature.
     pub(crate) counted: bool,
     /// Of those released, who was closed in the last moments before the process ended.
-    pub(crate) closed_at_end: Vec<Closed>,
+    pub(crate) closed_at_end: Vec<LateClose>,
     /// Of facts as they were before the end: how long before it the survivors began to be closed.
     pub(crate) closed_before_end_ns: Option<u64>,
 }
