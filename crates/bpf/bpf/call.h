@@ -80,26 +80,33 @@ static __always_inline int find_passed(struct control *passed, __u64 msghdr, boo
 	return 1;
 }
 
+/* Reports one of them. 0 if it cannot be read. A function of its own, for the verifier's sake. */
+__attribute__((noinline)) int receive_at(__u64 address)
+{
+	struct record *made = scratch();
+	__s32 fd;
+
+	if (!made || bpf_probe_read_user(&fd, sizeof(fd), (void *)address))
+		return 0;
+	read_slot(made, &made->slots[0], (void *)made->table, fd, false);
+	emit_bare(made);
+	return 1;
+}
+
 /* Reports the descriptors in one message's control data. The record before these carries the stack. */
 __attribute__((noinline)) int receive(__u64 msghdr)
 {
 	struct record *made = scratch();
 	struct control passed = {};
-	struct files_struct *files;
 	int more;
 	__u32 i;
-	__s32 fd;
 
 	if (!made)
 		return 0;
-	files = (void *)made->table;
 	more = find_passed(&passed, msghdr, made->flags & RECORD_COMPAT);
-	for (i = 0; i < MAX_PASSED; i++) {
-		if (i >= passed.length || bpf_probe_read_user(&fd, sizeof(fd), (void *)(passed.address + i * 4)))
+	for (i = 0; i < MAX_PASSED; i++)
+		if (i >= passed.length || !receive_at(passed.address + i * 4))
 			break;
-		read_slot(made, &made->slots[0], files, fd, false);
-		emit_bare(made);
-	}
 	if (more || passed.length > MAX_PASSED) {
 		made->type = RECORD_RESCAN;
 		emit_bare(made);

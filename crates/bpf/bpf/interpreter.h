@@ -41,27 +41,53 @@ static __always_inline __u64 identity_of(struct task_struct *task, __u32 kind)
 	return upid.nr;
 }
 
-/* Searches the interpreters' lists; new threads stand at their head. *looked tells how many were seen. */
-static __always_inline __u64 search_thread(struct interpreter *in, __u64 identity, __u32 *looked)
-{
-	__u64 interpreter = read_word(in->heads), state = 0;
-	__u32 i;
+enum look {
+	LOOK_ON = 0,
+	LOOK_FOUND = 1,
+	LOOK_ENDS = 2,
+};
 
-	if (interpreter)
-		state = read_word(interpreter + in->first_thread);
+/*
+ * A step of the search through the interpreters' lists: is the thread there the one that the interpreter knows by
+ * `identity`? A function of its own, so that the verifier looks at it once and not at every turn.
+ */
+__attribute__((noinline)) int look_at_thread(__u32 pid, __u64 identity)
+{
+	struct interpreter *in = bpf_map_lookup_elem(&interpreters, &pid);
+	struct walk *walk = walk_scratch();
+
+	if (!in || !walk || !walk->interpreter)
+		return LOOK_ENDS;
+	if (!walk->state) {
+		walk->interpreter = read_word(walk->interpreter + in->next_interpreter);
+		if (walk->interpreter)
+			walk->state = read_word(walk->interpreter + in->first_thread);
+		return LOOK_ON;
+	}
+	if (read_word(walk->state + in->thread_id) == identity)
+		return LOOK_FOUND;
+	walk->state = read_word(walk->state + in->next_thread);
+	return LOOK_ON;
+}
+
+/* Searches the interpreters' lists; new threads stand at their head. *looked tells how many were seen. */
+static __always_inline __u64 search_thread(struct interpreter *in, __u32 pid, __u64 identity, __u32 *looked)
+{
+	struct walk *walk = walk_scratch();
+	__u32 i;
+	int look;
+
+	if (!walk)
+		return 0;
+	walk->interpreter = read_word(in->heads);
+	walk->state = walk->interpreter ? read_word(walk->interpreter + in->first_thread) : 0;
 	for (i = 0; i < MOST_THREADS; i++) {
 		*looked = i;
-		if (!interpreter)
+		look = look_at_thread(pid, identity);
+		if (look == LOOK_FOUND)
+			return walk->state;
+		if (look != LOOK_ON)
 			return 0;
-		if (!state) {
-			interpreter = read_word(interpreter + in->next_interpreter);
-			if (interpreter)
-				state = read_word(interpreter + in->first_thread);
-			continue;
-		}
-		if (read_word(state + in->thread_id) == identity)
-			return state;
-		state = read_word(state + in->next_thread);
 	}
 	return 0;
 }
@@ -75,7 +101,7 @@ static __always_inline __u64 newest_thread(struct interpreter *in)
 }
 
 /* The current thread's state: where it was last time, if that still says so. */
-static __always_inline __u64 find_thread(struct interpreter *in, __u32 tid)
+static __always_inline __u64 find_thread(struct interpreter *in, __u32 pid, __u32 tid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct known_thread *known = bpf_map_lookup_elem(&known_threads, &tid), found = {};
@@ -93,7 +119,7 @@ static __always_inline __u64 find_thread(struct interpreter *in, __u32 tid)
 	found.identity = identity_of(task, in->identity);
 	if (!found.identity)
 		return 0;
-	found.state = search_thread(in, found.identity, &looked);
+	found.state = search_thread(in, pid, found.identity, &looked);
 	found.until = now + looked * LOOK_AGAIN_NS;
 	bpf_map_update_elem(&known_threads, &tid, &found, BPF_ANY);
 	return found.state;
@@ -122,7 +148,7 @@ __attribute__((noinline)) int walk_interpreter(__u32 pid)
 
 	if (!in || !record || !walk)
 		return 0;
-	frame = find_thread(in, record->tid);
+	frame = find_thread(in, pid, record->tid);
 	if (!frame)
 		return 0;
 	frame = read_word(frame + in->frame);

@@ -97,6 +97,8 @@ struct {
 
 struct peek {
 	__u64 words[PEEKED / 8];
+	__u32 read;           /* bytes that are there already */
+	__u32 unused;
 };
 
 /* The inner end of the stack of the record in the making. */
@@ -134,6 +136,9 @@ struct {
 struct walk {
 	struct interpreter_frame frames[MOST_FRAMES];
 	__u8 frame[LARGEST_FRAME]; /* the one being read */
+	/* Where the search for a thread stands. */
+	__u64 interpreter;
+	__u64 state;
 };
 
 /* The interpreter's frames of the record in the making. */

@@ -3,14 +3,14 @@
 #pragma once
 #include "interpreter.h"
 
-/* Reads the stack's inner end, as far as the memo asks and nobody did. *read: bytes that are there already. */
-static __always_inline bool peek_at(struct peek *peek, __u64 sp, __u32 span, __u32 *read)
+/* Reads the stack's inner end, as far as the memo asks and nobody did. */
+static __always_inline bool peek_at(struct peek *peek, __u64 sp, __u32 span)
 {
-	if (span <= *read)
+	if (span <= peek->read)
 		return true;
 	if (span > sizeof(peek->words) || bpf_probe_read_user(peek->words, span, (void *)sp))
 		return false;
-	*read = span;
+	peek->read = span;
 	return true;
 }
 
@@ -40,33 +40,57 @@ static __always_inline bool is_so(const struct memo *memo, const struct peek *pe
 	return true;
 }
 
-/* Is the stack of the record in the making known? Then its number is put into the record. */
-__attribute__((noinline)) int recognise(void)
+enum recall {
+	RECALL_NOTHING = 0,
+	RECALL_ANOTHER = 1,
+	RECALL_IT = 2,
+};
+
+/*
+ * Is the stack of the record in the making that of the nth memo under its key? A function of its own, so that the
+ * verifier looks at it once and not at every turn.
+ */
+__attribute__((noinline)) int recall(__u32 nth)
 {
 	struct record *made = scratch();
 	struct memo_key key = {};
 	struct origin *origin;
 	struct memo *memo;
 	struct peek *peek;
-	__u32 zero = 0, read = 0, i;
+	__u32 zero = 0;
 
 	peek = bpf_map_lookup_elem(&peeking, &zero);
-	if (!made || !peek || made->flags & RECORD_COMPAT)
-		return 0;
+	if (!made || !peek)
+		return RECALL_NOTHING;
 	origin = origin_of(made);
 	key.ip = origin->ip;
 	key.code_since = origin->code_since;
 	key.pid = made->pid;
 	key.depth = origin->sp & 0xfff;
-	for (i = 0; i < MOST_MEMOS; i++) {
-		key.nth = i;
-		memo = bpf_map_lookup_elem(&memos, &key);
-		if (!memo)
-			return 0;
-		if (peek_at(peek, origin->sp, memo->span, &read) && is_so(memo, peek, origin)) {
-			made->stack_id = memo->stack;
-			return 1;
-		}
+	key.nth = nth;
+	memo = bpf_map_lookup_elem(&memos, &key);
+	if (!memo)
+		return RECALL_NOTHING;
+	if (!nth)
+		peek->read = 0;
+	if (!peek_at(peek, origin->sp, memo->span) || !is_so(memo, peek, origin))
+		return RECALL_ANOTHER;
+	made->stack_id = memo->stack;
+	return RECALL_IT;
+}
+
+/* Is the stack of the record in the making known? Then its number is put into the record. */
+static __always_inline bool recognise(const struct record *made)
+{
+	__u32 nth;
+	int recalled;
+
+	if (made->flags & RECORD_COMPAT)
+		return false;
+	for (nth = 0; nth < MOST_MEMOS; nth++) {
+		recalled = recall(nth);
+		if (recalled != RECALL_ANOTHER)
+			return recalled == RECALL_IT;
 	}
-	return 0;
+	return false;
 }

@@ -139,67 +139,101 @@ static __always_inline __u64 word_at(__u64 address, bool compat)
 	return half;
 }
 
+/*
+ * The bodies of the loops below are functions of their own: the verifier looks at each once and not at every turn,
+ * which made up nine tenths of the time that loading took.
+ */
+
+/* A pointer of a vector, put behind the piece under way. 0 after the last. */
+__attribute__((noinline)) int take_pointer(__u64 address)
+{
+	struct telling *made = tell();
+	__u32 at, size;
+	__u64 word;
+
+	if (!made)
+		return 0;
+	size = made->told.flags & TOLD_COMPAT ? 4 : 8;
+	at = made->told.bytes;
+	if (at > ROOM || bpf_probe_read_user(made->data + at, size, (void *)address))
+		return 0;
+	word = size == 4 ? *(__u32 *)(made->data + at) : *(__u64 *)(made->data + at);
+	made->told.bytes = at + size;
+	return word != 0;
+}
+
+/* The string that a pointer leads to. 0 if it is null. */
+__attribute__((noinline)) int take_pointed_string(__u64 address)
+{
+	struct telling *made = tell();
+	__u64 word;
+
+	if (!made)
+		return 0;
+	word = word_at(address, made->told.flags & TOLD_COMPAT);
+	if (!word)
+		return 0;
+	take_string(word, text_limit);
+	return 1;
+}
+
 /* Pointers up to a null one, and the strings that they lead to. */
 __attribute__((noinline)) int take_strings(__u64 address)
 {
 	struct telling *made = tell();
-	__u32 begin, at, size, i;
-	bool compat;
+	__u32 before, size, end, i;
 
 	if (!made || !address)
 		return 0;
-	compat = made->told.flags & TOLD_COMPAT;
-	size = compat ? 4 : 8;
-	begin = at = open_piece(made);
-	for (i = 0; i < MOST_POINTERS; i++) {
-		__u64 word;
-
-		if (at > ROOM)
+	size = made->told.flags & TOLD_COMPAT ? 4 : 8;
+	before = made->told.bytes;
+	made->told.bytes = open_piece(made);
+	for (i = 0; i < MOST_POINTERS; i++)
+		if (!take_pointer(address + i * size))
 			break;
-		if (bpf_probe_read_user(made->data + at, size, (void *)(address + i * size)))
+	end = made->told.bytes;
+	made->told.bytes = before;
+	close_piece(made, open_piece(made), end, address, PIECE_MEMORY);
+	for (i = 0; i < MOST_STRINGS; i++)
+		if (!take_pointed_string(address + i * size))
 			break;
-		word = compat ? *(__u32 *)(made->data + at) : *(__u64 *)(made->data + at);
-		at += size;
-		if (!word)
-			break;
-	}
-	close_piece(made, begin, at, address, PIECE_MEMORY);
-	for (i = 0; i < MOST_STRINGS; i++) {
-		__u64 word = word_at(address + i * size, compat);
-
-		if (!word)
-			break;
-		take_string(word, text_limit);
-	}
 	return 0;
+}
+
+/* What an iovec leads to, `total` bytes at most, and no more than is shown. Answers with what is left of `total`. */
+__attribute__((noinline)) __u64 take_iovec(__u64 address, __u64 total)
+{
+	struct telling *made = tell();
+	__u64 base, length;
+	bool compat;
+
+	if (!made)
+		return 0;
+	compat = made->told.flags & TOLD_COMPAT;
+	base = word_at(address, compat);
+	length = word_at(address + (compat ? 4 : 8), compat);
+	if (length > total)
+		length = total;
+	take(base, length > text_limit ? text_limit : length, PIECE_MEMORY);
+	return total - length;
 }
 
 /* `count` iovecs, and what they lead to: `total` bytes at most, and of each no more than is shown. */
 __attribute__((noinline)) int take_iovecs(__u64 address, __u32 count, __u64 total)
 {
 	struct telling *made = tell();
-	__u32 size, here, i;
-	bool compat;
+	__u32 size, i;
 
 	if (!made || !address || !count)
 		return 0;
-	compat = made->told.flags & TOLD_COMPAT;
-	size = compat ? 8 : 16;
+	size = made->told.flags & TOLD_COMPAT ? 8 : 16;
 	if (count > MOST_IOVECS)
 		count = MOST_IOVECS;
 	take(address, count * size, PIECE_MEMORY);
 	for (i = 0; i < MOST_IOVECS; i++) {
-		__u64 base, length;
-
 		if (i >= count || !total)
 			break;
-		base = word_at(address + i * size, compat);
-		length = word_at(address + i * size + size / 2, compat);
-		if (length > total)
-			length = total;
-		total -= length;
-		here = length > text_limit ? text_limit : length;
-		take(base, here, PIECE_MEMORY);
+		total = take_iovec(address + i * size, total);
 	}
 	return 0;
 }

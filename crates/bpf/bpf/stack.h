@@ -175,7 +175,7 @@ static __always_inline void emit(void *ctx, struct scope *scope, struct record *
 		return;
 	}
 	layered = scope->interpreter && walk_interpreter(made->pid) > 0;
-	if (recognise()) {
+	if (recognise(made)) {
 		if (layered) {
 			send_frames(made);
 		} else {

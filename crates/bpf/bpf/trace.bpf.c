@@ -248,7 +248,7 @@ __attribute__((noinline)) int take_stack_of(__u32 pid)
 	record->flags = made->told.flags & TOLD_COMPAT ? RECORD_COMPAT : 0;
 	set_registers(record, (struct pt_regs *)bpf_task_pt_regs(task), true);
 	notice_code(&scope->scope, record, true);
-	if (recognise()) {
+	if (recognise(record)) {
 		made->told.trace = TRACE_KNOWN;
 		made->told.stack_id = record->stack_id;
 		return 0;

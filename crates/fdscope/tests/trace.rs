@@ -207,6 +207,25 @@ fn every_shape_of_siginfo_is_straces() {
 }
 
 #[test]
+fn dates_are_those_of_local_clocks() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let begun = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    file.as_file().set_modified(begun).expect("a date");
+    let path = file.path().to_str().expect("UTF-8");
+    let dated = |mut command: Command| {
+        command.env("TZ", "XXX-5:30");
+        let (log, _) = logged(command, &["-v", "-e", "trace=%stat", "stat", path]);
+        let line = log.lines().find(|line| line.contains(path) && line.contains("1700000000"));
+        let from = line.and_then(|line| line.split_once("1700000000")).map(|(_, rest)| rest);
+        from.and_then(|rest| rest.split_once("*/")).map(|(date, _)| date.to_owned())
+    };
+    let ours = dated(strace()).expect("the file is looked at");
+    assert!(ours.ends_with("/* 2023-11-15T03:43:20+0530 "), "{ours}");
+    let Some(real) = real() else { return };
+    assert_eq!(Some(ours), dated(real));
+}
+
+#[test]
 fn mistakes_are_told_in_straces_words() {
     let mistakes: &[&[&str]] = &[
         &["-a", "x", "true"],

@@ -1,5 +1,7 @@
 //! Times as options take them and as lines show them.
 
+use fdscope_syscall::decode::numbers;
+
 use crate::options::{Digits, Stamp};
 
 /// Nanoseconds of `5`, `5s`, `5ms`, `5us`, `5ns`; without a unit of `unit_ns`.
@@ -66,10 +68,10 @@ pub fn write_fraction(out: &mut Vec<u8>, ns: u64, digits: Digits) {
     if digits == 0 {
         return;
     }
-    let digits = usize::from(digits.min(9));
-    let text = format!("{:09}", ns % 1_000_000_000);
+    let digits = digits.min(9);
     out.push(b'.');
-    out.extend_from_slice(text.as_bytes().get(..digits).unwrap_or_default());
+    let unit_ns = 10_u64.pow(9 - u32::from(digits));
+    numbers::padded(out, ns % 1_000_000_000 / unit_ns, digits.into());
 }
 
 #[cfg(test)]
@@ -82,6 +84,15 @@ mod tests {
         assert_eq!(parse(b"1.5ms", 1), Some(1_500_000));
         assert_eq!(parse(b"2m", 1), Some(120_000_000_000));
         assert_eq!((parse(b"x", 1), parse(b"", 1), parse(b"-1", 1)), (None, None, None));
+    }
+
+    #[test]
+    fn fractions_are_cut_and_not_rounded() {
+        for (digits, expected) in [(0, ""), (3, ".001"), (6, ".001999"), (9, ".001999999")] {
+            let mut out = Vec::new();
+            write_fraction(&mut out, 7_001_999_999, digits);
+            assert_eq!(out, expected.as_bytes());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_syscall::Memory;
-use fdscope_syscall::decode::{self, Names, Style};
+use fdscope_syscall::decode::{self, Names, Style, numbers};
 use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
 
 use crate::line::{Entered, Finished, Sought, ended_word};
@@ -261,10 +261,14 @@ impl<'a> Writer<'a> {
         self.put(told.tid, &second.result, host);
         if let (Some(digits), true) = (self.options.spent, ended != Ended::Unknown) {
             let ns = told.at.since_ns(first.at);
-            let mut text = format!(" <{}", ns / 1_000_000_000).into_bytes();
+            let mut text = std::mem::take(&mut self.scratch);
+            text.clear();
+            text.extend_from_slice(b" <");
+            numbers::decimal(&mut text, ns / 1_000_000_000);
             write_fraction(&mut text, ns, digits);
             text.push(b'>');
             self.put(told.tid, &text, host);
+            self.scratch = text;
         }
         self.put(told.tid, b"\n", host);
         let mut dumped = std::mem::take(&mut self.scratch);
@@ -531,8 +535,11 @@ impl<'a> Writer<'a> {
             false => Vec::new(),
         };
         if filed && (self.options.follow || self.options.always_pid) && !self.options.separately {
-            let width = if comm.is_empty() { 5 } else { 0 };
-            text.extend_from_slice(format!("{:<width$}", told.tid.0).as_bytes());
+            let before = text.len();
+            numbers::decimal(text, told.tid.0.into());
+            if comm.is_empty() {
+                text.resize(text.len().max(before + 5), b' ');
+            }
             text.extend_from_slice(&comm);
             text.push(b' ');
         } else if many && !filed {

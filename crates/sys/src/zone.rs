@@ -1,5 +1,6 @@
 //! The local time zone: what the C library makes of TZ and /etc/localtime.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::mem::MaybeUninit;
 use std::sync::Once;
@@ -33,6 +34,21 @@ pub fn offset_s(seconds: i64) -> i64 {
     broken_down(seconds).map_or(0, |parts| parts.tm_gmtoff)
 }
 
+/// The same, quickly for times that are near each other: clocks are only ever changed at a quarter of an hour.
+pub fn offset_near_s(seconds: i64) -> i64 {
+    thread_local! {
+        static KNOWN: Cell<(i64, i64)> = const { Cell::new((i64::MIN, 0)) };
+    }
+    let quarter = seconds.div_euclid(900);
+    let (known, offset) = KNOWN.get();
+    if known == quarter {
+        return offset;
+    }
+    let offset = offset_s(seconds);
+    KNOWN.set((quarter, offset));
+    offset
+}
+
 /// The present local time by a strftime(3) format; `None` if that gives nothing.
 pub fn local_time(format: &[u8]) -> Option<Vec<u8>> {
     // SAFETY: a null pointer is permitted; the time is only returned.
@@ -62,5 +78,13 @@ mod tests {
         assert_eq!(local_time(b"x%%y").as_deref(), Some(&b"x%y"[..]));
         assert_eq!(local_time(b"%Y").map(|year| year.len()), Some(4));
         assert_eq!(local_time(b""), None);
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_is_so() {
+        for seconds in [-1, 0, 899, 900, 1_700_000_000, 1_711_846_799, 1_711_846_800, i64::MIN] {
+            assert_eq!(offset_near_s(seconds), offset_s(seconds), "{seconds}");
+            assert_eq!(offset_near_s(seconds), offset_s(seconds), "{seconds}");
+        }
     }
 }

@@ -20,7 +20,7 @@ mod message;
 mod mount;
 mod network;
 mod notify;
-mod numbers;
+pub mod numbers;
 mod pen;
 mod poll;
 mod prctl;

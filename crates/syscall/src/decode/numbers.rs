@@ -1,7 +1,7 @@
 //! Numbers as text, without the formatting machinery: these are written millions of times.
 
 /// Appends a number in decimal.
-pub(crate) fn decimal(out: &mut Vec<u8>, mut value: u64) {
+pub fn decimal(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -48,13 +48,16 @@ pub(crate) fn octal(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// Appends a decimal number with leading zeros.
-pub(crate) fn padded(out: &mut Vec<u8>, value: u64, digits: usize) {
-    let start = out.len();
-    decimal(out, value);
-    while out.len() - start < digits {
-        out.insert(start, b'0');
+/// Appends a decimal number with leading zeros, in at least so many digits; at most 20 are written.
+pub fn padded(out: &mut Vec<u8>, mut value: u64, digits: usize) {
+    let mut text = [b'0'; 20];
+    let mut at = text.len();
+    while value > 0 {
+        at -= 1;
+        text[at] = b'0' + (value % 10) as u8;
+        value /= 10;
     }
+    out.extend_from_slice(&text[at.min(text.len().saturating_sub(digits))..]);
 }
 
 #[cfg(test)]
@@ -78,5 +81,8 @@ mod tests {
         check(|out, n| signed(out, n as i64), -5i64 as u64, "-5");
         check(|out, n| signed(out, n as i64), i64::MIN as u64, "-9223372036854775808");
         check(|out, n| padded(out, n, 3), 7, "007");
+        check(|out, n| padded(out, n, 1), 0, "0");
+        check(|out, n| padded(out, n, 2), 12345, "12345");
+        check(|out, n| padded(out, n, 0), u64::MAX, "18446744073709551615");
     }
 }

@@ -134,11 +134,13 @@ impl Pen<'_> {
         let second = local.rem_euclid(86_400);
         self.text(" /* ");
         self.signed(year);
-        for (mark, value) in [("-", month), ("-", day), ("T", second / 3600)] {
-            self.two_digits(mark, value);
+        let [hour, minute, second] = [second / 3600, second / 60 % 60, second % 60];
+        let mut text = *b"-00-00T00:00:00";
+        for (place, value) in [month, day, hour, minute, second].into_iter().enumerate() {
+            text[3 * place + 1] += (value / 10 % 10) as u8;
+            text[3 * place + 2] += (value % 10) as u8;
         }
-        self.two_digits(":", second / 60 % 60);
-        self.two_digits(":", second % 60);
+        self.out.extend_from_slice(&text);
         if nanoseconds > 0 {
             self.text(".");
             numbers::padded(self.out, nanoseconds as u64, 9);

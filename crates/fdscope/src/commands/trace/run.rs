@@ -11,6 +11,7 @@ use fdscope_strace::options::{Count, Shape, quiet};
 use fdscope_strace::set::NumberSet;
 use fdscope_strace::{Host, Options, Writer, json};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
+use fdscope_sys::zone::offset_near_s;
 use fdscope_syscall::traced::Traced;
 
 use super::by_bpf;
@@ -74,8 +75,9 @@ pub fn run(options: &Options, manner: Manner) -> Done {
     Session { options, source, writer, machine, interrupted }.trace()
 }
 
-/// What strace assumes besides: with a file and a program it does not talk of attaching.
+/// What strace assumes besides: dates are local ones, and with a file and a program it does not talk of attaching.
 fn settled(mut options: Options) -> Options {
+    options.style.zone = |seconds| offset_near_s(seconds) as i32;
     let filed = options.output.is_some() && !options.command.is_empty();
     if filed && options.quiet.is_none() {
         options.quiet = NumberSet::only(&[quiet::ATTACH, quiet::PERSONALITY]);
