@@ -101,6 +101,15 @@ int call_exit(struct sys_exit_args *args)
 	return on_exit(args, task, (struct pt_regs *)bpf_task_pt_regs(task), args->number, args->ret, false, true);
 }
 
+/* The same for kernels before 5.15. */
+SEC("tracepoint/syscalls/sys_exit")
+int call_exit_untyped(struct sys_exit_args *args)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return on_exit(args, task, registers_on_stack(task), args->number, args->ret, false, false);
+}
+
 /* Attached where the tracepoints per call cannot be, and for 32-bit processes. */
 SEC("raw_tp/sys_exit")
 int raw_exit(__u64 *args)
@@ -157,12 +166,8 @@ int process_fork(__u64 *args)
 		bpf_map_update_elem(&scopes, &made_pid, &inherited, BPF_ANY);
 	}
 	made->args[0] = scope->follow;
-	{
-		struct task_struct *task = bpf_get_current_task_btf();
-
-		set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
-	}
-	emit(args, scope, made, WANT_BIRTH_STACK, true);
+	set_registers(made, current_registers(), false);
+	emit(args, scope, made, WANT_BIRTH_STACK, false);
 	return 0;
 }
 
@@ -260,7 +265,7 @@ int ring_submit(__u64 *args)
 	action = bpf_map_lookup_elem(&ring_actions, &opcode);
 	if (!action || action->op == OP_NONE || is_direct(request, opcode))
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = (void *)bpf_get_current_task();
 	made = begin(RECORD_SUBMIT, pid, tid);
 	if (!made)
 		return 0;
@@ -269,8 +274,8 @@ int ring_submit(__u64 *args)
 	made->args[0] = (__u64)request;
 	if (opcode == RING_CLOSE)
 		made->args[1] = READ((struct io_close *)request, fd);
-	set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
-	emit(args, scope, made, WANT_BIRTH_STACK, true);
+	set_registers(made, current_registers(), false);
+	emit(args, scope, made, WANT_BIRTH_STACK, false);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ static __always_inline void close_piece(struct telling *made, __u32 begin, __u32
 
 	if (end <= begin)
 		made->told.flags |= TOLD_ABSENT;
+	CHECK_BOTH_HERE(begin, end);
 	if (begin < sizeof(*piece) || begin > ROOM || end <= begin || end > ROOM + CHUNK)
 		return;
 	piece = (struct piece *)(made->data + begin - sizeof(*piece));
@@ -75,6 +76,7 @@ __attribute__((noinline)) int take(__u64 address, __u32 length, __u32 kind)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > length)
 			here = length;
+		CHECK_BOTH_HERE(here, at);
 		if (!here || here > CHUNK || at > ROOM)
 			break;
 		if (bpf_probe_read_user(made->data + at, here, (void *)from))
@@ -102,6 +104,7 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > limit)
 			here = limit;
+		CHECK_BOTH_HERE(here, at);
 		if (!here || here > CHUNK || at > ROOM)
 			break;
 		/* Where there is no NUL the last byte is replaced by one: it is fetched by the read behind. */
@@ -109,7 +112,13 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 		if (got <= 0 || got > CHUNK)
 			break;
 		if (got == here) {
+			CHECK_BOTH_HERE(here, at);
+			if (!here || here > CHUNK || at > ROOM)
+				break;
 			if (bpf_probe_read_user(made->data + at + here - 1, 1, (void *)(from + here - 1)))
+				break;
+			CHECK_BOTH_HERE(here, at);
+			if (!here || here > CHUNK || at > ROOM)
 				break;
 			if (made->data[at + here - 1]) {
 				at += here;
@@ -154,9 +163,13 @@ __attribute__((noinline)) int take_strings(__u64 address)
 	for (i = 0; i < MOST_POINTERS; i++) {
 		__u64 word;
 
-		if (at > ROOM)
+		CHECK_BOTH_HERE(at, size);
+		if (at > ROOM || size > 8)
 			break;
 		if (bpf_probe_read_user(made->data + at, size, (void *)(address + i * size)))
+			break;
+		CHECK_HERE(at);
+		if (at > ROOM)
 			break;
 		word = compat ? *(__u32 *)(made->data + at) : *(__u64 *)(made->data + at);
 		at += size;
