@@ -279,17 +279,13 @@ int ring_submit(__u64 *args)
 	return 0;
 }
 
-SEC("raw_tp/io_uring_complete")
-int ring_complete(__u64 *args)
+static __always_inline int on_complete(struct io_kiocb *request, __s32 result)
 {
-	struct io_kiocb *request = (void *)args[1];
-	struct io_uring_cqe *cqe = (void *)args[2];
 	struct task_struct *task;
 	struct files_struct *files;
 	struct action *action;
 	struct record *made;
 	__u32 pid, tid, opcode;
-	__s32 result;
 
 	current_numbers(&pid, &tid);
 	if (!bpf_map_lookup_elem(&scopes, &pid) || !request)
@@ -298,7 +294,6 @@ int ring_complete(__u64 *args)
 	action = bpf_map_lookup_elem(&ring_actions, &opcode);
 	if (!action || action->op == OP_NONE || is_direct(request, opcode))
 		return 0;
-	result = READ(cqe, res);
 	task = (void *)bpf_get_current_task();
 	files = READ(task, files);
 	made = begin(RECORD_RING, pid, tid);
@@ -314,4 +309,24 @@ int ring_complete(__u64 *args)
 		read_slot_file(&made->slots[0], files, READ((struct io_close *)request, fd), false);
 	emit_bare(made);
 	return 0;
+}
+
+SEC("raw_tp/io_uring_complete")
+int ring_complete(__u64 *args)
+{
+	struct io_uring_cqe *cqe = (void *)args[2];
+
+	return on_complete((void *)args[1], READ(cqe, res));
+}
+
+/*
+ * The same where the completion comes in pieces: context, request, user_data, result, flags and more. Reading as many as
+ * five has the kernel refuse to attach this where there are fewer.
+ */
+SEC("raw_tp/io_uring_complete")
+int ring_complete_spread(__u64 *args)
+{
+	__s32 result = args[3];
+
+	return args[4] == ~0ull ? 0 : on_complete((void *)args[1], result);
 }

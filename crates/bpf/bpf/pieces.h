@@ -44,12 +44,15 @@ static __always_inline void close_piece(struct telling *made, __u32 begin, __u32
 
 	if (end <= begin)
 		made->told.flags |= TOLD_ABSENT;
-	CHECK_BOTH_HERE(begin, end);
-	if (begin < sizeof(*piece) || begin > ROOM || end <= begin || end > ROOM + CHUNK)
+	if (end <= begin || end > ROOM + CHUNK)
 		return;
-	piece = (struct piece *)(made->data + begin - sizeof(*piece));
+	begin -= sizeof(*piece);
+	CHECK_HERE(begin);
+	if (begin > ROOM)
+		return;
+	piece = (struct piece *)(made->data + begin);
 	piece->address = address;
-	piece->length = end - begin;
+	piece->length = end - begin - sizeof(*piece);
 	piece->kind = kind;
 	made->told.bytes = (end + 7) & ~7u;
 }
@@ -76,8 +79,10 @@ __attribute__((noinline)) int take(__u64 address, __u32 length, __u32 kind)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > length)
 			here = length;
+		if (!here)
+			break;
 		CHECK_BOTH_HERE(here, at);
-		if (!here || here > CHUNK || at > ROOM)
+		if (here > CHUNK || at > ROOM)
 			break;
 		if (bpf_probe_read_user(made->data + at, here, (void *)from))
 			break;
@@ -94,7 +99,7 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 {
 	struct telling *made = tell();
 	__u64 from = address;
-	__u32 begin, at, here, i;
+	__u32 begin, at, here, last, i;
 	long got;
 
 	if (!made || !address || !limit)
@@ -104,23 +109,27 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > limit)
 			here = limit;
+		if (!here)
+			break;
 		CHECK_BOTH_HERE(here, at);
-		if (!here || here > CHUNK || at > ROOM)
+		if (here > CHUNK || at > ROOM)
 			break;
 		/* Where there is no NUL the last byte is replaced by one: it is fetched by the read behind. */
 		got = bpf_probe_read_user_str(made->data + at, here, (void *)from);
 		if (got <= 0 || got > CHUNK)
 			break;
 		if (got == here) {
-			CHECK_BOTH_HERE(here, at);
-			if (!here || here > CHUNK || at > ROOM)
+			last = at + here - 1;
+			CHECK_HERE(last);
+			if (last >= ROOM + CHUNK)
 				break;
-			if (bpf_probe_read_user(made->data + at + here - 1, 1, (void *)(from + here - 1)))
+			if (bpf_probe_read_user(made->data + last, 1, (void *)(from + here - 1)))
 				break;
-			CHECK_BOTH_HERE(here, at);
-			if (!here || here > CHUNK || at > ROOM)
+			last = at + here - 1;
+			CHECK_HERE(last);
+			if (last >= ROOM + CHUNK)
 				break;
-			if (made->data[at + here - 1]) {
+			if (made->data[last]) {
 				at += here;
 				from += here;
 				limit -= here;

@@ -24,9 +24,13 @@ const LIVES: &[RawProgram] = &[
 
 const EVERY_CALL: RawProgram = RawProgram { name: "raw_exit", point: "sys_exit" };
 
-const RING: &[RawProgram] = &[
+/// Where io_uring is given a request, since Linux 6.2.
+const RING_SUBMIT: RawProgram = RawProgram { name: "ring_submit", point: "io_uring_submit_req" };
+
+/// Where it completes one. The first fits kernels that tell the completion in pieces, and no other can be attached then.
+const RING_COMPLETE: [RawProgram; 2] = [
+    RawProgram { name: "ring_complete_spread", point: "io_uring_complete" },
     RawProgram { name: "ring_complete", point: "io_uring_complete" },
-    RawProgram { name: "ring_submit", point: "io_uring_submit_req" },
 ];
 
 /// The interface of this processor, and the 32-bit one beside it.
@@ -127,14 +131,21 @@ pub fn attach(
     if compat || *points != Points::PerCall {
         programs.attach_raw(&EVERY_CALL)?;
     }
-    if let Some(refusal) = RING.iter().find_map(|program| programs.attach_raw(program).err()) {
+    if attach_ring(programs).is_err() {
         blind.push(Blind {
-            what: "stacks of descriptors made by io_uring".to_owned(),
-            why: refusal.to_string(),
+            what: "when descriptors are made by io_uring, and their stacks".to_owned(),
+            why: "this kernel has no such tracepoint (Linux 6.2 and newer have it)".to_owned(),
             cure: None,
         });
     }
     Ok(Attached { _links: links, how, blind })
+}
+
+/// The submission first: kernels that lack it tell completions in yet another form.
+fn attach_ring(programs: &mut HandlePrograms) -> Result<(), BpfError> {
+    programs.attach_raw(&RING_SUBMIT)?;
+    let [spread, whole] = &RING_COMPLETE;
+    programs.attach_raw(spread).or_else(|_| programs.attach_raw(whole))
 }
 
 /// One tracepoint per call of the table, and how that is. A kernel that lacks a call lacks its tracepoint: nothing is
