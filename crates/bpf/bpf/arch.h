@@ -11,6 +11,7 @@ struct pt_regs {
 };
 #pragma clang attribute pop
 
+#define THREAD_BYTES 16384 /* a kernel stack */
 #define REG_IP ip
 #define REG_SP sp
 #define REG_FP bp
@@ -69,6 +70,7 @@ struct pt_regs {
 };
 #pragma clang attribute pop
 
+#define THREAD_BYTES 16384 /* a kernel stack, where pages are no larger */
 #define REG_IP pc
 #define REG_SP sp
 #define REG_FP regs[29]
@@ -106,3 +108,17 @@ static __always_inline __u64 thread_pointer(struct task_struct *task)
 }
 
 #endif
+
+/* Where a task's registers stand on kernels without a helper for it: at the end of its kernel stack (task_pt_regs()). */
+static __always_inline struct pt_regs *registers_on_stack(struct task_struct *task)
+{
+	return (struct pt_regs *)((char *)READ(task, stack) + THREAD_BYTES - SIZE(struct pt_regs));
+}
+
+/* The registers of the current task's user code, to be read by helpers alone. */
+static __always_inline struct pt_regs *current_registers(void)
+{
+	if (HAS_TYPED_REGISTERS)
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return registers_on_stack((struct task_struct *)bpf_get_current_task());
+}

@@ -3,13 +3,13 @@
  * Reads descriptor tables: one row per open descriptor of the tasks that the iterator is bound to.
  * Nothing of the file system is asked, so a dead mount cannot block it.
  */
-#include "kernel.h"
+#include "number.h"
 #include "wire.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* 0: every process. Else the tgid in the initial PID namespace, for kernels that cannot bind the iterator to one. */
-const volatile __u32 only = 0;
+/* Set by the loader where the kernel cannot bind the iterator to a process (before 6.1): rows of all of them come. */
+const volatile __u32 unbound = 0;
 
 SEC("iter/task_file")
 int read_files(struct bpf_iter__task_file *ctx)
@@ -25,12 +25,13 @@ int read_files(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
-	if (only && (__u32)task->tgid != only)
+	/* Kernels before 5.11 show a table once for each thread. */
+	if (unbound && task->pid != task->tgid && task->files == task->group_leader->files)
 		return 0;
 	files = task->files;
 	row.table = (__u64)files;
 	row.file = (__u64)file;
-	row.pid = task->tgid;
+	row.pid = unbound ? number_of(task->group_leader) : task->tgid;
 	row.fd = ctx->fd;
 	row.offset = file->f_pos;
 	row.flags = file->f_flags & ~O_CLOEXEC;

@@ -101,6 +101,15 @@ int call_exit(struct sys_exit_args *args)
 	return on_exit(args, task, (struct pt_regs *)bpf_task_pt_regs(task), args->number, args->ret, false, true);
 }
 
+/* The same for kernels before 5.15. */
+SEC("tracepoint/syscalls/sys_exit")
+int call_exit_untyped(struct sys_exit_args *args)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return on_exit(args, task, registers_on_stack(task), args->number, args->ret, false, false);
+}
+
 /* Attached where the tracepoints per call cannot be, and for 32-bit processes. */
 SEC("raw_tp/sys_exit")
 int raw_exit(__u64 *args)
@@ -157,12 +166,8 @@ int process_fork(__u64 *args)
 		bpf_map_update_elem(&scopes, &made_pid, &inherited, BPF_ANY);
 	}
 	made->args[0] = scope->follow;
-	{
-		struct task_struct *task = bpf_get_current_task_btf();
-
-		set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
-	}
-	emit(args, scope, made, WANT_BIRTH_STACK, true);
+	set_registers(made, current_registers(), false);
+	emit(args, scope, made, WANT_BIRTH_STACK, false);
 	return 0;
 }
 
@@ -260,7 +265,7 @@ int ring_submit(__u64 *args)
 	action = bpf_map_lookup_elem(&ring_actions, &opcode);
 	if (!action || action->op == OP_NONE || is_direct(request, opcode))
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = (void *)bpf_get_current_task();
 	made = begin(RECORD_SUBMIT, pid, tid);
 	if (!made)
 		return 0;
@@ -269,22 +274,18 @@ int ring_submit(__u64 *args)
 	made->args[0] = (__u64)request;
 	if (opcode == RING_CLOSE)
 		made->args[1] = READ((struct io_close *)request, fd);
-	set_registers(made, (struct pt_regs *)bpf_task_pt_regs(task), true);
-	emit(args, scope, made, WANT_BIRTH_STACK, true);
+	set_registers(made, current_registers(), false);
+	emit(args, scope, made, WANT_BIRTH_STACK, false);
 	return 0;
 }
 
-SEC("raw_tp/io_uring_complete")
-int ring_complete(__u64 *args)
+static __always_inline int on_complete(struct io_kiocb *request, __s32 result)
 {
-	struct io_kiocb *request = (void *)args[1];
-	struct io_uring_cqe *cqe = (void *)args[2];
 	struct task_struct *task;
 	struct files_struct *files;
 	struct action *action;
 	struct record *made;
 	__u32 pid, tid, opcode;
-	__s32 result;
 
 	current_numbers(&pid, &tid);
 	if (!bpf_map_lookup_elem(&scopes, &pid) || !request)
@@ -293,7 +294,6 @@ int ring_complete(__u64 *args)
 	action = bpf_map_lookup_elem(&ring_actions, &opcode);
 	if (!action || action->op == OP_NONE || is_direct(request, opcode))
 		return 0;
-	result = READ(cqe, res);
 	task = (void *)bpf_get_current_task();
 	files = READ(task, files);
 	made = begin(RECORD_RING, pid, tid);
@@ -309,4 +309,24 @@ int ring_complete(__u64 *args)
 		read_slot_file(&made->slots[0], files, READ((struct io_close *)request, fd), false);
 	emit_bare(made);
 	return 0;
+}
+
+SEC("raw_tp/io_uring_complete")
+int ring_complete(__u64 *args)
+{
+	struct io_uring_cqe *cqe = (void *)args[2];
+
+	return on_complete((void *)args[1], READ(cqe, res));
+}
+
+/*
+ * The same where the completion comes in pieces: context, request, user_data, result, flags and more. Reading as many as
+ * five has the kernel refuse to attach this where there are fewer.
+ */
+SEC("raw_tp/io_uring_complete")
+int ring_complete_spread(__u64 *args)
+{
+	__s32 result = args[3];
+
+	return args[4] == ~0ull ? 0 : on_complete((void *)args[1], result);
 }

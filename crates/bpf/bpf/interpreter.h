@@ -158,7 +158,8 @@ __attribute__((noinline)) int walk_interpreter(__u32 pid)
 	if (size > LARGEST_FRAME)
 		return 0;
 	for (i = 0; i < MOST_FRAMES; i++) {
-		if (!frame || bpf_probe_read_user(walk->frame, size, (void *)frame))
+		CHECK_HERE(size);
+		if (!frame || size > LARGEST_FRAME || bpf_probe_read_user(walk->frame, size, (void *)frame))
 			break;
 		made = &walk->frames[i];
 		made->code = frame_word(walk, in->code);

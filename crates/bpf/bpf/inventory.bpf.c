@@ -184,6 +184,7 @@ int take_inventory(struct bpf_iter__task_file *ctx)
 	}
 	bytes = (bytes + 7) & ~7;
 	row->bytes = bytes;
+	CHECK_HERE(bytes);
 	if (bytes <= sizeof(*room))
 		bpf_seq_write(ctx->meta->seq, room, bytes);
 	return 0;

@@ -215,5 +215,28 @@ static void *(*bpf_get_current_task_btf)(void) = (void *)158;
 		 ? *(typeof((pointer)->member) *)((char *)(copy) + PLACE(typeof(*(pointer)), member))    \
 		 : READ(pointer, member))
 
+/*
+ * Has the numbers checked where they are used. The compiler may keep a number on the stack and compare a copy of it in a
+ * register; kernels before 6.8 do not know then that the one on the stack is as small. Behind this it knows nothing of
+ * the numbers, so that a check right before a helper's call is made, and of the very register.
+ */
+#define CHECK_HERE(one) asm volatile("" : "+r"(one))
+#define CHECK_BOTH_HERE(one, other) asm volatile("" : "+r"(one), "+r"(other))
+
+/* The running kernel's helpers; of those not named here it has every one. */
+enum bpf_func_id {
+	BPF_FUNC_task_pt_regs = 175,
+};
+
+/*
+ * True since Linux 5.15: a task and its registers can be had as pointers of which the verifier knows the type. A constant
+ * once loaded; to be asked for in one place, because older verifiers do not see it as one after it was on the stack.
+ */
+#define HAS_TYPED_REGISTERS                                                                         \
+	__builtin_preserve_enum_value(*(enum bpf_func_id *)BPF_FUNC_task_pt_regs, 0 /* BPF_ENUMVAL_EXISTS */)
+
+/* The running kernel's size of a structure. */
+#define SIZE(type) __builtin_preserve_type_info(*(type *)0, 1 /* BPF_TYPE_SIZE */)
+
 #define bpf_core_field_exists(type, member)                                                         \
 	__builtin_preserve_field_info(((type *)0)->member, 2 /* BPF_FIELD_EXISTS */)

@@ -8,6 +8,7 @@ static __always_inline bool peek_at(struct peek *peek, __u64 sp, __u32 span)
 {
 	if (span <= peek->read)
 		return true;
+	CHECK_HERE(span);
 	if (span > sizeof(peek->words) || bpf_probe_read_user(peek->words, span, (void *)sp))
 		return false;
 	peek->read = span;

@@ -44,11 +44,15 @@ static __always_inline void close_piece(struct telling *made, __u32 begin, __u32
 
 	if (end <= begin)
 		made->told.flags |= TOLD_ABSENT;
-	if (begin < sizeof(*piece) || begin > ROOM || end <= begin || end > ROOM + CHUNK)
+	if (end <= begin || end > ROOM + CHUNK)
 		return;
-	piece = (struct piece *)(made->data + begin - sizeof(*piece));
+	begin -= sizeof(*piece);
+	CHECK_HERE(begin);
+	if (begin > ROOM)
+		return;
+	piece = (struct piece *)(made->data + begin);
 	piece->address = address;
-	piece->length = end - begin;
+	piece->length = end - begin - sizeof(*piece);
 	piece->kind = kind;
 	made->told.bytes = (end + 7) & ~7u;
 }
@@ -75,7 +79,10 @@ __attribute__((noinline)) int take(__u64 address, __u32 length, __u32 kind)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > length)
 			here = length;
-		if (!here || here > CHUNK || at > ROOM)
+		if (!here)
+			break;
+		CHECK_BOTH_HERE(here, at);
+		if (here > CHUNK || at > ROOM)
 			break;
 		if (bpf_probe_read_user(made->data + at, here, (void *)from))
 			break;
@@ -92,7 +99,7 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 {
 	struct telling *made = tell();
 	__u64 from = address;
-	__u32 begin, at, here, i;
+	__u32 begin, at, here, last, i;
 	long got;
 
 	if (!made || !address || !limit)
@@ -102,16 +109,27 @@ __attribute__((noinline)) int take_string(__u64 address, __u32 limit)
 		here = CHUNK - (from & (CHUNK - 1));
 		if (here > limit)
 			here = limit;
-		if (!here || here > CHUNK || at > ROOM)
+		if (!here)
+			break;
+		CHECK_BOTH_HERE(here, at);
+		if (here > CHUNK || at > ROOM)
 			break;
 		/* Where there is no NUL the last byte is replaced by one: it is fetched by the read behind. */
 		got = bpf_probe_read_user_str(made->data + at, here, (void *)from);
 		if (got <= 0 || got > CHUNK)
 			break;
 		if (got == here) {
-			if (bpf_probe_read_user(made->data + at + here - 1, 1, (void *)(from + here - 1)))
+			last = at + here - 1;
+			CHECK_HERE(last);
+			if (last >= ROOM + CHUNK)
 				break;
-			if (made->data[at + here - 1]) {
+			if (bpf_probe_read_user(made->data + last, 1, (void *)(from + here - 1)))
+				break;
+			last = at + here - 1;
+			CHECK_HERE(last);
+			if (last >= ROOM + CHUNK)
+				break;
+			if (made->data[last]) {
 				at += here;
 				from += here;
 				limit -= here;
@@ -155,7 +173,11 @@ __attribute__((noinline)) int take_pointer(__u64 address)
 		return 0;
 	size = made->told.flags & TOLD_COMPAT ? 4 : 8;
 	at = made->told.bytes;
-	if (at > ROOM || bpf_probe_read_user(made->data + at, size, (void *)address))
+	CHECK_BOTH_HERE(at, size);
+	if (at > ROOM || size > 8 || bpf_probe_read_user(made->data + at, size, (void *)address))
+		return 0;
+	CHECK_HERE(at);
+	if (at > ROOM)
 		return 0;
 	word = size == 4 ? *(__u32 *)(made->data + at) : *(__u64 *)(made->data + at);
 	made->told.bytes = at + size;

@@ -149,6 +149,7 @@ static __always_inline __u32 read_unix_name(void *to, struct unix_sock *sk)
 	if (!address)
 		return 0;
 	bytes = READ(address, len) - 2;
+	CHECK_HERE(bytes);
 	if (bytes > UNIX_NAME_BYTES)
 		return 0;
 	if (bpf_probe_read_kernel(to, bytes, __builtin_preserve_access_index(&address->name[0].sun_path)))

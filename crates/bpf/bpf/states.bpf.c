@@ -84,7 +84,7 @@ struct {
  */
 static __always_inline __s32 descriptor(struct task_struct *task, __u64 inode)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = current_registers();
 	struct files_struct *files = READ(task, files);
 	struct file **array, *file = NULL;
 	struct inode *held;
@@ -114,7 +114,7 @@ static __always_inline __u64 inode_of(struct sock *sk)
 
 static __always_inline void current_doer(struct doer *doer, struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *leader = READ(task, group_leader);
+	struct task_struct *task = (void *)bpf_get_current_task(), *leader = READ(task, group_leader);
 
 	__builtin_memset(doer, 0, sizeof(*doer));
 	current_numbers(&doer->pid, &doer->tid);

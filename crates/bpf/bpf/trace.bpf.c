@@ -196,9 +196,10 @@ static __always_inline bool send(struct telling *made, bool call)
 	/* The reader has to find out what runs there now, before it is gone. */
 	bool wakes = filled >= wake_at || made->told.type == TOLD_RAN;
 
+	made->told.lost = untold_so_far();
+	CHECK_HERE(size);
 	if (size > ROOM + CHUNK || (call && filled > full_at))
 		return false;
-	made->told.lost = untold_so_far();
 	return !bpf_ringbuf_output(&ring, made, sizeof(made->told) + size,
 				   wakes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
@@ -215,6 +216,7 @@ __attribute__((noinline)) int take_nth(__u32 number, __u32 index)
 		plan = bpf_map_lookup_elem(&compat_plans, &number);
 	else
 		plan = bpf_map_lookup_elem(&plans, &number);
+	CHECK_HERE(index);
 	if (plan && index < MOST_STEPS)
 		take_step(made, &plan->step[index]);
 	return 0;

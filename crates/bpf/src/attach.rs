@@ -10,7 +10,7 @@ use fdscope_syscall::ring::OPERATIONS;
 use fdscope_syscall::{Arch, HandleCall};
 
 use crate::error::BpfError;
-use crate::load::{HandlePrograms, RawProgram};
+use crate::load::{CALL_EXIT_UNTYPED, HandlePrograms, RawProgram};
 use crate::operation::{action, ring_action};
 use crate::tracefs::Tracefs;
 use crate::wire::{IoctlRule, SOCKOPT_KEY};
@@ -24,9 +24,13 @@ const LIVES: &[RawProgram] = &[
 
 const EVERY_CALL: RawProgram = RawProgram { name: "raw_exit", point: "sys_exit" };
 
-const RING: &[RawProgram] = &[
+/// Where io_uring is given a request, since Linux 6.2.
+const RING_SUBMIT: RawProgram = RawProgram { name: "ring_submit", point: "io_uring_submit_req" };
+
+/// Where it completes one. The first fits kernels that tell the completion in pieces, and no other can be attached then.
+const RING_COMPLETE: [RawProgram; 2] = [
+    RawProgram { name: "ring_complete_spread", point: "io_uring_complete" },
     RawProgram { name: "ring_complete", point: "io_uring_complete" },
-    RawProgram { name: "ring_submit", point: "io_uring_submit_req" },
 ];
 
 /// The interface of this processor, and the 32-bit one beside it.
@@ -84,64 +88,92 @@ fn fill_rules(programs: &mut HandlePrograms) -> Result<(), BpfError> {
     Ok(())
 }
 
-/// Attaches everything this kernel offers.
+/// Which tracepoints show calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Points {
+    /// Those of each call: other calls of the machine pay next to nothing.
+    PerCall,
+    /// That of all calls, and why.
+    Common(String),
+}
+
+impl Points {
+    /// The best that this kernel has.
+    pub fn probe() -> Self {
+        match Tracefs::open() {
+            Err(error) => Points::Common(format!("there is no tracefs: {error}")),
+            Ok(tracefs) if tracefs.id("syscalls", "sys_exit_close").is_err() => {
+                Points::Common("this kernel has no tracepoints per call".to_owned())
+            }
+            Ok(_) => Points::PerCall,
+        }
+    }
+}
+
+/// Attaches everything this kernel offers. `points` must be what the programs were told: one that leaves 64-bit calls to
+/// the tracepoints per call would see none without them.
 ///
 /// # Errors
-/// If neither the tracepoints per call nor the common one can be had, or processes cannot be followed.
-pub fn attach(programs: &mut HandlePrograms, compat: bool) -> Result<Attached, BpfError> {
+/// If these tracepoints cannot be had, or processes cannot be followed.
+pub fn attach(
+    programs: &mut HandlePrograms,
+    points: &Points,
+    compat: bool,
+) -> Result<Attached, BpfError> {
     for program in LIVES {
         programs.attach_raw(program)?;
     }
     let mut blind = Vec::new();
-    let (links, how) = match attach_calls(programs) {
-        Ok(links) => {
-            if compat {
-                programs.attach_raw(&EVERY_CALL)?;
-            }
-            (links, format!("{} tracepoints of calls", CALLS.len()))
-        }
-        Err(refusal) => {
-            programs.attach_raw(&EVERY_CALL)?;
-            (Vec::new(), format!("the tracepoint of all calls ({refusal})"))
-        }
+    let (links, how) = match points {
+        Points::PerCall => attach_calls(programs)?,
+        Points::Common(why) => (Vec::new(), format!("the tracepoint of all calls ({why})")),
     };
-    if let Some(refusal) = RING.iter().find_map(|program| programs.attach_raw(program).err()) {
+    if compat || *points != Points::PerCall {
+        programs.attach_raw(&EVERY_CALL)?;
+    }
+    if attach_ring(programs).is_err() {
         blind.push(Blind {
-            what: "stacks of descriptors made by io_uring".to_owned(),
-            why: refusal.to_string(),
+            what: "when descriptors are made by io_uring, and their stacks".to_owned(),
+            why: "this kernel has no such tracepoint (Linux 6.2 and newer have it)".to_owned(),
             cure: None,
         });
     }
     Ok(Attached { _links: links, how, blind })
 }
 
-/// True if tracepoints per call can be had: 64-bit calls are then left to them.
-pub fn has_call_tracepoints() -> bool {
-    Tracefs::open().is_ok_and(|tracefs| tracefs.id("syscalls", "sys_exit_close").is_ok())
+/// The submission first: kernels that lack it tell completions in yet another form.
+fn attach_ring(programs: &mut HandlePrograms) -> Result<(), BpfError> {
+    programs.attach_raw(&RING_SUBMIT)?;
+    let [spread, whole] = &RING_COMPLETE;
+    programs.attach_raw(spread).or_else(|_| programs.attach_raw(whole))
 }
 
-/// One tracepoint per call of the table. A kernel that lacks a call lacks its tracepoint: nothing is missed.
-fn attach_calls(programs: &mut HandlePrograms) -> Result<Vec<OwnedFd>, BpfError> {
+/// One tracepoint per call of the table, and how that is. A kernel that lacks a call lacks its tracepoint: nothing is
+/// missed.
+fn attach_calls(programs: &mut HandlePrograms) -> Result<(Vec<OwnedFd>, String), BpfError> {
     let refused = |point: &str, cause: &dyn std::fmt::Display| BpfError::Attach {
         point: point.to_owned(),
         cause: cause.to_string(),
     };
     let tracefs = Tracefs::open().map_err(|error| refused("tracefs", &error))?;
-    tracefs
-        .id("syscalls", "sys_exit_close")
-        .map_err(|error| refused("syscalls:sys_exit_close", &error))?;
-    let program = programs.load_call_exit()?;
-    let mut links = Vec::new();
+    let name = programs.load_call_exit()?;
+    let program = programs.tracepoint(name)?;
+    let (mut links, mut count) = (Vec::new(), 0);
     for call in CALLS.iter().filter(|call| is_hooked(call)) {
         let point = format!("sys_exit_{}", call.name);
         let Ok(id) = tracefs.id("syscalls", &point) else { continue };
         let event =
             fdscope_sys::bpf::open_tracepoint(id).map_err(|error| refused(&point, &error))?;
-        let link = fdscope_sys::bpf::link_perf_event(program, event.as_fd())
+        let link = fdscope_sys::bpf::run_at_perf_event(program, event.as_fd())
             .map_err(|error| refused(&point, &error))?;
-        links.extend([link, event]);
+        links.extend(link.into_iter().chain([event]));
+        count += 1;
     }
-    Ok(links)
+    let note = match name {
+        CALL_EXIT_UNTYPED => " (slower ones, for kernels before 5.15)",
+        _ => "",
+    };
+    Ok((links, format!("{count} tracepoints of calls{note}")))
 }
 
 fn is_hooked(call: &HandleCall) -> bool {

@@ -47,6 +47,11 @@ pub struct RawProgram {
     pub point: &'static str,
 }
 
+/// The program for tracepoints per call, and the same for kernels before 5.15: they have no helper that gives a task's
+/// registers as a pointer of known type.
+const CALL_EXIT: &str = "call_exit";
+pub(crate) const CALL_EXIT_UNTYPED: &str = "call_exit_untyped";
+
 /// The programs that watch handles, loaded, with their maps. Dropping this detaches all.
 pub struct HandlePrograms {
     ebpf: Ebpf,
@@ -171,12 +176,27 @@ impl HandlePrograms {
         attach_raw(&mut self.ebpf, program)
     }
 
-    /// Loads the program for tracepoints per call, and gives its descriptor to link it by.
+    /// Loads the program for tracepoints per call: the name of the one that this kernel takes.
     ///
     /// # Errors
-    /// If the kernel refuses the program.
-    pub fn load_call_exit(&mut self) -> Result<BorrowedFd<'_>, BpfError> {
-        load_tracepoint(&mut self.ebpf, "call_exit")
+    /// If the kernel refuses it, and the one for kernels before 5.15 too.
+    pub fn load_call_exit(&mut self) -> Result<&'static str, BpfError> {
+        let typed = load_tracepoint(&mut self.ebpf, CALL_EXIT).map(drop);
+        let Err(refusal) = typed else { return Ok(CALL_EXIT) };
+        match load_tracepoint(&mut self.ebpf, CALL_EXIT_UNTYPED) {
+            Ok(_) => Ok(CALL_EXIT_UNTYPED),
+            Err(_) => Err(refusal),
+        }
+    }
+
+    /// The descriptor of a program that was loaded, to link it by.
+    ///
+    /// # Errors
+    /// If it was not loaded.
+    pub fn tracepoint(&self, name: &'static str) -> Result<BorrowedFd<'_>, BpfError> {
+        let program = self.ebpf.program(name).ok_or_else(|| missing(name))?;
+        let program: &TracePoint = program.try_into().map_err(|error| refused(name, &error))?;
+        program.fd().map(AsFd::as_fd).map_err(|error| refused(name, &error))
     }
 
     /// The next record in the ring, if there is one.
@@ -419,8 +439,9 @@ pub struct StatePrograms {
 }
 
 impl StatePrograms {
-    /// The kernel's structures that `bpf/states.bpf.c` names.
+    /// The kernel's types that `bpf/states.bpf.c` names.
     const STRUCTURES: &[&str] = &[
+        "bpf_func_id",
         "fdtable",
         "file",
         "files_struct",
@@ -516,16 +537,18 @@ pub struct TableIterator {
 }
 
 impl TableIterator {
-    /// Loads the iterator. `only` is the process to keep, by its number in the initial PID namespace, on kernels that
-    /// cannot bind an iterator; 0 to keep all.
+    /// Loads the iterator. `unbound`: it will not be bound to a process, and gives the rows of all.
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub fn new(types: &KernelTypes, only: u32) -> Result<Self, BpfError> {
+    pub fn new(types: &KernelTypes, unbound: bool) -> Result<Self, BpfError> {
         const NAME: &str = "read_files";
+        let namespace = PidNamespace::of_self();
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&types.0))
-            .override_global("only", &only, true)
+            .override_global("unbound", &u32::from(unbound), true)
+            .override_global("pid_level", &namespace.level, true)
+            .override_global("pid_namespace", &namespace.inode, true)
             .load(object::files())
             .map_err(|error| refused("files", &error))?;
         let program = ebpf.program_mut(NAME).ok_or_else(|| missing(NAME))?;
@@ -564,6 +587,11 @@ pub(crate) fn map<E: std::error::Error>(name: &'static str) -> impl Fn(E) -> Bpf
 
 pub(crate) fn refused(program: &'static str, error: &dyn std::error::Error) -> BpfError {
     let cause = chain(error);
+    // "unknown func bpf_task_pt_regs#175", and where the name is not known either, "invalid func unknown#175".
+    if cause.contains(" func ") && (cause.contains("#175") || cause.contains("#158")) {
+        let cause = "this kernel is older than 5.15 (it has no bpf_task_pt_regs)".to_owned();
+        return BpfError::Load { program, cause };
+    }
     if cause.contains("(os error 1)") || cause.contains("(os error 13)") {
         return BpfError::NotPermitted(format!("loading {program}: {cause}"));
     }

@@ -8,7 +8,7 @@ use fdscope_model::{
     Association, DeviceId, FdNumber, FileId, Handle, InodeId, Name, Pid, ProcessId, Snapshot,
     SnapshotSource, TableId,
 };
-use fdscope_sys::bpf::{link_task_iterator, open_iterator};
+use fdscope_sys::bpf::{link_all_tasks_iterator, link_task_iterator, open_iterator};
 use fdscope_sys::clock::monotonic_now;
 use zerocopy::FromBytes;
 
@@ -20,6 +20,16 @@ use crate::wire::{FileRow, Slot};
 /// Reads tables: 19,000 descriptors in about 5 ms. Nothing of a file system is asked.
 pub struct TableReader {
     iterator: TableIterator,
+    reach: Reach,
+}
+
+/// Whose rows a pass of the iterator gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    /// Those of the process that it is bound to.
+    Process,
+    /// Those of every process: kernels before 6.1 bind iterators over tasks to nothing.
+    Machine,
 }
 
 impl TableReader {
@@ -28,15 +38,32 @@ impl TableReader {
     /// # Errors
     /// If the kernel refuses it.
     pub fn open(types: &KernelTypes) -> Result<Self, BpfError> {
-        Ok(TableReader { iterator: TableIterator::new(types, 0)? })
+        let iterator = TableIterator::new(types, false)?;
+        if link_task_iterator(iterator.program()?, Pid(std::process::id())).is_ok() {
+            return Ok(TableReader { iterator, reach: Reach::Process });
+        }
+        let iterator = TableIterator::new(types, true)?;
+        Ok(TableReader { iterator, reach: Reach::Machine })
+    }
+
+    /// False where the kernel cannot bind the iterator to a process (before 6.1): then reading one table costs as much as
+    /// reading all of the machine.
+    pub fn reads_one_process(&self) -> bool {
+        self.reach == Reach::Process
     }
 
     fn run(&self, pid: Pid) -> Result<Vec<FileRow>, BpfError> {
         let failed = |cause| BpfError::Table { pid, cause };
         let program = self.iterator.program()?;
-        let link = link_task_iterator(program, pid).map_err(failed)?;
-        let rows = open_iterator(link.as_fd()).map_err(failed)?;
-        let rows = read_rows(rows).map_err(failed)?;
+        let link = match self.reach {
+            Reach::Process => link_task_iterator(program, pid),
+            Reach::Machine => link_all_tasks_iterator(program),
+        };
+        let rows = open_iterator(link.map_err(failed)?.as_fd()).map_err(failed)?;
+        let mut rows = read_rows(rows).map_err(failed)?;
+        if self.reach == Reach::Machine {
+            rows.retain(|row| row.pid == pid.0);
+        }
         // The iterator is as silent about a process that is gone as about one that holds nothing.
         if rows.is_empty() && !is_alive(pid) {
             return Err(failed(io::ErrorKind::NotFound.into()));

@@ -12,7 +12,7 @@ use fdscope_syscall::Effect;
 use fdscope_syscall::handles::CALLS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::attach::{Attached, attach, fill_tables, has_call_tracepoints};
+use crate::attach::{Attached, Points, attach, fill_tables};
 use crate::decode::{Brought, decode, split};
 use crate::error::BpfError;
 use crate::load::{Constants, HandlePrograms, KernelTypes};
@@ -106,16 +106,29 @@ impl BpfSource {
     /// # Errors
     /// If this kernel or the caller's privilege does not allow it.
     pub fn open(types: &KernelTypes, options: Options) -> Result<Self, BpfError> {
+        let points = Points::probe();
+        let opened = Self::open_with(types, options, &points);
+        match opened {
+            // A container may refuse perf events, which the tracepoints per call need, and permit BPF.
+            Err(BpfError::Attach { point, cause }) if points == Points::PerCall => {
+                let why = format!("failed to attach to {point}: {cause}");
+                Self::open_with(types, options, &Points::Common(why))
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_with(types: &KernelTypes, options: Options, points: &Points) -> Result<Self, BpfError> {
         let namespace = PidNamespace::of_self();
         let constants = Constants {
             pid_level: namespace.level,
             pid_namespace: namespace.inode,
-            compat_only: has_call_tracepoints(),
+            compat_only: *points == Points::PerCall,
             ring_bytes: options.ring_bytes.max(1 << 20).next_power_of_two(),
         };
         let mut programs = HandlePrograms::new(types, constants)?;
         fill_tables(&mut programs)?;
-        let attached = attach(&mut programs, options.compat)?;
+        let attached = attach(&mut programs, points, options.compat)?;
         let stacks = match options.stacks {
             Stacks::Copied => "stacks copied and unwound with DWARF",
             Stacks::FramePointers => "stacks by frame pointers",

@@ -113,7 +113,7 @@ pub struct Trimmed {
     pub function: Option<u32>,
 }
 
-/// The structures of `names` in the kernel's BTF, with all that they hold by value, and the number of a function.
+/// The structures and enumerations of `names` in the kernel's BTF, with all that they hold by value, and the number of a function.
 /// `None` if `btf` is none.
 pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
     let section = Section::parse(btf)?;
@@ -128,7 +128,11 @@ pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
         all.push(at as u32);
         at += this.bytes.len();
         match this.kind {
-            kind::STRUCT | kind::UNION if wanted.has(own(&this, &section)) => roots.push(number),
+            kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64
+                if wanted.has(own(&this, &section)) =>
+            {
+                roots.push(number);
+            }
             kind::FUNCTION
                 if found.is_none() && own(&this, &section) == Some(function.as_bytes()) =>
             {

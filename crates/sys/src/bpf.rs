@@ -7,6 +7,7 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use fdscope_model::Pid;
+use rustix::io::Errno;
 
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_PROG_LOAD: libc::c_long = 5;
@@ -16,6 +17,7 @@ const BPF_ITER_CREATE: libc::c_long = 33;
 const BPF_TRACE_ITER: u32 = 28;
 const BPF_PERF_EVENT: u32 = 41;
 const BPF_MAP_TYPE_RINGBUF: u32 = 27;
+const LINK_CREATE_BYTES: usize = 16;
 
 /// `union bpf_attr` of BPF_MAP_CREATE, as far as used.
 #[repr(C)]
@@ -145,7 +147,13 @@ pub fn link_task_iterator(program: BorrowedFd<'_>, pid: Pid) -> io::Result<Owned
 /// # Errors
 /// Those of BPF_LINK_CREATE.
 pub fn link_all_tasks_iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    link_iterator(program, &TaskLinkInfo::default())
+    let attr = LinkCreate {
+        prog_fd: program.as_raw_fd() as u32,
+        attach_type: BPF_TRACE_ITER,
+        ..LinkCreate::default()
+    };
+    // As long as it was in Linux 5.8, which knows no `iter_info`.
+    bpf_of(BPF_LINK_CREATE, &attr, LINK_CREATE_BYTES)
 }
 
 fn link_iterator(program: BorrowedFd<'_>, info: &TaskLinkInfo) -> io::Result<OwnedFd> {
@@ -167,11 +175,32 @@ pub fn open_iterator(link: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     bpf(BPF_ITER_CREATE, &IterCreate { link_fd: link.as_raw_fd() as u32, flags: 0 })
 }
 
-/// Runs `program` at each hit of the perf event, until the returned descriptors are closed; Linux 5.15.
+/// Runs `program` at each hit of the perf event, until both the event and the returned descriptor are closed. Linux before
+/// 5.15 has no link for that: there the event itself holds the program, and nothing is returned.
 ///
 /// # Errors
-/// Those of BPF_LINK_CREATE.
-pub fn link_perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// Those of BPF_LINK_CREATE, and of PERF_EVENT_IOC_SET_BPF.
+pub fn run_at_perf_event(
+    program: BorrowedFd<'_>,
+    event: BorrowedFd<'_>,
+) -> io::Result<Option<OwnedFd>> {
+    match link_perf_event(program, event) {
+        Err(refusal) if Errno::from_io_error(&refusal) == Some(Errno::INVAL) => {
+            perf_ioctl(event, PERF_EVENT_IOC_SET_BPF, program.as_raw_fd())?;
+            perf_ioctl(event, PERF_EVENT_IOC_ENABLE, 0)?;
+            Ok(None)
+        }
+        linked => linked.map(Some),
+    }
+}
+
+fn perf_ioctl(event: BorrowedFd<'_>, request: libc::Ioctl, argument: i32) -> io::Result<()> {
+    // SAFETY: both requests take a number by value and touch no memory of ours.
+    let done = unsafe { libc::ioctl(event.as_raw_fd(), request, argument) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn link_perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let attr = LinkCreate {
         prog_fd: program.as_raw_fd() as u32,
         target_fd: event.as_raw_fd() as u32,
@@ -182,10 +211,15 @@ pub fn link_perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>) -> io::Re
 }
 
 fn bpf<T>(command: libc::c_long, attr: &T) -> io::Result<OwnedFd> {
-    // SAFETY: bpf(2) reads size_of::<T>() bytes of attr, which the reference keeps alive; the structures that attr
-    // points to live in the caller's frame until this returns.
-    let fd =
-        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attr), size_of::<T>()) };
+    bpf_of(command, attr, size_of::<T>())
+}
+
+/// With the first `bytes` of the structure: all that older kernels know of it.
+fn bpf_of<T>(command: libc::c_long, attr: &T, bytes: usize) -> io::Result<OwnedFd> {
+    let bytes = bytes.min(size_of::<T>());
+    // SAFETY: bpf(2) reads `bytes` of attr, no more than it has, and the reference keeps it alive; the structures that
+    // attr points to live in the caller's frame until this returns.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attr), bytes) };
     owned(fd)
 }
 
@@ -214,6 +248,9 @@ struct PerfAttr {
 }
 
 const PERF_TYPE_TRACEPOINT: u32 = 2;
+/// `_IOW('$', 8, __u32)` and `_IO('$', 0)` of include/uapi/linux/perf_event.h.
+const PERF_EVENT_IOC_SET_BPF: libc::Ioctl = 0x4004_2408;
+const PERF_EVENT_IOC_ENABLE: libc::Ioctl = 0x2400;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 
 /// A perf event for the tracepoint `id`. A program linked to it runs on every processor, though the event names one.

@@ -35,7 +35,7 @@ pub struct Asked<'a> {
 pub struct Attached {
     /// The programs.
     pub programs: CallPrograms,
-    /// Perf events and links of the tracepoints per call: dropping them detaches.
+    /// Perf events of the tracepoints per call: dropping them detaches.
     pub links: Vec<OwnedFd>,
     /// How calls are seen.
     pub sight: Sight,
@@ -112,7 +112,7 @@ pub fn attach(asked: &Asked<'_>, compat: bool) -> Result<Attached, BpfError> {
     }
     Ok(Attached {
         programs,
-        sight: sight(links.as_deref(), compat),
+        sight: sight(points.as_ref().map(Vec::len), compat),
         links: links.unwrap_or_default(),
         compat,
     })
@@ -134,10 +134,9 @@ pub fn attach_every(programs: &mut CallPrograms) -> Result<(), BpfError> {
     CALLS.iter().try_for_each(|program| programs.attach_raw(program))
 }
 
-fn sight(links: Option<&[OwnedFd]>, compat: bool) -> Sight {
-    let how = match links {
-        // An event and its link each.
-        Some(links) => format!("{} tracepoints of calls", links.len() / 2),
+fn sight(points: Option<usize>, compat: bool) -> Sight {
+    let how = match points {
+        Some(count) => format!("{count} tracepoints of calls"),
         None => "the tracepoints of all calls".to_owned(),
     };
     let mut blind = Vec::new();
@@ -205,8 +204,8 @@ fn link_all(programs: &mut CallPrograms, points: &[Point]) -> Result<Vec<OwnedFd
         for point in points {
             let event = fdscope_sys::bpf::open_tracepoint(point.id).map_err(refused)?;
             let link =
-                fdscope_sys::bpf::link_perf_event(program, event.as_fd()).map_err(refused)?;
-            links.extend([link, event]);
+                fdscope_sys::bpf::run_at_perf_event(program, event.as_fd()).map_err(refused)?;
+            links.extend(link.into_iter().chain([event]));
         }
     }
     Ok(links)

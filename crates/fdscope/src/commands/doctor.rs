@@ -75,12 +75,15 @@ fn tables() -> Finding {
     let read =
         KernelTypes::read().and_then(|types| TableReader::open(&types)).and_then(|mut reader| {
             use fdscope_model::SnapshotSource;
-            reader.snapshot(fdscope_model::Pid(std::process::id()))
+            let snapshot = reader.snapshot(fdscope_model::Pid(std::process::id()))?;
+            Ok((snapshot.handles.len(), reader.reads_one_process()))
         });
     let answer = match read {
-        Ok(snapshot) => {
-            Ok(format!("read {} descriptors of fdscope itself", snapshot.handles.len()))
-        }
+        Ok((count, true)) => Ok(format!("read {count} descriptors of fdscope itself")),
+        Ok((count, false)) => Ok(format!(
+            "read {count} descriptors of fdscope itself, among those of all processes \
+             (Linux before 6.1 cannot read one table alone)"
+        )),
         Err(error) => Err(Gap {
             why: error.to_string(),
             cost: "tables are read through /proc, some ten times slower",
