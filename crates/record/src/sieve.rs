@@ -82,13 +82,24 @@ struct Birth {
     pid: Pid,
 }
 
+/// A comparison under way.
+#[derive(Clone, Copy, Debug)]
+struct Comparing {
+    pid: Pid,
+    table: TableId,
+    at: Monotonic,
+}
+
+/// A comparison that has not ended by then never will: its process is gone, or may no longer be read.
+const COMPARING_NS: u64 = 10_000_000_000;
+
 /// Looks at records in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Sieve {
     pub(crate) owners: Owners,
     tables: FastMap<TableId, Descriptors>,
-    /// Comparisons under way, and their tables where known: what happens meanwhile in a table decides what they mean.
-    comparing: Vec<(Pid, Option<TableId>)>,
+    /// Comparisons under way, and their tables: what happens meanwhile in a table decides what they mean.
+    comparing: Vec<Comparing>,
     samples: HashMap<Pid, Sample>,
 }
 
@@ -117,10 +128,12 @@ impl Sieve {
                 self.owners.event(event.pid, &event.body);
                 return self.event(number, event);
             }
-            Record::Comparing(pid, _) => {
-                let table = self.owners.0.get(pid).copied();
-                self.touch_one(table);
-                self.comparing.push((*pid, table));
+            // A process without a table is gone already.
+            Record::Comparing(pid, at) => {
+                if let Some(&table) = self.owners.0.get(pid) {
+                    self.touch(&[table]);
+                    self.comparing.push(Comparing { pid: *pid, table, at: *at });
+                }
             }
             Record::Compared(snapshot) => self.compared(snapshot),
             Record::Learnt(_, key, _) => drop(self.forget(key)),
@@ -145,21 +158,19 @@ impl Sieve {
     }
 
     fn compared(&mut self, snapshot: &Snapshot) {
-        let before = self.owners.0.get(&snapshot.pid).copied();
-        self.touch_one(before);
+        if let Some(&before) = self.owners.0.get(&snapshot.pid) {
+            self.touch(&[before]);
+        }
         if let Some(table) = snapshot.table {
             self.owners.0.insert(snapshot.pid, table);
-            self.touch_one(Some(table));
+            self.touch(&[table]);
         }
-        self.comparing.retain(|(pid, _)| *pid != snapshot.pid);
+        self.comparing.retain(|one| one.pid != snapshot.pid);
     }
 
-    /// Nothing is passing of what was born in this table so far; in any, if it is not known which.
-    fn touch_one(&mut self, table: Option<TableId>) {
-        match table {
-            Some(table) => self.touch(&[table]),
-            None => self.tables.values_mut().for_each(|known| known.births.clear()),
-        }
+    /// Nothing is passing of what was born so far.
+    fn touch_all(&mut self) {
+        self.tables.values_mut().for_each(|known| known.births.clear());
     }
 
     /// What happens to whole tables needs what is in them.
@@ -183,11 +194,12 @@ impl Sieve {
     }
 
     fn is_compared(&self, table: TableId) -> bool {
-        self.comparing.iter().any(|(_, of)| of.is_none_or(|of| of == table))
+        self.comparing.iter().any(|one| one.table == table)
     }
 
     fn event(&mut self, number: u64, event: &Event<'_>) -> Look {
         let pid = event.pid;
+        self.comparing.retain(|one| event.at.since_ns(one.at) < COMPARING_NS);
         match &event.body {
             Body::Acquire(acquire) => self.acquire(number, pid, acquire),
             Body::Release(release) => return self.release(event, release),
@@ -198,11 +210,15 @@ impl Sieve {
             }
             Body::Unshare { from, to } => self.touch(&[*from, *to]),
             Body::Exec { table, .. } => self.touch(&[*table]),
-            Body::Exit { table } => drop(self.tables.remove(table)),
-            Body::Lost { .. } => self.touch_one(None),
+            Body::Exit { table } => {
+                self.tables.remove(table);
+                self.comparing.retain(|one| one.pid != pid);
+            }
+            Body::Lost { .. } => self.touch_all(),
             Body::Reconcile { .. } => {
-                let table = self.owners.0.get(&pid).copied();
-                self.touch_one(table);
+                if let Some(&table) = self.owners.0.get(&pid) {
+                    self.touch(&[table]);
+                }
             }
         }
         Look::Keep

@@ -46,7 +46,7 @@ pub struct Writer {
     file: File,
     bounds: Bounds,
     out: Out,
-    /// Time of the first record in `out`, and of the last record of all.
+    /// When the first record in `out` came, and the last record of all.
     first: Option<Monotonic>,
     last: Monotonic,
     /// When thinning for age was done last.
@@ -91,7 +91,8 @@ impl Writer {
         }
         if let Some(at) = record.at() {
             self.last = self.last.max(at);
-            self.first.get_or_insert(at);
+            // Not its own time: what comes late would make a frame of each.
+            self.first.get_or_insert(self.last);
         }
         let old = |most_ns| self.first.is_some_and(|first| self.last.since_ns(first) >= most_ns);
         record.put(&mut self.out);

@@ -240,6 +240,19 @@ fn cut_at_any_byte_it_reads_up_to_the_last_whole_frame() {
     }
 }
 
+/// What waited in the kernel while the recording began is older than what was read meanwhile.
+#[test]
+fn records_that_come_late_share_a_frame() {
+    let (_folder, path) = folder();
+    let second = 1_000_000_000;
+    let mut records = vec![birth(100 * second, 3)];
+    records.extend((0..2_000).map(|number| birth(80 * second + number, 4 + number as u32)));
+    write(&path, &records, Bounds::default());
+    let bytes = fs::read(&path).expect("written");
+    assert!(bytes.len() < 30 * records.len(), "{} bytes", bytes.len());
+    assert_eq!(read(&bytes).0, records);
+}
+
 #[test]
 fn every_flipped_bit_is_found() {
     let (_folder, path) = folder();

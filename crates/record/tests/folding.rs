@@ -87,6 +87,7 @@ fn what_lives_longer_is_told() {
 
 #[test]
 fn what_others_depend_on_is_told() {
+    let opened = birth_of(1, descriptor(0), AcquireCause::Existing);
     let between: [(&str, Vec<Record<'static>>); 8] = [
         ("a copy", vec![birth_of(2, descriptor(4), AcquireCause::Dup("dup", FdNumber(3)))]),
         ("fork", {
@@ -109,7 +110,7 @@ fn what_others_depend_on_is_told() {
         }),
     ];
     for (what, between) in between {
-        let mut records = vec![birth(1, 3)];
+        let mut records = vec![opened.clone(), birth(1, 3)];
         records.extend(between);
         records.push(death(3, 3));
         let (told, folded) = fold(&records);
@@ -143,6 +144,20 @@ fn a_second_close_is_told_behind_the_first() {
     let (told, folded) = fold(&[birth(1, 3), death(2, 3), fail(3), fail(4)]);
     assert_eq!(told, [death(2, 3), fail(3), fail(4)]);
     assert_eq!(folded.iter().map(Folded::count).sum::<u64>(), 1);
+}
+
+/// Of processes that are gone before they can be compared, as short ones are all the time.
+#[test]
+fn a_comparison_that_never_ends_does_not_end_folding() {
+    let gone = Pid(99);
+    let mut records = vec![birth(1, 3), Record::Comparing(gone, Monotonic(2))];
+    records.extend([birth(3, 4), death(4, 4), death(5, 3)]);
+    // One that is known, and cannot be read any more.
+    records.push(Record::Comparing(PID, Monotonic(6)));
+    let late = 11 * SECOND;
+    records.extend([birth(late, 5), death(late + 1, 5)]);
+    let (_, folded) = fold(&records);
+    assert_eq!(folded.iter().map(Folded::count).sum::<u64>(), 3);
 }
 
 #[test]
