@@ -7,6 +7,7 @@
 mod capture;
 mod footprint;
 mod open_files;
+mod record;
 mod server;
 mod sockets;
 mod storm;
@@ -60,6 +61,7 @@ const PARTS: &[Part] = &[
     ("sockets", sockets::rows),
     ("capture", capture::rows),
     ("trace", trace::rows),
+    ("record", record::rows),
 ];
 
 /// Runs the chore.

@@ -45,6 +45,11 @@ impl ClosingRun {
         self.0.clear();
     }
 
+    /// A descriptor was opened at that moment, as is known only now.
+    pub(crate) fn opened_at(&mut self, at: Monotonic) {
+        self.0.retain(|closed| closed.at > at);
+    }
+
     /// Those closed in the last moments of a process watched from `begun` until its end.
     pub(crate) fn at_end(&mut self, begun: Monotonic, ended: Monotonic) -> Vec<LateClose> {
         let last_ns = ((ended.since_ns(begun) as f64 * LAST_SHARE) as u64).max(LEAST_NS);

@@ -112,11 +112,15 @@ impl Group {
     }
 
     pub(crate) fn closed_by(&mut self, closer: CloserKey) {
+        self.closed_by_many(closer, 1);
+    }
+
+    pub(crate) fn closed_by_many(&mut self, closer: CloserKey, count: u64) {
         let index = self.closers.iter().position(|(key, _)| *key == closer);
         match index {
-            Some(index) => self.closers[index].1 += 1,
-            None if self.closers.len() < MOST_CLOSERS => self.closers.push((closer, 1)),
-            None => self.closers[MOST_CLOSERS - 1].1 += 1,
+            Some(index) => self.closers[index].1 += count,
+            None if self.closers.len() < MOST_CLOSERS => self.closers.push((closer, count)),
+            None => self.closers[MOST_CLOSERS - 1].1 += count,
         }
     }
 
@@ -138,7 +142,7 @@ impl Group {
             }
         }
         for &(closer, count) in &other.closers {
-            (0..count).for_each(|_| self.closed_by(closer));
+            self.closed_by_many(closer, count);
         }
         if self.call.is_empty() {
             self.call = other.call;

@@ -22,6 +22,7 @@ mod ended;
 mod entry;
 mod evidence;
 mod fold;
+mod folded;
 mod forecast;
 mod group;
 mod hash;

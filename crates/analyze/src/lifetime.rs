@@ -39,6 +39,10 @@ pub(crate) fn bucket_start_ns(bucket: u32) -> u64 {
 
 impl Ages {
     pub(crate) fn record(&mut self, age_ns: u64) {
+        self.record_many(age_ns, 1);
+    }
+
+    pub(crate) fn record_many(&mut self, age_ns: u64, count: u32) {
         let bucket = bucket(age_ns);
         if self.counts.is_empty() {
             self.first = bucket;
@@ -52,8 +56,8 @@ impl Ages {
         if index >= self.counts.len() {
             self.counts.resize(index + 1, 0);
         }
-        self.counts[index] = self.counts[index].saturating_add(1);
-        self.total += 1;
+        self.counts[index] = self.counts[index].saturating_add(count);
+        self.total += u64::from(count);
         self.longest_ns = self.longest_ns.max(age_ns);
     }
 

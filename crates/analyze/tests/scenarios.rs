@@ -1,6 +1,8 @@
 //! The corpus: situations that leak and situations that only look so, each over many seeds. `--nocapture` prints the
 //! table that docs/verdicts.md shows.
 
+#[path = "support/recorded.rs"]
+mod recorded;
 mod support;
 
 use fdscope_model::{HandleKind, Level};

@@ -139,6 +139,7 @@ fn moments_and_names_that_are_not_there_are_told() {
     check("--at 14:02", 2, "are for recordings");
     check("ls 1 --sort -age", 2, "does not keep");
     check(&format!("threads {STORY} --stack"), 2, "living processes");
-    check(&format!("sockets {STORY} --summary"), 2, "cannot be used with");
+    check(&format!("sockets {STORY} --summary"), 1, "no counts of the kernel's");
+    check("sockets --summary port", 2, "cannot be used with a filter");
     check(&format!("ps {STORY} --limits"), 2, "living processes");
 }

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod event;
 pub mod fault;
 mod finding;
+pub mod folded;
 pub mod handle;
 pub mod hash;
 pub mod id;
@@ -32,6 +33,7 @@ pub mod verdict;
 pub use event::{Acquire, AcquireCause, Body, Event, Fail, Release, ReleaseCause};
 pub use fault::Fault;
 pub use finding::SocketFinding;
+pub use folded::Folded;
 pub use handle::{Association, Handle, HandleKey, NamespaceClass};
 pub use id::{
     DeviceId, FdNumber, FileId, InodeId, Monotonic, Pid, ProcessId, SiteId, StackId, TableId, Tid,

@@ -281,6 +281,19 @@ impl<T: Get> Get for Vec<T> {
     }
 }
 
+impl<A: Put, B: Put> Put for (A, B) {
+    fn put(&self, out: &mut Out) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+}
+
+impl<A: Get, B: Get> Get for (A, B) {
+    fn get(from: &mut In<'_>) -> Result<Self, Malformed> {
+        Ok((A::get(from)?, B::get(from)?))
+    }
+}
+
 /// A struct, field by field.
 macro_rules! form_struct {
     ($($name:ident { $($field:ident),* })*) => {$(

@@ -2,14 +2,17 @@
 
 use fdscope_model::event::Slot;
 use fdscope_model::{
-    Acquire, AcquireCause, Body, Event, Fail, FileId, HandleKey, HandleKind, InodeId, Name,
+    Acquire, AcquireCause, Body, Event, Fail, FileId, Folded, HandleKey, HandleKind, InodeId, Name,
     Release, ReleaseCause, Trace,
 };
 
 use crate::bytes::{Get, In, Out, Put, form_enum, form_struct};
 use crate::error::Malformed;
 
-form_struct! { InodeId { device, inode } }
+form_struct! {
+    InodeId { device, inode }
+    Folded { from, born, to, pid, table, kind, cause, birth, release, death, lived, longest_ns }
+}
 
 form_enum! { HandleKey HandleKey, HandleKey {
     0 Descriptor { 0: table, 1: fd }

@@ -9,7 +9,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
 /// The version that is written.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The first bytes. The first is no text, the last but one tells a transfer that translated line ends.
 pub(crate) const MAGIC: [u8; 12] = *b"\x89fdscope-r\r\n";
 /// Magic and version.

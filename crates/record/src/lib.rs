@@ -8,17 +8,22 @@
 mod bytes;
 mod error;
 mod events;
+mod folder;
+mod folds;
 mod frame;
 mod nouns;
 mod owned;
 mod read;
 mod record;
+mod sieve;
 mod thin;
 mod words;
 mod write;
 
 pub use error::{Error, Malformed};
+pub use folder::Folder;
 pub use frame::{VERSION, framed};
+pub use owned::owned;
 pub use read::{Ending, Reader};
-pub use record::{Closing, Opening, Record, Thinned};
-pub use write::{Bounds, Detail, Writer};
+pub use record::{Closing, Net, Opening, Record, Thinned};
+pub use write::{Bounds, Writer};

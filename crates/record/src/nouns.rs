@@ -11,7 +11,7 @@ use fdscope_model::{
 
 use crate::bytes::{Get, In, Out, Put, form_enum, form_struct};
 use crate::error::Malformed;
-use crate::record::{Closing, Opening, Thinned};
+use crate::record::{Closing, Net, Opening, Thinned};
 
 /// Kinds, sources, limits and namespaces by their numbers in files. Rows are added at the end only.
 macro_rules! table {
@@ -78,4 +78,5 @@ form_struct! {
     Opening { fdscope, machine, command, boot, taken_at_ns, begun }
     Closing { judged, taken_at_ns }
     Thinned { from, to, pairs, samples }
+    Net { at, sockstat, sockstat6, losses, limits, page }
 }

@@ -5,7 +5,7 @@ use fdscope_model::{Acquire, Body, Event, Fail, Release, Trace};
 use crate::record::Record;
 
 /// A record of its own.
-pub(crate) fn owned(record: &Record<'_>) -> Record<'static> {
+pub fn owned(record: &Record<'_>) -> Record<'static> {
     match record {
         Record::Event(event) => {
             let Event { at, pid, tid, ref body } = *event;
@@ -27,6 +27,8 @@ pub(crate) fn owned(record: &Record<'_>) -> Record<'static> {
         Record::Thinned(thinned) => Record::Thinned(*thinned),
         Record::Full(at) => Record::Full(*at),
         Record::Closing(closing) => Record::Closing(*closing),
+        Record::Folded(folded) => Record::Folded(folded.clone()),
+        Record::Net(net) => Record::Net(net.clone()),
     }
 }
 
@@ -74,7 +76,7 @@ fn owned_body(body: &Body<'_>) -> Body<'static> {
 }
 
 /// As in the file: stacks that are not known by number are none.
-fn owned_trace(trace: &Trace<'_>) -> Trace<'static> {
+pub(crate) fn owned_trace(trace: &Trace<'_>) -> Trace<'static> {
     match trace {
         Trace::Skipped => Trace::Skipped,
         Trace::Known(stack) => Trace::Known(*stack),

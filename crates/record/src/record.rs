@@ -2,8 +2,8 @@
 
 use fdscope_model::process::Sample;
 use fdscope_model::{
-    Event, Fault, FdNumber, HandleKey, HandleKind, Monotonic, Name, Pid, Process, Sight, Snapshot,
-    StackId, Symbolized, Tid,
+    Event, Fault, FdNumber, Folded, HandleKey, HandleKind, Monotonic, Name, Pid, Process, Sight,
+    Snapshot, StackId, Symbolized, Tid,
 };
 
 use crate::bytes::{Get, In, Out, Put, form_enum};
@@ -48,6 +48,23 @@ pub struct Thinned {
     pub samples: u64,
 }
 
+/// What the kernel counts of sockets, beyond those that processes hold: of its network namespace, or of the machine.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Net {
+    /// When.
+    pub at: Monotonic,
+    /// /proc/net/sockstat.
+    pub sockstat: Name,
+    /// /proc/net/sockstat6; empty without IPv6.
+    pub sockstat6: Name,
+    /// Counters of losses from /proc/net/netstat, by name.
+    pub losses: Vec<(Name, u64)>,
+    /// Limits in /proc/sys/net, by path below it.
+    pub limits: Vec<(Name, u64)>,
+    /// Bytes of a page, the unit of what counts as memory.
+    pub page: u64,
+}
+
 /// One thing that the ledger, or who reads its verdicts, was told.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Record<'a> {
@@ -81,6 +98,10 @@ pub enum Record<'a> {
     Full(Monotonic),
     /// Stands last.
     Closing(Closing),
+    /// Descriptors that came and went, counted by place.
+    Folded(Folded),
+    /// What the kernel counts of sockets.
+    Net(Net),
 }
 
 form_enum! { Record Record<'_>, Record<'static> {
@@ -99,6 +120,8 @@ form_enum! { Record Record<'_>, Record<'static> {
     13 Thinned { 0: thinned }
     14 Full { 0: at }
     15 Closing { 0: closing }
+    16 Folded { 0: folded }
+    17 Net { 0: net }
 } }
 
 impl Record<'_> {
@@ -111,6 +134,8 @@ impl Record<'_> {
             Record::Comparing(_, at) | Record::Full(at) => Some(*at),
             Record::Compared(snapshot) => Some(snapshot.ended),
             Record::Closing(closing) => Some(closing.judged),
+            Record::Folded(folded) => Some(folded.to),
+            Record::Net(net) => Some(net.at),
             _ => None,
         }
     }

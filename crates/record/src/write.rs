@@ -10,17 +10,13 @@ use fdscope_model::Monotonic;
 use crate::bytes::{Out, Put};
 use crate::error::Error;
 use crate::frame;
-use crate::owned::owned;
 use crate::record::Record;
 use crate::thin;
 
 /// A frame is written once its records take this much …
 const FRAME_BYTES: usize = 128 << 10;
-/// … or once its first record is so old: what a crash loses.
+/// … or once its first record is so old, unless told otherwise: what a crash loses.
 const FRAME_NS: u64 = 1_000_000_000;
-/// Where passing handles are left out, what becomes of them is waited for so long, or for so many records.
-const HELD_NS: u64 = 10_000_000_000;
-const HELD: usize = 1 << 17;
 /// Thinning leaves this share of the bound free, or the recording is full.
 const ROOM: u64 = 10;
 
@@ -31,25 +27,15 @@ pub struct Bounds {
     pub max_bytes: u64,
     /// Detail older than this is left out, in nanoseconds; `None`: only size counts.
     pub max_age_ns: Option<u64>,
-    /// What is written at all.
-    pub detail: Detail,
-}
-
-/// What is written of events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Detail {
-    /// All of them.
-    #[default]
-    Everything,
-    /// Not births of handles that are closed again within some seconds, and their deaths: what thinning leaves out later
-    /// is left out before it is written. A crash loses those seconds.
-    Lasting,
+    /// What is told waits at most so long before it is written, in nanoseconds: what a crash loses. More at a time packs
+    /// better.
+    pub apart_ns: u64,
 }
 
 impl Default for Bounds {
-    /// 200 MB and any age.
+    /// 200 MB, any age, and a second.
     fn default() -> Self {
-        Bounds { max_bytes: 200_000_000, max_age_ns: None, detail: Detail::Everything }
+        Bounds { max_bytes: 200_000_000, max_age_ns: None, apart_ns: FRAME_NS }
     }
 }
 
@@ -60,10 +46,7 @@ pub struct Writer {
     file: File,
     bounds: Bounds,
     out: Out,
-    /// Records that wait for what becomes of them.
-    held: Vec<Record<'static>>,
-    owners: thin::Owners,
-    /// Time of the first record in `out`, and of the last record of all.
+    /// When the first record in `out` came, and the last record of all.
     first: Option<Monotonic>,
     last: Monotonic,
     /// When thinning for age was done last.
@@ -89,8 +72,6 @@ impl Writer {
             file,
             bounds,
             out: Out::default(),
-            held: Vec::new(),
-            owners: thin::Owners::default(),
             first: None,
             last: Monotonic(0),
             aged: Monotonic(0),
@@ -110,16 +91,13 @@ impl Writer {
         }
         if let Some(at) = record.at() {
             self.last = self.last.max(at);
-            self.first.get_or_insert(at);
+            // Not its own time: what comes late would make a frame of each.
+            self.first.get_or_insert(self.last);
         }
         let old = |most_ns| self.first.is_some_and(|first| self.last.since_ns(first) >= most_ns);
-        if self.bounds.detail == Detail::Lasting && !self.full {
-            self.held.push(owned(record));
-            let over = self.held.len() >= HELD || old(HELD_NS);
-            return if over { self.flush() } else { Ok(()) };
-        }
         record.put(&mut self.out);
-        if self.out.bytes.len() >= FRAME_BYTES || old(FRAME_NS) { self.flush() } else { Ok(()) }
+        let is_due = self.out.bytes.len() >= FRAME_BYTES || old(self.bounds.apart_ns);
+        if is_due { self.flush() } else { Ok(()) }
     }
 
     /// Writes what was added.
@@ -127,16 +105,6 @@ impl Writer {
     /// # Errors
     /// If the file does not take it.
     pub fn flush(&mut self) -> Result<(), Error> {
-        for record in thin::thin(std::mem::take(&mut self.held), &mut self.owners) {
-            record.put(&mut self.out);
-            if self.out.bytes.len() >= FRAME_BYTES {
-                self.write_frame()?;
-            }
-        }
-        self.write_frame()
-    }
-
-    fn write_frame(&mut self) -> Result<(), Error> {
         let records = std::mem::take(&mut self.out).bytes;
         self.first = None;
         if records.is_empty() {
@@ -145,7 +113,11 @@ impl Writer {
         let path = &self.path;
         let failed = |source| Error::File { operation: "write", path: path.clone(), source };
         let frame = frame::pack(&records, false).map_err(failed)?;
-        self.file.write_all(&frame).map_err(failed)?;
+        if let Err(why) = self.file.write_all(&frame) {
+            // Half a frame says nothing; without it the recording ends with its last whole one.
+            let _as_it_is = self.file.set_len(self.size);
+            return Err(failed(why));
+        }
         self.size += frame.len() as u64;
         self.keep_bounds()
     }

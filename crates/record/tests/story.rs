@@ -238,10 +238,10 @@ fn committed() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/story-1.fdr")
 }
 
-/// `BLESS_VERSION=1 cargo test` writes it; never again once it is committed.
+/// `BLESS_STORY=1 cargo test` writes it, as a recording of the version of the day; never again once it is committed.
 #[test]
 fn the_story_is_committed() {
-    if std::env::var_os("BLESS_VERSION").is_some() {
+    if std::env::var_os("BLESS_STORY").is_some() {
         let mut writer = Writer::create(&committed(), Bounds::default()).expect("a fresh file");
         story().iter().for_each(|record| writer.push(record).expect("room"));
         writer.flush().expect("room");

@@ -12,6 +12,7 @@ use fdscope_model::{
     FdNumber, FileId, Frame, HandleKey, HandleKind, InodeId, Level, Limit, LimitName, Monotonic,
     Name, Pid, StackId, Symbol, Symbolized, Symbolizer, TableId, Tid, Trace, Verdict,
 };
+use fdscope_record::{Opening, Record};
 
 pub const PID: Pid = Pid(100);
 pub const TABLE: TableId = TableId(0xffff_8880_0000_1000);
@@ -187,9 +188,20 @@ pub struct Play<'a> {
     top: u32,
     fds: BTreeMap<usize, u32>,
     pub ledger: Ledger,
+    /// Everything that the ledger was told, as a recording would have it; kept only by [`Play::recorded`].
+    pub tape: Option<Vec<Record<'static>>>,
 }
 
 impl<'a> Play<'a> {
+    /// A play that keeps what it tells.
+    pub fn recorded(stage: &'a Stage) -> Self {
+        let mut process = fdscope_model::Process::default();
+        process.id.pid = PID;
+        let opening = Opening { begun: at(0.0), ..Opening::default() };
+        let tape = vec![Record::Opening(opening), Record::Process(process)];
+        Play { tape: Some(tape), ..Play::new(stage) }
+    }
+
     pub fn new(stage: &'a Stage) -> Self {
         let mut acts = Vec::new();
         for (index, life) in stage.lives.iter().enumerate() {
@@ -207,7 +219,7 @@ impl<'a> Play<'a> {
         process.id.pid = PID;
         ledger.know(process);
         let (free, fds) = (BTreeSet::new(), BTreeMap::new());
-        Play { stage, acts, next: 0, free, top: 3, fds, ledger }
+        Play { stage, acts, next: 0, free, top: 3, fds, ledger, tape: None }
     }
 
     pub fn until(&mut self, end: f64) {
@@ -226,7 +238,11 @@ impl<'a> Play<'a> {
     }
 
     fn apply(&mut self, when: Monotonic, body: Body<'_>) {
-        self.ledger.apply(&Event { at: when, pid: PID, tid: Tid(PID.0), body });
+        let event = Event { at: when, pid: PID, tid: Tid(PID.0), body };
+        self.ledger.apply(&event);
+        if let Some(tape) = &mut self.tape {
+            tape.push(fdscope_record::owned(&Record::Event(event)));
+        }
     }
 
     fn birth(&mut self, when: Monotonic, index: usize) {
@@ -292,15 +308,40 @@ impl<'a> Play<'a> {
             })
             .collect();
         let limits = vec![Limit { name: LimitName::Nofile, value: 1024, used: 0 }];
-        self.ledger.sample(&Sample { at: when, pid: PID, groups, limits, ..Sample::default() });
+        let sample = Sample { at: when, pid: PID, groups, limits, ..Sample::default() };
+        self.ledger.sample(&sample);
+        if let Some(tape) = &mut self.tape {
+            tape.push(Record::Sample(sample));
+        }
     }
 
     /// The judgement at `now` seconds, after playing up to it.
     pub fn judge(&mut self, now: f64) -> Judgement {
         self.until(now);
-        let names = Names { handle: &|_, _| Some("x".into()), thread: &|_, _| None };
-        self.ledger.judge(at(now), &mut Table, names)
+        judge(&mut self.ledger, now)
     }
+}
+
+/// What a ledger judges at `now` seconds.
+pub fn judge(ledger: &mut Ledger, now: f64) -> Judgement {
+    let names = Names { handle: &|_, _| Some("x".into()), thread: &|_, _| None };
+    ledger.judge(at(now), &mut Table, names)
+}
+
+/// A ledger that is told of these records, as the program tells its own.
+pub fn retold<'a>(records: impl IntoIterator<Item = &'a Record<'static>>) -> Ledger {
+    let pattern: fn(HandleKind, &Name) -> Name = |_, _| "pattern".into();
+    let mut ledger = Ledger::new(LedgerOptions { begun: Some(at(0.0)), pattern });
+    for record in records {
+        match record {
+            Record::Event(event) => ledger.apply(event),
+            Record::Folded(folded) => ledger.fold(folded),
+            Record::Process(process) => ledger.know(process.clone()),
+            Record::Sample(sample) => ledger.sample(sample),
+            _ => {}
+        }
+    }
+    ledger
 }
 
 /// The verdict on the function `site_N`, if there is one.

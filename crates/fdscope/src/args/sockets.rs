@@ -26,8 +26,8 @@ pub struct Sockets {
     /// behind a recording, of those it holds
     #[arg(value_name = "FILE|FILTER")]
     pub filter: Vec<String>,
-    /// The kernel's own counts, in bytes and shares of their limits
-    #[arg(long, conflicts_with_all = ["filter", "columns", "sort", "group_by", "count"])]
+    /// The kernel's own counts, in bytes and shares of their limits; also of a recording
+    #[arg(long, conflicts_with_all = ["columns", "sort", "group_by", "count"])]
     pub summary: bool,
     /// What is wrong with them, with evidence and cure
     #[arg(long, conflicts_with_all = ["summary", "columns", "sort", "group_by", "count"])]

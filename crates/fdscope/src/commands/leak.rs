@@ -177,7 +177,7 @@ impl Run {
         if let Some(launched) = &launched {
             processes.push(launched_process(proc, launched.pid(), &leak.launch));
         }
-        let beside = Beside { tape: tape(leak)?, log: None };
+        let beside = Beside { tape: tape(leak)?, log: None, folded: leak.keep.folds() };
         let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
         let launching = launched.is_some();
         let mut watch =

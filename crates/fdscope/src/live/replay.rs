@@ -13,11 +13,12 @@ use fdscope_model::{
     Tid, Trace,
 };
 use fdscope_proc::{ProcRoot, pattern};
-use fdscope_record::{Closing, Ending as End, Opening, Reader, Record};
+use fdscope_record::{Closing, Ending as End, Net, Opening, Reader, Record};
 use fdscope_render::units;
 
 use crate::args::Span;
 use crate::ending::{Ending, Failure};
+use crate::live::books::tell_ledger;
 use crate::live::moment::socket_inode;
 use crate::live::report::only;
 use crate::mounts::{Mounts, absolute};
@@ -47,6 +48,10 @@ pub struct Replay {
     faults: Vec<Fault>,
     closing: Option<Closing>,
     left_out: u64,
+    /// Descriptors that came and went, and are counted only.
+    folded: u64,
+    /// What the kernel last counted of sockets.
+    net: Option<Net>,
     full: bool,
     /// True if the recording ends before the moment that was asked for.
     beyond: bool,
@@ -229,6 +234,8 @@ impl Replay {
             faults: Vec::new(),
             closing: None,
             left_out: 0,
+            folded: 0,
+            net: None,
             full: false,
             beyond: false,
             ending: End::Open,
@@ -240,12 +247,11 @@ impl Replay {
             self.now = self.now.max(at);
         }
         let Replay { ledger, names, .. } = self;
+        tell_ledger(ledger, &record);
         match record {
-            Record::Opening(_) => {}
             Record::Process(process) => {
                 self.gone.remove(&process.id.pid);
-                self.processes.insert(process.id.pid, process.clone());
-                ledger.know(process);
+                self.processes.insert(process.id.pid, process);
             }
             Record::Event(event) => {
                 match event.body {
@@ -254,17 +260,10 @@ impl Replay {
                     _ => {}
                 }
                 names.note(&event);
-                ledger.apply(&event);
             }
             Record::Sample(sample) => {
-                ledger.sample(&sample);
                 self.first_samples.entry(sample.pid).or_insert_with(|| sample.clone());
                 self.samples.insert(sample.pid, sample);
-            }
-            Record::Learnt(pid, key, kind) => ledger.learn(pid, key, kind, None),
-            Record::Comparing(pid, at) => ledger.begin_reconcile(pid, at),
-            Record::Compared(snapshot) => {
-                ledger.finish_reconcile(&snapshot);
             }
             Record::Stack(stack, frames) => {
                 self.stacks.0.insert(stack, frames);
@@ -280,6 +279,12 @@ impl Replay {
             Record::Thinned(thinned) => self.left_out += thinned.pairs,
             Record::Full(_) => self.full = true,
             Record::Closing(closing) => self.closing = Some(closing),
+            Record::Folded(folded) => self.folded += folded.count(),
+            Record::Net(net) => self.net = Some(net),
+            Record::Opening(_)
+            | Record::Learnt(..)
+            | Record::Comparing(..)
+            | Record::Compared(_) => {}
         }
     }
 
@@ -352,6 +357,11 @@ impl Replay {
     /// The first sample of a process in the part that is looked at.
     pub fn first_sample(&self, pid: Pid) -> Option<&Sample> {
         self.first_samples.get(&pid)
+    }
+
+    /// What the kernel last counted of sockets.
+    pub fn net(&self) -> Option<&Net> {
+        self.net.as_ref()
     }
 
     /// True if a process has ended.
@@ -435,8 +445,17 @@ impl Replay {
             let why = "the recording ends before that moment: its end is shown";
             lacks("the moment that was asked for", why.to_owned());
         }
-        if self.left_out > 0 {
-            let pairs = units::count(self.left_out);
+        if self.folded > 0 {
+            let count = units::count_of(self.folded, "descriptor", "descriptors");
+            let why = format!(
+                "{count} that came and went within seconds are counted by place, not kept one by one"
+            );
+            lacks("what passing descriptors were called, and when each was open", why);
+        }
+        // What was left out is counted since version 2.
+        let unsaid = self.left_out.saturating_sub(self.folded);
+        if unsaid > 0 {
+            let pairs = units::count(unsaid);
             let why = format!(
                 "{pairs} births were left out with their deaths, to keep the recording small"
             );

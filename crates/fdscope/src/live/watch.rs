@@ -13,6 +13,7 @@ use fdscope_proc::{ProcRoot, Sampler, pattern};
 use fdscope_stack::Stacks;
 use fdscope_sys::clock::monotonic_now;
 
+use crate::commands::sockets::summary;
 use crate::live::books::{Books, Tape};
 use crate::live::happenings::Happenings;
 use crate::live::interpreters::InterpreterSearch;
@@ -70,6 +71,8 @@ pub struct Beside {
     pub tape: Option<Tape>,
     /// A log of what comes and goes.
     pub log: Option<Happenings>,
+    /// Passing descriptors are counted by place.
+    pub folded: bool,
 }
 
 /// What a watch is told to stop by.
@@ -98,7 +101,7 @@ impl Watch {
         let options = LedgerOptions { begun: Some(begun), pattern };
         let mut watch = Watch {
             live,
-            ledger: Books::new(options, beside.tape),
+            ledger: Books::new(options, beside.tape, beside.folded),
             stacks,
             names: NameBook::new(proc.clone()),
             sockets: SocketTexts::new(proc.clone()),
@@ -136,6 +139,8 @@ impl Watch {
                 log.note(event);
             }
         })?;
+        // How it stood at the beginning is no matter of seconds.
+        ledger.catch_up();
         Ok(watch)
     }
 
@@ -181,7 +186,9 @@ impl Watch {
         self.keep_house_of_all(monotonic_now())?;
         self.settle_all()?;
         self.live.stop()?;
-        self.drain(monotonic_now())
+        self.drain(monotonic_now())?;
+        self.ledger.catch_up();
+        Ok(())
     }
 
     /// Reads again who processes are: a name found before watching began may be that of a program since replaced.
@@ -247,6 +254,7 @@ impl Watch {
     }
 
     fn keep_house(&mut self, now: Monotonic) -> Result<()> {
+        self.ledger.advance(now);
         if now.since_ns(self.sampled) >= self.interval_ns {
             self.sampled = now;
             self.sample();
@@ -281,7 +289,7 @@ impl Watch {
         let Watch { samplers, ledger, names, sockets, .. } = self;
         samplers.retain(|&pid, sampler| match sampler.sample() {
             Ok(sample) => {
-                ledger.sample(&sample);
+                ledger.sample(sample);
                 names.learn(ledger, pid);
                 true
             }
@@ -290,6 +298,9 @@ impl Watch {
         if ledger.records() {
             let pids: Vec<Pid> = samplers.keys().copied().collect();
             sockets.learn(ledger, &pids);
+            if let Some(net) = summary::recorded(&self.proc, monotonic_now()) {
+                ledger.net_is(net);
+            }
         }
     }
 
@@ -322,7 +333,7 @@ impl Watch {
         self.settling = waiting;
         let ready: Vec<Snapshot> = ready;
         for snapshot in ready {
-            self.ledger.finish_reconcile(&snapshot);
+            self.ledger.finish_reconcile(snapshot);
         }
         Ok(())
     }
@@ -339,9 +350,9 @@ impl Watch {
     /// Polls until the source has told everything up to `until`.
     fn drain(&mut self, until: Monotonic) -> Result<()> {
         for _ in 0..MOST_DRAINS {
-            let before = self.ledger.events();
+            let before = self.ledger.heard();
             self.turn(Duration::ZERO)?;
-            if self.ledger.events() == before || self.ledger.last() > until {
+            if self.ledger.heard() == before || self.ledger.heard_last() > until {
                 break;
             }
         }

@@ -10,7 +10,8 @@ mod vitals;
 use std::path::Path;
 
 use anyhow::Result;
-use fdscope_model::{Name, Pid, Process};
+use fdscope_model::{Monotonic, Name, Pid, Process};
+use fdscope_record::Net;
 use fdscope_render::units;
 
 use crate::args::Span;
@@ -60,6 +61,16 @@ impl Past {
     /// The moment's wall time in nanoseconds since 1970.
     pub fn wall_ns(&self) -> u64 {
         self.replay.wall_ns(self.replay.now)
+    }
+
+    /// The wall time of another moment.
+    pub fn wall_ns_of(&self, at: Monotonic) -> u64 {
+        self.replay.wall_ns(at)
+    }
+
+    /// What the kernel last counted of sockets.
+    pub fn net(&self) -> Option<&Net> {
+        self.replay.net()
     }
 
     /// The machine that was recorded.

@@ -7,7 +7,7 @@ mod findings;
 mod listing;
 mod lore;
 mod query;
-mod summary;
+pub mod summary;
 mod watch;
 
 use std::io::{IsTerminal, Write};
@@ -21,7 +21,7 @@ use fdscope_render::units::count_of;
 
 use crate::Done;
 use crate::args::Sockets;
-use crate::ending::Ending;
+use crate::ending::{Ending, Failure};
 use crate::inventories::Surveyor;
 use crate::machine;
 use crate::past::{self, Past};
@@ -41,6 +41,10 @@ pub fn run(sockets: &Sockets) -> Done {
         return of_recording(sockets, file, filter);
     }
     past::refuse(&sockets.span)?;
+    if sockets.summary && !sockets.filter.is_empty() && pace.is_none() {
+        let what = "--summary is of all sockets, and cannot be used with a filter";
+        return Err(Failure::new(Ending::Usage, what).into());
+    }
     let root = ProcRoot::open()?;
     let mut surveyor = Surveyor::new(root.clone());
     if sockets.summary {
@@ -79,6 +83,10 @@ pub fn run(sockets: &Sockets) -> Done {
 fn of_recording(sockets: &Sockets, file: &str, filter: &[String]) -> Done {
     let query = Query::of(sockets, None, filter)?;
     let past = Past::open(file, &sockets.span)?;
+    if sockets.summary {
+        past.say(&[]);
+        return summary::of_recording(&past, sockets.json);
+    }
     let asked = sockets.columns.is_some() && query.needs().has(DETAIL);
     past.say(if asked { &["queues, timers, memory and times of sockets"] } else { &[] });
     let look = Look {

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::io::Write;
 
+use fdscope_model::{Monotonic, Name};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::{Detail, Owners, Survey};
 use fdscope_proc::parse::{parse_netstat, parse_sockstat};
+use fdscope_record::Net;
 use fdscope_render::Charset;
 use fdscope_render::column::write_json;
 use fdscope_render::units::{bytes, count, duration_ns, share, wall_time};
@@ -13,8 +15,9 @@ use fdscope_sys::clock::wall_now_ns;
 
 use super::watch::Counters as Changed;
 use crate::args::Sockets;
-use crate::ending::Ending;
+use crate::ending::{Ending, Failure};
 use crate::inventories::Surveyor;
+use crate::past::Past;
 use crate::{Done, terminal};
 
 /// A figure: its key, what is said of it, and the number.
@@ -69,15 +72,7 @@ impl Reading {
     fn take(root: &ProcRoot, surveyor: &mut Surveyor) -> anyhow::Result<Reading> {
         let counts = Counts::read(root)?;
         let survey = surveyor.take(Detail::Ends, Owners::All)?;
-        let mut figures =
-            vec![counts.here("sockets", "used", "used_sockets", "sockets of every family")];
-        figures.extend(counts.tcp(&survey));
-        figures.extend(counts.others());
-        let losses = LOSSES.iter().map(|(name, meaning)| {
-            let number = parse_netstat(&counts.netstat, b"TcpExt", name.as_bytes());
-            (*name, (*meaning).to_owned(), number)
-        });
-        let losses: Vec<Figure> = losses.filter(|figure| figure.2.is_some()).collect();
+        let (figures, losses) = (counts.figures(Some(&survey)), counts.losses());
         Ok(Reading { figures, losses, survey })
     }
 
@@ -87,11 +82,43 @@ impl Reading {
     }
 
     fn text(&self, change: &dyn Fn(&str) -> Option<i64>) -> String {
-        let mut text = String::new();
-        section(&mut text, "Now", &self.figures, change);
-        section(&mut text, "Since this network namespace began", &self.losses, change);
-        text
+        sections("Now", &self.figures, &self.losses, change)
     }
+}
+
+fn sections(
+    when: &str,
+    figures: &[Figure],
+    losses: &[Figure],
+    change: &dyn Fn(&str) -> Option<i64>,
+) -> String {
+    let mut text = String::new();
+    section(&mut text, when, figures, change);
+    section(&mut text, "Since this network namespace began", losses, change);
+    text
+}
+
+/// The last counts before a recorded moment.
+pub fn of_recording(past: &Past, json: bool) -> Done {
+    let Some(net) = past.net() else {
+        let what = "the recording has no counts of the kernel's up to that moment";
+        return Err(Failure::new(Ending::Failed, what)
+            .cure("recordings of fdscope record have them, from version 2 of the form on")
+            .into());
+    };
+    let counts = Counts::of(net);
+    let (figures, losses) = (counts.figures(None), counts.losses());
+    let at_ns = past.wall_ns_of(net.at);
+    let mut out = std::io::stdout().lock();
+    if json {
+        let mut bytes = object(&super::head_of(past.machine(), at_ns), &figures, &losses);
+        bytes.extend(b"}\n");
+        out.write_all(&bytes)?;
+    } else {
+        let text = sections(&format!("At {}", wall_time(at_ns)), &figures, &losses, &|_| None);
+        out.write_all(fitting(terminal::form(crate::args::Color::Auto).charset, &text).as_bytes())?;
+    }
+    Ok(Ending::Done)
 }
 
 /// Runs it once.
@@ -100,7 +127,7 @@ pub fn run(root: &ProcRoot, surveyor: &mut Surveyor, json: bool) -> Done {
     let mut out = std::io::stdout().lock();
     match json {
         true => {
-            let mut bytes = object(&reading.figures, &reading.losses);
+            let mut bytes = object(&super::head(), &reading.figures, &reading.losses);
             bytes.extend(b"}\n");
             out.write_all(&bytes)?;
         }
@@ -172,7 +199,7 @@ fn shortened(page: &str, width: usize) -> String {
 }
 
 fn changes_object(reading: &Reading, changed: &Changed, passed: Option<u64>) -> String {
-    let mut bytes = object(&reading.figures, &reading.losses);
+    let mut bytes = object(&super::head(), &reading.figures, &reading.losses);
     bytes.extend(b",\"interval_ns\":");
     write_json(&passed, &mut bytes);
     for (key, list) in [("count_changes", &reading.figures), ("counter_changes", &reading.losses)] {
@@ -214,8 +241,8 @@ fn rows(out: &mut String, figures: &[Figure], change: &dyn Fn(&str) -> Option<i6
 }
 
 /// An object that is still open at its end.
-fn object(figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
-    let mut bytes = format!("{{{}", super::head()).into_bytes();
+fn object(head: &str, figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
+    let mut bytes = format!("{{{head}").into_bytes();
     for (key, list) in [("counts", figures), ("counters", losses)] {
         bytes.extend(format!(",\"{key}\":{{").as_bytes());
         for (index, (name, _, number)) in list.iter().enumerate() {
@@ -227,6 +254,20 @@ fn object(figures: &[Figure], losses: &[Figure]) -> Vec<u8> {
         bytes.push(b'}');
     }
     bytes
+}
+
+/// How many of all are known.
+fn held(survey: &Survey) -> String {
+    format!(
+        ": {} held by processes that could be read, of which no table lists {}",
+        count(survey.held_tcp()),
+        count(survey.unlisted_tcp()),
+    )
+}
+
+/// What the kernel counts now, for a recording; `None` if it cannot be read.
+pub fn recorded(root: &ProcRoot, at: Monotonic) -> Option<Net> {
+    Counts::read(root).ok().map(|counts| counts.recorded(at))
 }
 
 impl Counts {
@@ -248,6 +289,71 @@ impl Counts {
         })
     }
 
+    /// As they were recorded.
+    fn of(net: &Net) -> Counts {
+        let limit = |path: &str| {
+            let row = net.limits.iter().find(|(name, _)| name.bytes() == path.as_bytes());
+            row.map(|row| row.1)
+        };
+        let (mut names, mut numbers) = (b"TcpExt:".to_vec(), "TcpExt:".to_owned());
+        for (name, number) in &net.losses {
+            names.push(b' ');
+            names.extend(name.bytes());
+            numbers.push_str(&format!(" {number}"));
+        }
+        Counts {
+            four: net.sockstat.bytes().to_vec(),
+            six: net.sockstat6.bytes().to_vec(),
+            netstat: [names, numbers.into_bytes()].join(&b'\n'),
+            tcp_mem: limit("ipv4/tcp_mem"),
+            udp_mem: limit("ipv4/udp_mem"),
+            most_orphans: limit("ipv4/tcp_max_orphans"),
+            most_time_wait: limit("ipv4/tcp_max_tw_buckets"),
+            page: net.page,
+        }
+    }
+
+    /// The same for a recording.
+    fn recorded(&self, at: Monotonic) -> Net {
+        let losses = self
+            .losses()
+            .into_iter()
+            .filter_map(|(name, _, number)| Some((Name::from(name), number?)));
+        let limits = [
+            ("ipv4/tcp_mem", self.tcp_mem),
+            ("ipv4/udp_mem", self.udp_mem),
+            ("ipv4/tcp_max_orphans", self.most_orphans),
+            ("ipv4/tcp_max_tw_buckets", self.most_time_wait),
+        ];
+        Net {
+            at,
+            sockstat: Name::from(self.four.as_slice()),
+            sockstat6: Name::from(self.six.as_slice()),
+            losses: losses.collect(),
+            limits: limits
+                .into_iter()
+                .filter_map(|(name, limit)| Some((Name::from(name), limit?)))
+                .collect(),
+            page: self.page,
+        }
+    }
+
+    fn figures(&self, survey: Option<&Survey>) -> Vec<Figure> {
+        let mut figures =
+            vec![self.here("sockets", "used", "used_sockets", "sockets of every family")];
+        figures.extend(self.tcp(survey));
+        figures.extend(self.others());
+        figures
+    }
+
+    fn losses(&self) -> Vec<Figure> {
+        let losses = LOSSES.iter().map(|(name, meaning)| {
+            let number = parse_netstat(&self.netstat, b"TcpExt", name.as_bytes());
+            (*name, (*meaning).to_owned(), number)
+        });
+        losses.filter(|figure| figure.2.is_some()).collect()
+    }
+
     fn get(&self, line: &str, word: &str) -> Option<u64> {
         let file = if line.ends_with('6') { &self.six } else { &self.four };
         parse_sockstat(file, line.as_bytes(), word.as_bytes())
@@ -257,7 +363,7 @@ impl Counts {
         (key, format!("{what}, in this network namespace"), self.get(line, word))
     }
 
-    fn tcp(&self, survey: &Survey) -> Vec<Figure> {
+    fn tcp(&self, survey: Option<&Survey>) -> Vec<Figure> {
         let of = |number: Option<u64>, most: Option<u64>, name: &str| match number.zip(most) {
             Some((number, most)) if most > 0 => {
                 format!("; {} of {name} ({})", share(number, most), count(most))
@@ -289,10 +395,8 @@ impl Counts {
             (
                 "tcp_alloc",
                 format!(
-                    "TCP sockets on the whole system, never-connected ones included: {} held by processes that could be \
-                     read, of which no table lists {}",
-                    count(survey.held_tcp()),
-                    count(survey.unlisted_tcp()),
+                    "TCP sockets on the whole system, never-connected ones included{}",
+                    survey.map_or_else(String::new, held)
                 ),
                 alloc,
             ),

@@ -70,7 +70,7 @@ fn begin(
     let compat = pids.iter().any(|&pid| is_compat(pid));
     let Opened { live, fallbacks, .. } = open(proc, &Wanted { leak: &leak, pids: &pids, compat })?;
     let stacks = Stacks::new(StackOptions::from_environment(|name| std::env::var_os(name)));
-    let beside = Beside { tape: None, log: Some(Happenings::default()) };
+    let beside = Beside { log: Some(Happenings::default()), ..Beside::default() };
     let watch = Watch::begin(live, proc.clone(), stacks, processes, leak.interval, false, beside)?;
     Ok((watch, Gathering::new(proc, processes, fallbacks)))
 }
