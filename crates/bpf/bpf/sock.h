@@ -3,6 +3,12 @@
 #pragma once
 #include "held.h"
 
+/* Whether the verifier knows the sockets' type: LOAD of task.h. */
+#ifndef DIRECT_SOCKETS
+#define DIRECT_SOCKETS true
+#endif
+#define GET(pointer, member) LOAD(DIRECT_SOCKETS, pointer, member)
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct refcount {
@@ -174,17 +180,17 @@ static __always_inline void read_inet(struct held_socket *told, struct sock *sk)
 
 	/* Not skc_num, which a reset connection loses before its name. */
 	told->local_port = swap16(READ(inet, inet_sport));
-	told->peer_port = swap16(sk->__sk_common.skc_dport);
+	told->peer_port = swap16(GET(sk, __sk_common.skc_dport));
 	if (told->family == AF_INET6) {
 		core_read(&told->local, &sk->__sk_common.skc_v6_rcv_saddr);
 		core_read(&told->peer, &sk->__sk_common.skc_v6_daddr);
 	} else {
-		*(__u32 *)told->local = sk->__sk_common.skc_rcv_saddr;
-		*(__u32 *)told->peer = sk->__sk_common.skc_daddr;
+		*(__u32 *)told->local = GET(sk, __sk_common.skc_rcv_saddr);
+		*(__u32 *)told->peer = GET(sk, __sk_common.skc_daddr);
 	}
 	if (told->state == TCP_LISTEN) {
-		told->receive_queue = sk->sk_ack_backlog;
-		told->send_queue = sk->sk_max_ack_backlog;
+		told->receive_queue = GET(sk, sk_ack_backlog);
+		told->send_queue = GET(sk, sk_max_ack_backlog);
 	} else if (told->protocol == IPPROTO_TCP && told->type == SOCK_STREAM) {
 		waiting = READ(tcp, rcv_nxt) - READ(tcp, copied_seq);
 		told->receive_queue = waiting > 0 ? waiting : 0;
@@ -210,8 +216,8 @@ static __always_inline __u32 read_unix(struct held_socket *told, struct sock *sk
 		told->peer_bytes = read_unix_name(text + bytes, (void *)peer);
 	}
 	if (told->state == TCP_LISTEN) {
-		told->receive_queue = sk->sk_receive_queue.qlen;
-		told->send_queue = sk->sk_max_ack_backlog;
+		told->receive_queue = GET(sk, sk_receive_queue.qlen);
+		told->send_queue = GET(sk, sk_max_ack_backlog);
 	} else if (told->type == SOCK_STREAM && bpf_core_field_exists(struct unix_sock, inq_len)) {
 		told->receive_queue = READ(here, inq_len);
 	}
@@ -242,21 +248,24 @@ static __always_inline void read_numbers(struct held_socket *told, struct sock *
 /* Fills `told`, and the names at `text`; the bytes of the socket's own. */
 static __always_inline __u32 read_socket(struct held_socket *told, struct socket *socket, __u8 *text)
 {
-	struct sock *sk = socket->sk;
+	struct sock *sk = GET(socket, sk);
+	struct net *net;
 
 	__builtin_memset(told, 0, sizeof(*told));
-	told->type = socket->type;
+	told->type = GET(socket, type);
 	if (!sk)
 		return 0;
-	told->cookie = bpf_get_socket_cookie(sk);
-	told->family = sk->__sk_common.skc_family;
-	told->state = sk->__sk_common.skc_state;
-	told->protocol = sk->sk_protocol;
-	told->interface = sk->__sk_common.skc_bound_dev_if;
-	told->shutdown = sk->sk_shutdown & 3;
-	told->namespace = sk->__sk_common.skc_net.net->ns.inum;
-	told->receive_queue = sk->sk_backlog.rmem_alloc.counter;
-	told->send_queue = sk->sk_wmem_alloc.refs.counter - 1;
+	if (DIRECT_SOCKETS)
+		told->cookie = bpf_get_socket_cookie(sk);
+	told->family = GET(sk, __sk_common.skc_family);
+	told->state = GET(sk, __sk_common.skc_state);
+	told->protocol = GET(sk, sk_protocol);
+	told->interface = GET(sk, __sk_common.skc_bound_dev_if);
+	told->shutdown = GET(sk, sk_shutdown) & 3;
+	net = GET(sk, __sk_common.skc_net.net);
+	told->namespace = GET(net, ns.inum);
+	told->receive_queue = GET(sk, sk_backlog.rmem_alloc.counter);
+	told->send_queue = GET(sk, sk_wmem_alloc.refs.counter) - 1;
 	if (told->family == AF_INET || told->family == AF_INET6)
 		read_inet(told, sk);
 	else if (told->family == AF_UNIX)

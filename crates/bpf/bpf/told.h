@@ -23,6 +23,7 @@ enum told_flags {
 	TOLD_UNKNOWN = 2,     /* the result is not known */
 	TOLD_HAS_ENTER = 4,   /* a record told when it was entered */
 	TOLD_ENTERS = 8,      /* it was seen to be entered: `entered` is valid */
+	TOLD_MESSAGES = 16,   /* data are messages, and copied whole */
 	TOLD_ABSENT = 32,     /* memory that a pointer leads to could not be read */
 };
 
@@ -51,6 +52,26 @@ enum piece_kind {
 	PIECE_STACK = 1,      /* from the stack pointer upwards */
 	PIECE_ORIGIN = 2,     /* struct origin: where unwinding starts */
 	PIECE_SIGNAL = 3,     /* struct siginfo, as far as the kernel keeps it */
+	PIECE_DESCRIPTOR = 4, /* struct named, of the descriptor `address` */
+};
+
+enum named_flags {
+	NAMED_DELETED = 1,
+	NAMED_BY_ITSELF = 2,  /* not by where it is in a tree: the kernel makes the text */
+	NAMED_SOCKET = 4,     /* struct held_socket follows, then room for its name and its peer's */
+};
+
+/* What a descriptor leads to. At the end stand the names of a path, the last first, each with its NUL. */
+struct named {
+	__u64 inode;
+	__u32 magic;          /* of the file system */
+	__u32 node;           /* i_rdev */
+	__u32 pid;            /* of a pidfd */
+	__u32 unused;
+	__u16 mode;
+	__u16 flags;
+	__u16 own_bytes;      /* of a socket's own name; those of its peer's stand in held_socket */
+	__u16 text_bytes;
 };
 
 /* Bytes that stood at an address. They follow, filled up to a multiple of 8. */
@@ -70,6 +91,10 @@ enum step_what {
 	STEP_MMSGHDR = 6,
 	STEP_IOCTL = 7,
 	STEP_PROGRAM = 8,
+	STEP_DESCRIPTOR = 9,  /* the argument is one; 6 is the result */
+	STEP_DESCRIPTORS = 10,/* `operand` of them (or with LENGTH_ARGUMENT what that argument says), each `amount` bytes behind
+				 the other */
+	STEP_NETLINK = 11,    /* the argument is one; named only if it is a netlink socket */
 };
 
 enum step_length {
@@ -92,7 +117,7 @@ struct step {
 	__u16 amount;
 };
 
-#define MOST_STEPS 8
+#define MOST_STEPS 10
 
 /* How a call is treated. */
 struct plan {
@@ -110,4 +135,5 @@ struct plan {
 _Static_assert(sizeof(struct told) == 120, "told");
 _Static_assert(sizeof(struct piece) == 16, "piece");
 _Static_assert(sizeof(struct step) == 8, "step");
-_Static_assert(sizeof(struct plan) == 72, "plan");
+_Static_assert(sizeof(struct plan) == 88, "plan");
+_Static_assert(sizeof(struct named) == 32, "named");

@@ -8,7 +8,7 @@
  * of one; what the call overwrites is copied before. Where the loader can, it puts the programs on the tracepoints of the
  * wanted calls alone, so that other calls pay next to nothing; else other calls and processes are left after two look-ups.
  */
-#include "pieces.h"
+#include "steps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 

@@ -159,6 +159,9 @@ fn real_programs_have_straces_lines_by_ebpf_too() {
         ("tar", &["-f", "-e", all, "tar", "-cf", "/dev/null", "/etc/passwd"]),
         ("python3", &["-f", "-e", all, "python3", "-c", python]),
         ("git", &["-f", "-e", "trace=%file", "git", "--version"]),
+        ("cat", &["-yy", "-e", all, "cat", "/etc/passwd"]),
+        ("ls", &["-y", "-P", "/etc", "ls", "/etc"]),
+        ("ss", &["-s", "100", "-e", "trace=%network", "ss", "-lnx"]),
     ];
     let possible = runs.iter().filter(|(program, _)| in_path(program));
     possible.for_each(|(_, arguments)| compare("--source=bpf", arguments));

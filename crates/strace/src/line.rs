@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use fdscope_model::Monotonic;
+use fdscope_model::{HandleKind, Monotonic};
 use fdscope_syscall::Memory;
 use fdscope_syscall::decode::{self, Names, State, Style};
 use fdscope_syscall::traced::{Call, Ended, Happening};
@@ -150,6 +150,18 @@ impl Names for Sought<'_> {
 
     fn pid(&self, pid: i32) -> Option<Vec<u8>> {
         self.names.pid(pid)
+    }
+
+    fn kind(&self, fd: i32) -> Option<HandleKind> {
+        self.names.kind(fd)
+    }
+
+    fn netlink(&self, fd: i32) -> Option<u32> {
+        self.names.netlink(fd)
+    }
+
+    fn interface(&self, number: u32) -> Option<Vec<u8>> {
+        self.names.interface(number)
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
 use fdscope_syscall::Memory;
+use fdscope_syscall::capture::When;
 use fdscope_syscall::decode::{self, Names, Style, numbers};
 use fdscope_syscall::traced::{Call, Ended, Happening, Traced};
 
@@ -28,8 +29,9 @@ pub trait Host {
     fn local(&self, second: u64, stamp: Stamp) -> Vec<u8>;
     /// A task's `comm`.
     fn comm(&self, tid: Tid) -> Vec<u8>;
-    /// What numbers of a task stand for.
-    fn names(&self, pid: Pid, tid: Tid) -> Box<dyn Names + '_>;
+    /// What numbers of a task stand for, before or after the call of which the engine tells this.
+    fn names<'a>(&'a self, pid: Pid, tid: Tid, told: (&'a dyn Memory, When))
+    -> Box<dyn Names + 'a>;
     /// A call returned: what is known of descriptors may not hold any more.
     fn returned(&mut self, pid: Pid, name: &str);
     /// The frames of a stack, a line each.
@@ -220,7 +222,7 @@ impl<'a> Writer<'a> {
         if self.counts_only() && !self.options.chooses_by_handle() {
             return Some(entered);
         }
-        let names = host.names(told.pid, told.tid);
+        let names = host.names(told.pid, told.tid, (memory, When::Enter));
         let sought = Sought::new(self.options, names.as_ref());
         entered.write(memory, &self.style(&call), &sought, self.options.beyond.secrets);
         entered.shown = sought.matches(&entered, memory);
@@ -298,7 +300,7 @@ impl<'a> Writer<'a> {
         if self.counts_only() && !kinds {
             return Some(Finished::default());
         }
-        let names = host.names(told.pid, told.tid);
+        let names = host.names(told.pid, told.tid, (memory, When::Exit));
         let sought = Sought::new(self.options, names.as_ref());
         let second = first.finish(ended, memory, &self.style(&call), &sought);
         (!kinds || first.of_kind || sought.is_of_kind()).then_some(second)

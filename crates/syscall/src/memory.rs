@@ -1,4 +1,8 @@
-//! The memory of the task that made a call: where pointers in arguments lead.
+//! The memory of the task that made a call: where pointers in arguments lead, and descriptors, if the engine noted it.
+
+use fdscope_model::Socket;
+
+use crate::capture::When;
 
 /// Reads a task's memory. A live process in the tracer, a few bytes in tests.
 pub trait Memory {
@@ -7,6 +11,12 @@ pub trait Memory {
 
     /// The stack pointer at the call, if known: a return from a signal's handler leads nowhere else.
     fn stack_pointer(&self) -> Option<u64> {
+        None
+    }
+
+    /// What a descriptor of the task led to before or after the call, if the engine noted that.
+    fn descriptor(&self, fd: i32, when: When) -> Option<Described> {
+        let _ = (fd, when);
         None
     }
 
@@ -21,6 +31,21 @@ pub trait Memory {
         let mut bytes = [0; 8];
         (self.read(address, &mut bytes) == 8).then(|| u64::from_ne_bytes(bytes))
     }
+}
+
+/// What a descriptor led to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Described {
+    /// The text of its link in /proc.
+    pub link: Vec<u8>,
+    /// The inode's mode, with its kind.
+    pub mode: u32,
+    /// Of a device: its numbers.
+    pub node: (u32, u32),
+    /// Of a pidfd: the process.
+    pub pid: Option<u32>,
+    /// Of a socket: its ends, and the name of its protocol.
+    pub socket: Option<(Socket, Vec<u8>)>,
 }
 
 /// The 32-bit word at an offset of `bytes`, if they reach that far.

@@ -8,7 +8,7 @@
 mod entry;
 mod pass;
 mod rows;
-mod socket;
+pub(crate) mod socket;
 pub mod wire;
 
 use std::io;

@@ -25,7 +25,7 @@ const INTERNET: &[(u16, [&str; 2])] = &[
 ];
 
 /// The socket of an inode. `own` and `peer` are UNIX names, empty for none.
-pub(super) fn socket(held: &HeldSocket, inode: u64, uid: u32, own: &[u8], peer: &[u8]) -> Socket {
+pub(crate) fn socket(held: &HeldSocket, inode: u64, uid: u32, own: &[u8], peer: &[u8]) -> Socket {
     let family = family(held.family);
     let (local, remote) = addresses(held, own, peer);
     let has_state = !matches!(family, Family::Netlink | Family::Packet | Family::Other(_));

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use fdscope_model::{Blind, Sight, SourceName};
+use fdscope_model::{Sight, SourceName};
 use fdscope_syscall::{Arch, names};
 
 use super::Wanted;
@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     pub looks: Looks,
     /// How long they had a processor is told.
     pub times: bool,
+    /// What descriptors lead to is noted.
+    pub descriptors: bool,
     /// Signals are told.
     pub signals: bool,
     /// Of strings, as many bytes are copied.
@@ -39,7 +41,7 @@ pub struct Attached {
     pub links: Vec<OwnedFd>,
     /// How calls are seen.
     pub sight: Sight,
-    /// 32-bit calls are seen.
+    /// 32-bit calls are seen to be entered.
     pub compat: bool,
 }
 
@@ -61,11 +63,8 @@ const SIGNALS: &[RawProgram] = &[
     RawProgram { name: "signal_dropped", point: "signal_generate" },
 ];
 
-/// The exits first: a call whose entry was seen is then seen to end.
-const CALLS: &[RawProgram] = &[
-    RawProgram { name: "every_exit", point: "sys_exit" },
-    RawProgram { name: "every_enter", point: "sys_enter" },
-];
+const EXITS: RawProgram = RawProgram { name: "every_exit", point: "sys_exit" };
+const ENTERS: RawProgram = RawProgram { name: "every_enter", point: "sys_enter" };
 
 /// Calls whose tracepoint has another name: that of the kernel's function.
 const RENAMED: &[(&str, &str)] = &[
@@ -107,47 +106,44 @@ pub fn attach(asked: &Asked<'_>, compat: bool) -> Result<Attached, BpfError> {
     }
     let links = points.as_deref().map(|points| link_all(&mut programs, points)).transpose()?;
     let compat = compat || links.is_none();
+    // The exits first: a call whose entry was seen is then seen to end. Any program may make 32-bit calls, whose
+    // tracepoints do not fire: their ends are always looked for, which costs other calls half of what looking for both does.
+    if compat || Arch::COMPAT.is_some() {
+        programs.attach_raw(&EXITS)?;
+    }
     if compat {
-        attach_every(&mut programs)?;
+        attach_enters(&mut programs)?;
     }
     Ok(Attached {
         programs,
-        sight: sight(points.as_ref().map(Vec::len), compat),
+        sight: sight(points.as_ref().map(Vec::len)),
         links: links.unwrap_or_default(),
         compat,
     })
 }
 
-/// Prepares for [`attach_every`], which then takes no time.
+/// Prepares for [`attach_enters`], which then takes no time.
 ///
 /// # Errors
 /// If the kernel refuses.
-pub fn load_every(programs: &mut CallPrograms) -> Result<(), BpfError> {
-    CALLS.iter().try_for_each(|program| programs.load_raw(program))
+pub fn load_enters(programs: &mut CallPrograms) -> Result<(), BpfError> {
+    programs.load_raw(&ENTERS)
 }
 
-/// Has every call looked at, or where calls have tracepoints of their own, every 32-bit one.
+/// Has every call looked at when it is entered, or where calls have tracepoints of their own, every 32-bit one.
 ///
 /// # Errors
 /// If the kernel refuses.
-pub fn attach_every(programs: &mut CallPrograms) -> Result<(), BpfError> {
-    CALLS.iter().try_for_each(|program| programs.attach_raw(program))
+pub fn attach_enters(programs: &mut CallPrograms) -> Result<(), BpfError> {
+    programs.attach_raw(&ENTERS)
 }
 
-fn sight(points: Option<usize>, compat: bool) -> Sight {
+fn sight(points: Option<usize>) -> Sight {
     let how = match points {
         Some(count) => format!("{count} tracepoints of calls"),
         None => "the tracepoints of all calls".to_owned(),
     };
-    let mut blind = Vec::new();
-    if !compat && Arch::COMPAT.is_some() {
-        blind.push(Blind {
-            what: "32-bit calls of 64-bit programs".to_owned(),
-            why: "seeing them would make every call of the machine dearer".to_owned(),
-            cure: Some("--source=ptrace".to_owned()),
-        });
-    }
-    Sight { source: SourceName::Bpf, how, blind }
+    Sight { source: SourceName::Bpf, how, blind: Vec::new() }
 }
 
 /// A tracepoint of a call.
@@ -164,7 +160,7 @@ fn points(asked: &Asked<'_>) -> Option<Vec<Point>> {
         .into_iter()
         .filter_map(|number| {
             let name = names::name(Arch::NATIVE, number.into())?;
-            Some((name, plan(Arch::NATIVE, number.into(), asked.looks)))
+            Some((name, plan(Arch::NATIVE, number.into(), asked.looks, asked.descriptors)))
         })
         .collect();
     // That of rt_sigreturn does not fire when it returns: by then the number is not there any more.
@@ -219,7 +215,7 @@ fn fill(
 ) -> Result<(), BpfError> {
     let map = if arch == Arch::NATIVE { "plans" } else { "compat_plans" };
     for number in (0..NUMBERS).filter(|number| (asked.wanted)(arch, u64::from(*number))) {
-        let mut plan = plan(arch, number.into(), asked.looks);
+        let mut plan = plan(arch, number.into(), asked.looks, asked.descriptors);
         plan.stack = (asked.stack_most > 0).into();
         plan.paired |= u8::from(is_common);
         programs.set_plan(map, number, plan)?;

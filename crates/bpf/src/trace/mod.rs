@@ -4,6 +4,7 @@
 //! are made into happenings in `teller`.
 
 mod attach;
+mod named;
 pub mod pieces;
 mod plan;
 mod teller;
@@ -23,7 +24,7 @@ use crate::load::CallPrograms;
 use crate::memory::Memory;
 use crate::source::{TICK, wait};
 use crate::wire::{MemoWords, Scope};
-use attach::{attach, attach_every, load_every};
+use attach::{attach, attach_enters, load_enters};
 use pieces::Pieces;
 use plan::Looks;
 use teller::Teller;
@@ -79,6 +80,8 @@ pub struct CallOptions<'a> {
     pub compat: bool,
     /// So much of strings is copied, in bytes.
     pub text_limit: u32,
+    /// What descriptors lead to is noted.
+    pub descriptors: bool,
     /// Signals are told.
     pub signals: bool,
     /// Takes stacks.
@@ -97,6 +100,7 @@ impl Default for CallOptions<'_> {
             times: false,
             compat: false,
             text_limit: 33,
+            descriptors: false,
             signals: true,
             unwinder: None,
             ring_bytes: 32 << 20,
@@ -121,7 +125,7 @@ pub struct BpfCalls {
     wanted: WantedCalls,
     /// The tracepoints per call.
     _links: Vec<OwnedFd>,
-    /// 32-bit calls are seen.
+    /// 32-bit calls are seen to be entered.
     compat: bool,
     /// What it takes to see them is loaded.
     prepared: bool,
@@ -147,6 +151,7 @@ impl BpfCalls {
                 (Enters::Never, false) => Looks::AtExit,
             },
             times: options.times,
+            descriptors: options.descriptors,
             signals: options.signals,
             text_limit: options.text_limit.clamp(1, MOST_TEXT),
             stack_most: unwinder.as_ref().map_or(0, |_| MOST_STACK_BYTES),
@@ -185,7 +190,7 @@ impl BpfCalls {
         let table = |cause| BpfError::Table { pid: number, cause };
         let pid = process_of(number).map_err(table)?;
         if !self.compat && runs_32_bit(pid) {
-            attach_every(&mut self.programs)?;
+            attach_enters(&mut self.programs)?;
             self.compat = true;
         }
         let mut thread = if self.follow { 0 } else { number.0 };
@@ -256,7 +261,7 @@ impl BpfCalls {
     /// Gets ready for 32-bit programs among those to be made, when there is nothing else to do.
     fn prepare(&mut self) -> Result<(), BpfError> {
         if self.follow && !std::mem::replace(&mut self.prepared, true) {
-            load_every(&mut self.programs)?;
+            load_enters(&mut self.programs)?;
         }
         Ok(())
     }
@@ -282,13 +287,9 @@ impl BpfCalls {
                 programs.set_memo(memory.place(&memo), MemoWords::from(&memo))?;
             }
             if !teller.compat.is_empty() {
-                let first = teller.compat.drain(..).next().filter(|_| !*compat);
-                if let Some(pid) = first {
-                    *compat = true;
-                    attach_every(programs)?;
-                    // It ran meanwhile.
-                    let (at, tid) = (monotonic_now(), Tid(pid.0));
-                    sink(&Traced { at, pid, tid, what: Happening::Lost { count: 0 } });
+                teller.compat.clear();
+                if !std::mem::replace(compat, true) {
+                    attach_enters(programs)?;
                 }
             }
             for pid in teller.gone.drain(..) {

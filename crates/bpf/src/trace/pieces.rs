@@ -2,8 +2,11 @@
 
 use fdscope_model::Tid;
 use fdscope_syscall::Memory;
+use fdscope_syscall::capture::When;
+use fdscope_syscall::memory::Described;
 use zerocopy::FromBytes;
 
+use super::named::described;
 use super::wire::{PieceHead, Told, piece_kind};
 
 /// Bytes that stood at an address.
@@ -47,6 +50,18 @@ impl Pieces<'_> {
 }
 
 impl Memory for Pieces<'_> {
+    /// What was noted before the call comes last: of what a call replaces it is the first that is meant by its arguments.
+    fn descriptor(&self, fd: i32, when: When) -> Option<Described> {
+        let is_it = |piece: &&Piece<'_>| {
+            piece.head.kind == piece_kind::DESCRIPTOR && piece.head.address as i32 == fd
+        };
+        let found = match when {
+            When::Enter => self.pieces.iter().rfind(is_it),
+            When::Exit => self.pieces.iter().find(is_it),
+        };
+        described(found?.bytes)
+    }
+
     fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
         let mut done = 0;
         while done < buffer.len() {

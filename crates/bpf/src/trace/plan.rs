@@ -1,7 +1,7 @@
 //! Which memory the program copies for a call, and whether before it or after.
 
 use fdscope_syscall::capture::{Capture, Length, What, When, captures};
-use fdscope_syscall::{Arch, names};
+use fdscope_syscall::{Arch, decode, names};
 
 use super::wire::{MOST_STEPS, Plan, Step, step_length, step_what};
 
@@ -44,6 +44,50 @@ const PAIRED: &[&str] = &["exit", "exit_group", "execve", "execveat", "rt_sigret
 /// Calls that return in two tasks.
 const FORKS: &[&str] = &["fork", "vfork", "clone", "clone3"];
 
+/// Calls after which one of their descriptors leads elsewhere, or has another name.
+const REPLACE: &[&str] = &[
+    "close", "dup2", "dup3", "bind", "connect", "listen", "send", "sendto", "sendmsg", "sendmmsg",
+];
+
+/// Calls whose result may be a descriptor, as their arguments say.
+const MAY_RETURN: &[&str] = &["fcntl", "fcntl64", "ioctl", "bpf", "seccomp", "prctl"];
+
+/// The place of the result among arguments.
+const RESULT: u8 = 6;
+
+/// What is noted of a call's descriptors: before it, and after it.
+fn descriptors(arch: Arch, number: u64, name: &str, all: bool) -> (Vec<Step>, Vec<Step>) {
+    let (arguments, is_result) = decode::descriptors(arch, number);
+    if !all {
+        let what = step_what::NETLINK;
+        let is_message = decode::carries_messages(arch, number);
+        let messages = arguments.iter().filter(|_| is_message);
+        return (
+            messages.map(|&argument| Step { argument, what, ..Step::default() }).collect(),
+            Vec::new(),
+        );
+    }
+    let what = step_what::DESCRIPTOR;
+    let step = |argument| Step { argument, what, ..Step::default() };
+    let before = arguments.into_iter().map(step).collect();
+    let several = |argument, length, operand, amount| Step {
+        argument,
+        what: step_what::DESCRIPTORS,
+        length,
+        operand,
+        amount,
+        ..Step::default()
+    };
+    let after = match name {
+        "pipe" | "pipe2" => vec![several(0, step_length::CONST, 2, 4)],
+        "socketpair" => vec![several(3, step_length::CONST, 2, 4)],
+        "poll" | "ppoll" | "ppoll_time64" => vec![several(0, step_length::ARGUMENT, 1, 8)],
+        _ if is_result || MAY_RETURN.contains(&name) => vec![step(RESULT)],
+        _ => Vec::new(),
+    };
+    (before, after)
+}
+
 /// When calls are to be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Looks {
@@ -57,17 +101,29 @@ pub enum Looks {
     Tells,
 }
 
-/// The plan of a call.
-pub fn plan(arch: Arch, number: u64, looks: Looks) -> Plan {
+/// The plan of a call. `noted`: what its descriptors lead to is, too.
+pub fn plan(arch: Arch, number: u64, looks: Looks, noted: bool) -> Plan {
     let enters = matches!(looks, Looks::TellsOfSeveral | Looks::Tells);
     let name = names::name(arch, number).unwrap_or_default();
     let captures = captures(arch, number);
     // Of poll(2), what is read and what is written are different members of the same structures.
-    let early = BEFORE.contains(&name) || name != "poll" && is_overwritten(&captures);
+    let early = BEFORE.contains(&name)
+        || noted && REPLACE.contains(&name)
+        || name != "poll" && is_overwritten(&captures);
+    let (meant, made) = descriptors(arch, number, name, noted);
     let before = enters || early;
     let is_before = |capture: &&Capture| before && capture.when == When::Enter;
-    let mut steps: Vec<Step> = captures.iter().filter(is_before).map(|c| step(c, name)).collect();
+    let mut steps = if before { meant.clone() } else { Vec::new() };
+    steps.extend(captures.iter().filter(is_before).map(|c| step(c, name)));
     let late = captures.iter().filter(|capture| !is_before(capture)).map(|c| step(c, name));
+    // Data that are messages are copied whole: that they are must be known in the record that they stand in.
+    let netlink = |step: Step| Step { what: step_what::NETLINK, ..step };
+    let meant: Vec<Step> = match before {
+        true if decode::carries_messages(arch, number) => meant.into_iter().map(netlink).collect(),
+        true => Vec::new(),
+        false => meant,
+    };
+    let late = meant.into_iter().chain(late).chain(made);
     let mut plan = Plan { selected: 1, early: early.into(), ..Plan::default() };
     plan.enters = steps.len().min(MOST_STEPS) as u8;
     plan.forks = FORKS.contains(&name).into();
@@ -150,7 +206,7 @@ mod tests {
     fn a_call_is_looked_at_before_only_where_it_must_be() {
         let paired = |name: &str, looks| {
             let number = (0..512).find(|number| names::name(Arch::NATIVE, *number) == Some(name));
-            plan(Arch::NATIVE, number.expect("a call"), looks).paired
+            plan(Arch::NATIVE, number.expect("a call"), looks, false).paired
         };
         assert_eq!(paired("openat", Looks::AtExit), 0);
         assert_eq!(paired("openat", Looks::AtBoth), 1);
@@ -162,7 +218,7 @@ mod tests {
     fn every_call_has_a_plan_that_fits() {
         for arch in Arch::ALL {
             for number in 0..512 {
-                let plan = plan(arch, number, Looks::Tells);
+                let plan = plan(arch, number, Looks::Tells, true);
                 assert!(plan.enters <= plan.steps && usize::from(plan.steps) <= MOST_STEPS);
                 // The ninth of pselect6 is the mask behind its last argument: its address is shown instead.
                 let most = match name(arch, number) {

@@ -30,7 +30,7 @@ pub struct Teller {
     pub depths: Vec<(Pid, u32)>,
     /// Processes of which every thread has ended since the last look.
     pub gone: Vec<Pid>,
-    /// Who runs a 32-bit program since the last look.
+    /// Who made a 32-bit call since the last look.
     pub compat: Vec<Pid>,
     /// Records say how long calls had a processor.
     pub times: bool,
@@ -82,6 +82,9 @@ impl Teller {
         self.lose(at, told.lost, sink);
         if self.only_known && !self.tasks.contains_key(&tid) {
             return;
+        }
+        if told.kind == told_type::EXIT && told.flags & told_flags::COMPAT != 0 {
+            self.compat.push(pid);
         }
         let mut tell = |what: Happening<'_>| sink(&Traced { at, pid, tid, what });
         match told.kind {

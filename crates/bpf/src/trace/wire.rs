@@ -84,6 +84,44 @@ pub mod piece_kind {
     pub const ORIGIN: u32 = 2;
     /// The beginning of `siginfo_t`.
     pub const SIGNAL: u32 = 3;
+    /// A [`super::Named`], of the descriptor that stands for the address.
+    pub const DESCRIPTOR: u32 = 4;
+}
+
+/// Flags of [`Named`]: `enum named_flags`.
+pub mod named_flags {
+    /// It is in no folder any more.
+    pub const DELETED: u16 = 1;
+    /// It is not named by where it is in a tree.
+    pub const BY_ITSELF: u16 = 2;
+    /// A `struct held_socket` follows, then room for its name and its peer's.
+    pub const SOCKET: u16 = 4;
+}
+
+/// `struct named`: what a descriptor leads to. At the end stand the names of a path, the last first, each with its NUL.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Named {
+    /// Inode number.
+    pub inode: u64,
+    /// Magic number of the file system.
+    pub magic: u32,
+    /// `i_rdev`.
+    pub node: u32,
+    /// Of a pidfd: the process.
+    pub pid: u32,
+    /// Padding.
+    pub unused: u32,
+    /// `i_mode`.
+    pub mode: u16,
+    /// See [`named_flags`].
+    pub flags: u16,
+    /// Bytes of a socket's own name.
+    pub own_bytes: u16,
+    /// Bytes of the names.
+    pub text_bytes: u16,
 }
 
 /// `struct piece`: the head of bytes that stood at an address.
@@ -118,6 +156,12 @@ pub mod step_what {
     pub const IOCTL: u8 = 7;
     /// A classic BPF program.
     pub const PROGRAM: u8 = 8;
+    /// A descriptor; in the place of argument 6, the result.
+    pub const DESCRIPTOR: u8 = 9;
+    /// Descriptors in memory.
+    pub const DESCRIPTORS: u8 = 10;
+    /// A descriptor, if it is a netlink socket.
+    pub const NETLINK: u8 = 11;
 }
 
 /// How many bytes: `enum step_length`.
@@ -159,7 +203,7 @@ pub struct Step {
 }
 
 /// The most steps of a plan.
-pub const MOST_STEPS: usize = 8;
+pub const MOST_STEPS: usize = 10;
 
 /// `struct plan`: how a call is treated.
 #[derive(

@@ -5,9 +5,9 @@ use super::row::{Argument, input, output, plain};
 use crate::capture::{Length, What};
 
 /// A descriptor.
-pub(crate) const FD: Argument = plain(|pen, r| pen.fd(pen.arg_i32(r)));
+pub(crate) const FD: Argument = plain(|pen, r| pen.fd(pen.arg_i32(r))).descriptor();
 /// A descriptor of a directory, or AT_FDCWD.
-pub(crate) const DIRFD: Argument = plain(|pen, r| pen.dirfd(pen.arg_i32(r)));
+pub(crate) const DIRFD: Argument = plain(|pen, r| pen.dirfd(pen.arg_i32(r))).descriptor();
 /// A path, shown whole.
 pub(crate) const PATH: Argument = input(|pen, r| pen.path(pen.arg(r)), What::CString);
 /// A string, cut where the style says.

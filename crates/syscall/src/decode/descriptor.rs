@@ -160,6 +160,17 @@ impl Pen<'_> {
 
     /// `struct iovec`s with their data, of which so many bytes in all are of interest.
     pub fn iovec(&mut self, address: u64, count: u64, total: u64) {
+        self.iovec_by(address, count, total, |pen, base, length| pen.data(base, length));
+    }
+
+    /// The same, with a writer of the data.
+    pub fn iovec_by(
+        &mut self,
+        address: u64,
+        count: u64,
+        total: u64,
+        mut data: impl FnMut(&mut Pen, u64, u64),
+    ) {
         let word = self.pointer();
         let mut left = total;
         self.array(address, count, 2 * word, |pen, vector| {
@@ -167,7 +178,7 @@ impl Pen<'_> {
             let shown = length.min(left);
             left -= shown;
             pen.text("{iov_base=");
-            pen.data(base, shown);
+            data(pen, base, shown);
             pen.text(", iov_len=");
             pen.unsigned(length);
             pen.text("}");

@@ -115,7 +115,10 @@ impl<B: std::borrow::Borrow<Block>> Message<B> {
         }
         pen.signed(length);
         pen.field("msg_iov");
-        pen.iovec(header.word(2), header.word(3), total);
+        let fd = pen.arg_i32(0);
+        pen.iovec_by(header.word(2), header.word(3), total, |pen, base, length| {
+            pen.socket_data(fd, base, length);
+        });
         pen.field_u("msg_iovlen", header.word(3));
         let (control, control_length) = (header.word(4), header.word(5));
         if control_length > 0 {

@@ -18,6 +18,7 @@ mod limits;
 mod memory;
 mod message;
 mod mount;
+mod netlink;
 mod network;
 mod notify;
 pub mod numbers;
@@ -144,6 +145,30 @@ pub fn captures(arch: Arch, number: u64) -> Vec<Capture> {
     }
     let row = rows::row(arch, number);
     row.map_or_else(Vec::new, |row| row.captures(arch.pointer_bytes()))
+}
+
+/// Does a call send or receive messages? Those of netlink sockets are decoded, if [`Names::netlink`] knows them.
+pub fn carries_messages(arch: Arch, number: u64) -> bool {
+    const NAMES: [&str; 9] = [
+        "send",
+        "sendto",
+        "recv",
+        "recvfrom",
+        "sendmsg",
+        "sendmmsg",
+        "recvmsg",
+        "recvmmsg",
+        "socketcall",
+    ];
+    crate::names::name(arch, number).is_some_and(|name| NAMES.contains(&name))
+}
+
+/// The arguments of a call that are descriptors, and whether its result is one.
+pub fn descriptors(arch: Arch, number: u64) -> (Vec<u8>, bool) {
+    match rows::row(arch, number) {
+        Some(row) => (row.descriptors(arch.pointer_bytes()), matches!(row.result, Return::Fd)),
+        None => (Vec::new(), false),
+    }
 }
 
 fn write_result(pen: &mut Pen, row: Option<&Row>, remark: &[u8]) {

@@ -3,7 +3,7 @@
 use super::args::*;
 use super::descriptor::PAIR;
 use super::message::{MESSAGE_IN, MESSAGE_OUT, MESSAGES_IN, MESSAGES_OUT};
-use super::row::{Argument, choice, ended, flags, output, plain, rows};
+use super::row::{Argument, choice, ended, flags, input, output, plain, rows};
 use super::sockaddr::{address_in, address_out, remember_room};
 use super::sockopt::{GETSOCKOPT, GETSOCKOPT_HEAD, SETSOCKOPT};
 use super::tables::network::*;
@@ -37,24 +37,32 @@ const PROTOCOL: Argument = plain(|pen, r| {
 const FD_AND_ROOM: Argument = plain(|pen, r| {
     pen.fd(pen.arg_i32(r));
     remember_room(pen, 2);
-});
+})
+.descriptor();
 const FD_AND_NAME_ROOM: Argument = plain(|pen, r| {
     pen.fd(pen.arg_i32(r));
     super::message::remember_room(pen, r + 1);
-});
+})
+.descriptor();
 const NOTE_ROOM: Argument = plain(|pen, r| {
     pen.fd(pen.arg_i32(r));
     remember_room(pen, 5);
-});
+})
+.descriptor();
 const ADDRESS_OUT: Argument = address_out(2);
 const BACKLOG: Argument = INT;
 /// Data received: as much as the call returned; nothing is known of it if more was asked to be cut.
 const RECEIVED: Argument = output(
     |pen, r| {
         let length = (pen.returned().unwrap_or(0).max(0) as u64).min(pen.arg(r + 1));
-        pen.data(pen.arg(r), length);
+        pen.socket_data(pen.arg_i32(0), pen.arg(r), length);
     },
     What::Bytes(Length::Returned),
+);
+/// Data that is sent.
+const SENT: Argument = input(
+    |pen, r| pen.socket_data(pen.arg_i32(0), pen.arg(r), pen.arg(r + 1)),
+    What::Bytes(Length::Argument(2)),
 );
 /// recvfrom's flags and, when it has ended, the address.
 const FROM: Argument = ended(|pen, r| match pen.arg(r + 1) {
@@ -81,9 +89,9 @@ rows! {
     accept4 [FD_AND_ROOM, ADDRESS_OUT, ACCEPT_FLAGS] Fd;
     getsockname [FD_AND_ROOM, ADDRESS_OUT] Decimal;
     getpeername [FD_AND_ROOM, ADDRESS_OUT] Decimal;
-    send [FD, data(2), SIZE, flags(&MSG)] Decimal;
+    send [FD, SENT, SIZE, flags(&MSG)] Decimal;
     recv [FD, RECEIVED, SIZE, flags(&MSG)] Decimal;
-    sendto [FD, data(2), SIZE, flags(&MSG), TO, TO_LENGTH] Decimal;
+    sendto [FD, SENT, SIZE, flags(&MSG), TO, TO_LENGTH] Decimal;
     recvfrom [NOTE_ROOM, RECEIVED, SIZE, flags(&MSG), FROM] Decimal;
     sendmsg [FD, MESSAGE_IN, flags(&MSG)] Decimal;
     recvmsg [FD_AND_NAME_ROOM, MESSAGE_OUT, flags(&MSG)] Decimal;

@@ -22,7 +22,8 @@ const FAN_MASK: Argument = wide(|pen, r| pen.flags(&FAN_EVENTS, pen.arg_u64(r) a
 const FAN_DIRFD: Argument = plain(|pen, r| match pen.arg_i32(r) {
     -1 => pen.meaning(|pen| pen.text("-1"), |pen| pen.text("FAN_NOFD")),
     fd => pen.dirfd(fd),
-});
+})
+.descriptor();
 /// Flags that opened files are to have.
 const EVENT_FLAGS: Argument = plain(|pen, r| pen.open_flags(pen.arg_u32(r).into()));
 

@@ -279,7 +279,8 @@ const WAIT_USAGE: Argument = output(
 const WAITID_WHOM: Argument = plain(|pen, r| match pen.arg_u32(r - 1) {
     3 => pen.fd(pen.arg_i32(r)),
     _ => pen.pid(pen.arg_i32(r)),
-});
+})
+.descriptor();
 const WAITID_USAGE: Argument = output(super::limits::usage, What::Bytes(Length::Const(144)));
 /// On aarch64 and x86 alike: the interface's own structure.
 const WHOM: Argument = PID;

@@ -28,6 +28,8 @@ pub(crate) struct Argument {
     pub takes: u8,
     /// It writes its own comma, if it writes anything.
     pub glued: bool,
+    /// It is a descriptor.
+    pub descriptor: bool,
     /// What must be copied for it: offset from its own register, moment, shape.
     pub leads: [Option<Lead>; 4],
 }
@@ -72,7 +74,15 @@ pub(crate) enum Return {
 pub(crate) type Lead = (u8, When, What);
 
 const fn by(show: Show, when: When, only_success: bool) -> Argument {
-    Argument { show, when, only_success, takes: 1, glued: false, leads: [None; 4] }
+    Argument {
+        show,
+        when,
+        only_success,
+        takes: 1,
+        glued: false,
+        descriptor: false,
+        leads: [None; 4],
+    }
 }
 
 /// An argument that needs no memory.
@@ -123,6 +133,12 @@ impl Argument {
         self
     }
 
+    /// The same, and it is a descriptor.
+    pub const fn descriptor(mut self) -> Argument {
+        self.descriptor = true;
+        self
+    }
+
     /// The same, but it takes so many registers.
     pub const fn taking(mut self, registers: u8) -> Argument {
         self.takes = registers;
@@ -167,6 +183,19 @@ impl Row {
             register += argument.registers(pointer_bytes);
         }
         captures
+    }
+
+    /// The arguments that are descriptors.
+    pub fn descriptors(&self, pointer_bytes: usize) -> Vec<u8> {
+        let mut register = 0;
+        let mut found = Vec::new();
+        for argument in self.arguments {
+            if argument.descriptor {
+                found.push(register);
+            }
+            register += argument.registers(pointer_bytes);
+        }
+        found
     }
 }
 

@@ -157,7 +157,8 @@ impl Pen<'_> {
         self.text("}");
     }
 
-    fn port(&mut self, name: &str, port: u64) {
+    /// A port: `sin_port=htons(80)`.
+    pub fn port(&mut self, name: &str, port: u64) {
         self.field(name);
         let bytes = (port as u16).to_be_bytes();
         self.meaning(

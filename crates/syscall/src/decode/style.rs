@@ -77,6 +77,12 @@ pub trait Names {
         None
     }
 
+    /// Of a netlink socket: its family.
+    fn netlink(&self, fd: i32) -> Option<u32> {
+        let _ = fd;
+        None
+    }
+
     /// The name of a network interface.
     fn interface(&self, number: u32) -> Option<Vec<u8>> {
         let _ = number;

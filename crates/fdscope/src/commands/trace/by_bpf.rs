@@ -9,7 +9,7 @@ use fdscope_bpf::trace::Enters;
 use fdscope_bpf::{BpfCalls, BpfError, CallOptions};
 use fdscope_model::Pid;
 use fdscope_strace::Options;
-use fdscope_strace::options::{Count, Output, Shape};
+use fdscope_strace::options::{Beyond, Count, FdWords, Output, Shape};
 use fdscope_sys::held::{Plan, held};
 
 use super::engine::{BpfEngine, Engine};
@@ -44,9 +44,17 @@ fn open(
         times: options.count != Count::No && !options.wall,
         compat,
         text_limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        descriptors: names_descriptors(options),
         unwinder: stacks.map(|stacks| Box::new(stacks.clone()) as Box<_>),
         ..CallOptions::default()
     })
+}
+
+/// Is anything said, or chosen, by what descriptors lead to?
+fn names_descriptors(options: &Options) -> bool {
+    let Beyond { globs, kinds, .. } = &options.beyond;
+    let is_chosen = !options.paths.is_empty() || !globs.is_empty() || !kinds.is_empty();
+    options.fd_words != FdWords::default() || is_chosen
 }
 
 /// Opens it, and starts a program for it.

@@ -62,10 +62,6 @@ fn change_asked_for(options: &Options) -> Option<&'static str> {
 /// What can be found out only while a program stands still: when a record of a close is read, what was closed is gone.
 fn look_asked_for(options: &Options) -> Option<&'static str> {
     let asked = [
-        (options.fd_words != Default::default(), "-y"),
-        (!options.paths.is_empty(), "-P"),
-        (!options.beyond.globs.is_empty(), "--path-glob"),
-        (!options.beyond.kinds.is_empty(), "--kind"),
         (options.stacks && !options.command.is_empty(), "-k of a program that may end soon"),
         (!options.reads.is_none(), "-e read="),
         (!options.writes.is_none(), "-e write="),
@@ -100,10 +96,11 @@ mod tests {
         let trace = Manner::Trace;
         check(trace, &["-f", "-p", "1"], true, "BpfFirst");
         check(trace, &["-f", "-p", "1"], false, "Ptrace: no rights");
-        check(trace, &["-y", "-p", "1"], true, "Ptrace: -y needs ptrace");
+        check(trace, &["-yy", "-P", "/x", "-p", "1"], true, "BpfFirst");
+        check(trace, &["-e", "read=3", "-p", "1"], true, "Ptrace: -e read= needs ptrace");
         check(trace, &["--kill-on-exit", "true"], true, "Ptrace: --kill-on-exit needs ptrace");
         check(trace, &["--source=ptrace", "true"], true, "Ptrace: as asked for");
-        check(trace, &["-y", "--source=bpf", "true"], true, "Bpf");
+        check(trace, &["-e", "read=3", "--source=bpf", "true"], true, "Bpf");
         let wrong = "-b execve needs ptrace: it cannot go with --source=bpf";
         check(trace, &["-b", "execve", "--source=bpf", "true"], true, wrong);
         check(Manner::Strace, &["-p", "1"], true, "Ptrace");

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use fdscope_model::{Monotonic, Pid, StackId, Tid};
-use fdscope_strace::options::Stamp;
+use fdscope_strace::options::{FdWords, Stamp};
 use fdscope_strace::{Host, Options};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 use fdscope_sys::zone::local_time_of;
-use fdscope_syscall::decode::{Names, NoNames};
+use fdscope_syscall::capture::When;
+use fdscope_syscall::decode::{self, Names, NoNames};
+use fdscope_syscall::{Arch, Memory};
 
 use super::log::Log;
 use super::names::{TaskNames, comm};
@@ -24,13 +26,20 @@ pub struct Machine<'a> {
     /// How far the wall clock is ahead of the monotonic one, and up to when that may be believed.
     ahead: Cell<(u64, Monotonic)>,
     stacks: Option<CallStacks>,
+    /// Messages are shown: of which family a netlink socket is will be asked.
+    messages: bool,
 }
 
 impl<'a> Machine<'a> {
     /// The machine, with an open log.
     pub fn new(options: &'a Options, log: Log, stacks: Option<CallStacks>) -> Self {
         let ahead = Cell::new((0, Monotonic(0)));
-        Machine { options, log, sockets: Sockets::default(), ahead, stacks }
+        let arches = [Some(Arch::NATIVE), Arch::COMPAT].into_iter().flatten();
+        let messages = arches.into_iter().any(|arch| {
+            let of_messages = |number: &u64| decode::carries_messages(arch, *number);
+            (0..512).filter(of_messages).any(|number| options.trace.has(arch, number))
+        });
+        Machine { options, log, sockets: Sockets::default(), ahead, stacks, messages }
     }
 }
 
@@ -64,15 +73,20 @@ impl Host for Machine<'_> {
         comm(tid)
     }
 
-    fn names(&self, pid: Pid, tid: Tid) -> Box<dyn Names + '_> {
+    fn names<'n>(
+        &'n self,
+        pid: Pid,
+        tid: Tid,
+        told: (&'n dyn Memory, When),
+    ) -> Box<dyn Names + 'n> {
         let Options { fd_words: words, pid_names: comms, .. } = *self.options;
         let by_path = !self.options.paths.is_empty() || !self.options.beyond.globs.is_empty();
         let by_kind = !self.options.beyond.kinds.is_empty();
-        if words == Default::default() && !comms && !by_path && !by_kind {
+        if words == FdWords::default() && !comms && !by_path && !by_kind && !self.messages {
             return Box::new(NoNames);
         }
-        let words = fdscope_strace::options::FdWords { path: words.path || by_path, ..words };
-        Box::new(TaskNames { pid, tid, words, comms, sockets: &self.sockets })
+        let words = FdWords { path: words.path || by_path, ..words };
+        Box::new(TaskNames { pid, tid, told, words, comms, sockets: &self.sockets })
     }
 
     fn returned(&mut self, pid: Pid, name: &str) {

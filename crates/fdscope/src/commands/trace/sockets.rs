@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use fdscope_model::{Address, Pid, Socket, SocketState};
+use fdscope_model::{Address, Family, FdNumber, Pid, Socket, SocketState, Tid};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::SocketBook;
 use fdscope_syscall::decode::{Quote, escape};
@@ -17,6 +17,8 @@ pub struct Sockets {
     /// In vain: at which change, and how often since.
     missed: RefCell<HashMap<u64, (u64, u64)>>,
     changes: Cell<u64>,
+    /// The families of netlink sockets; `None` for others.
+    families: RefCell<HashMap<u64, Option<u32>>>,
 }
 
 impl Sockets {
@@ -50,6 +52,34 @@ impl Sockets {
         found
     }
 
+    /// The same of a socket whose ends are known as they are now.
+    pub fn words_of(&self, socket: &Socket) -> Option<Vec<u8>> {
+        if let Some(known) = self.words.borrow().get(&socket.inode) {
+            return Some(known.clone());
+        }
+        let found = text(socket)?;
+        self.words.borrow_mut().insert(socket.inode, found.clone());
+        Some(found)
+    }
+
+    /// The family of a netlink socket; asked for once each.
+    pub fn netlink(&self, (pid, tid): (Pid, Tid), fd: i32) -> Option<u32> {
+        let inode = inode_of(tid, fd)?;
+        if let Some(known) = self.families.borrow().get(&inode) {
+            return *known;
+        }
+        let root = ProcRoot::open().ok()?;
+        let protocol = root.socket_protocol(Pid(tid.0), FdNumber(fd as u32));
+        let mut families = self.families.borrow_mut();
+        if protocol.is_some_and(|name| name.bytes() == b"NETLINK") {
+            let mut book = SocketBook::new(root);
+            let _what_cannot_be_read_has_no_family = book.learn(pid);
+            let netlink = book.all().into_iter().filter(|socket| socket.family == Family::Netlink);
+            families.extend(netlink.map(|socket| (socket.inode, subprotocol(&socket))));
+        }
+        *families.entry(inode).or_default()
+    }
+
     fn read(&self, pid: Pid) {
         let Ok(root) = ProcRoot::open() else { return };
         let mut book = SocketBook::new(root);
@@ -74,6 +104,7 @@ fn text(socket: &Socket) -> Option<Vec<u8>> {
             };
             out.extend_from_slice(format!(":[{local}{peer}]").as_bytes());
         }
+        (Some(Address::Netlink(0)), _) => return None,
         (Some(Address::Netlink(port)), _) => {
             let family = netlink_family(socket)?;
             out.extend_from_slice(format!(":[{family}:{port}]").as_bytes());
@@ -100,7 +131,18 @@ fn text(socket: &Socket) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The family of a netlink socket, which sock_diag tells as the protocol.
+/// The inode of a socket, by its link in /proc.
+fn inode_of(tid: Tid, fd: i32) -> Option<u64> {
+    let link = rustix::fs::readlink(format!("/proc/{tid}/fd/{fd}"), Vec::new()).ok()?.into_bytes();
+    let digits = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// sock_diag tells the family of a netlink socket as the protocol.
+fn subprotocol(socket: &Socket) -> Option<u32> {
+    socket.detail.as_ref()?.subprotocol
+}
+
 fn netlink_family(socket: &Socket) -> Option<&'static str> {
     const NAMES: [&str; 23] = [
         "ROUTE",
@@ -127,6 +169,6 @@ fn netlink_family(socket: &Socket) -> Option<&'static str> {
         "CRYPTO",
         "SMC",
     ];
-    let number = socket.detail.as_ref()?.subprotocol?;
+    let number = subprotocol(socket)?;
     NAMES.get(usize::try_from(number).ok()?).copied()
 }

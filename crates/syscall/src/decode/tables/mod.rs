@@ -7,6 +7,7 @@ pub(crate) mod ioctl_write;
 pub(crate) mod ipc;
 pub(crate) mod memory;
 pub(crate) mod mount;
+pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod signal;
