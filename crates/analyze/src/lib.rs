@@ -51,7 +51,7 @@ mod watched;
 pub use diff::diff;
 pub use judge::{Judgement, Names};
 pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle, LiveOther};
-pub use links::{link_notes, path_notes};
+pub use links::{link_notes, offload_notes, path_notes};
 pub use reconcile::Reconciled;
 pub use sockets::{Seen, SocketLimits, SocketTally};
 pub use summary::{Growing, Summary};
