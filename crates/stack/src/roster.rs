@@ -29,7 +29,7 @@ const LARGEST_SPAN: u64 = 4096;
 /// Looking for new threads may take this share of the time: one part in …
 const SHARE: u64 = 20;
 /// … and this much in advance, ns.
-const ADVANCE_NS: u64 = 50_000_000;
+const ADVANCE_NS: u64 = 2_000_000_000;
 /// So often a process is asked that has no list (yet).
 const MOST_TRIALS: u32 = 8;
 
