@@ -80,8 +80,8 @@ fn of_recording(sockets: &Sockets, file: &str, filter: &[String]) -> Done {
     let query = Query::of(sockets, None, filter)?;
     let mut past = Past::open(file, &sockets.span)?;
     let is_missing =
-        |column: &&Column<SocketRow>| column.needs.has(DETAIL) && !column.needs.has(AGES);
-    let asked = sockets.columns.is_some() && query.columns.iter().any(|c| is_missing(&c));
+        |column: &Column<SocketRow>| column.needs.has(DETAIL) && !column.needs.has(AGES);
+    let asked = sockets.columns.is_some() && query.columns.iter().any(|column| is_missing(column));
     past.say(if asked { &["queues, timers, memory and times of sockets"] } else { &[] });
     let rows = past.sockets();
     let look = Look {
