@@ -52,10 +52,8 @@ mod watched;
 pub use diff::diff;
 pub use judge::{Judgement, Names};
 pub use ledger::{Footprint, Ledger, LedgerOptions, LiveHandle, LiveOther};
-pub use links::{link_notes, path_notes};
+pub use links::{link_notes, offload_notes, path_notes};
 pub use reconcile::Reconciled;
 pub use sockets::{Seen, SocketLimits, SocketTally};
 pub use summary::{Growing, Summary};
-pub use threads::{
-    entry_function, group_threads, thread_limits, unjoined_bytes, word as doing_word,
-};
+pub use threads::{group_threads, thread_limits, unjoined_bytes, word as doing_word};

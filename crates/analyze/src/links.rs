@@ -1,6 +1,7 @@
-//! Interfaces whose MTUs do not fit together, in sentences: a rule each, over the links of one namespace.
+//! Interfaces whose MTUs do not fit together, and whose packets are not what is on the wire, in sentences: a rule each, over
+//! the links of one namespace.
 
-use fdscope_model::link::{Link, PathMtu, flags};
+use fdscope_model::link::{Link, Offloads, PathMtu, flags};
 
 /// Destinations that are named.
 const NAMED: usize = 8;
@@ -8,7 +9,7 @@ const NAMED: usize = 8;
 /// What is worth knowing, in order of links.
 pub fn link_notes(links: &[Link]) -> Vec<String> {
     let notes = links.iter().flat_map(|link| {
-        [below(link, links), port(link, links), tunnel(link, links), orphan(link)]
+        [below(link, links), port(link, links), tunnel(link, links), orphan(link), joined(link)]
     });
     notes.flatten().collect()
 }
@@ -45,6 +46,65 @@ fn find(links: &[Link], index: u32) -> Option<&Link> {
 
 fn is_kind(link: &Link, kind: &[u8]) -> bool {
     link.kind.as_ref().is_some_and(|own| own.bytes() == kind)
+}
+
+/// The longest header of the link layer, with two VLAN tags.
+const HEADER: u64 = 22;
+
+/// Counts packets that no wire carries so: they are cut after, or joined before.
+fn joined(link: &Link) -> Option<String> {
+    let Offloads { tso, gso, gro, lro, .. } = link.offloads?;
+    let most = u64::from(link.mtu) + HEADER;
+    let larger = |bytes: u64, packets: u64| bytes.checked_div(packets).filter(|&size| size > most);
+    let counters = link.counters;
+    let sent = larger(counters.tx_bytes, counters.tx_packets).filter(|_| tso || gso);
+    let received = larger(counters.rx_bytes, counters.rx_packets);
+    let mut told = Vec::new();
+    if let Some(size) = sent {
+        let how = if tso { "the device cuts them (TSO)" } else { "they are cut on the way (GSO)" };
+        told.push(format!("those it sent have {size} bytes on average: {how}"));
+    }
+    if let Some(size) = received {
+        let how = match (lro, gro) {
+            (true, _) => "the device joins them (LRO)",
+            (_, true) => "they come joined, or are joined by the kernel (GRO)",
+            _ => "they come joined from the other end",
+        };
+        told.push(format!("those it received have {size} bytes on average: {how}"));
+    }
+    (!told.is_empty()).then(|| {
+        let (name, mtu, told) = (&link.name, link.mtu, told.join("; "));
+        format!(
+            "{name} (MTU {mtu}) counts and captures packets larger than any on the wire: {told}"
+        )
+    })
+}
+
+/// What the offloads of an interface mean for who reads its counters or captures on it.
+pub fn offload_notes(offloads: Offloads) -> Vec<&'static str> {
+    let Offloads { tso, gso, gro, lro, rx_checksum, tx_checksum } = offloads;
+    let rows = [
+        (
+            tso,
+            "TSO is on: TCP hands over up to 64 KiB at once and the device cuts it, so that captures show sent packets \
+             larger than the MTU",
+        ),
+        (
+            gso && !tso,
+            "GSO is on: packets are cut just before the driver, and captures may show them whole",
+        ),
+        (
+            gro,
+            "GRO is on: received packets of one connection are joined, so that captures show them larger than the MTU",
+        ),
+        (lro, "LRO is on: the device joins received packets; a router or bridge must not have it"),
+        (
+            tx_checksum,
+            "checksums of sent packets are filled in by the device: captures here show them as wrong, and they are not",
+        ),
+        (rx_checksum, "checksums of received packets are checked by the device"),
+    ];
+    rows.into_iter().filter(|(is_on, _)| *is_on).map(|(_, note)| note).collect()
 }
 
 /// Sits on an interface that takes less, or leads to one.
@@ -111,7 +171,7 @@ fn orphan(link: &Link) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fdscope_model::link::Lower;
+    use fdscope_model::link::{Counters, Lower};
 
     fn link(index: u32, name: &str, kind: &str, mtu: u32) -> Link {
         let kind = (!kind.is_empty()).then(|| kind.into());
@@ -168,5 +228,26 @@ mod tests {
         check(&[link(1, "eth0", "", 1500), link(2, "eth1", "", 9000)], &[]);
         let idle = Link { flags: 0, ..link(2, "tap0", "tun", 1500) };
         check(&[idle], &["persistent"]);
+    }
+
+    #[test]
+    fn packets_larger_than_the_wire_takes_are_explained() {
+        let check = |offloads, counters, expected: &[&str]| {
+            let link = Link { offloads, counters, ..link(1, "a", "veth", 1500) };
+            let notes = link_notes(&[link]);
+            assert_eq!(notes.len(), usize::from(!expected.is_empty()), "{notes:?}");
+            expected.iter().for_each(|part| assert!(notes[0].contains(part), "{notes:?}"));
+        };
+        let all = Offloads { tso: true, gso: true, gro: true, ..Offloads::default() };
+        let counters =
+            |bytes: u64| Counters { tx_packets: 10, tx_bytes: bytes, ..Counters::default() };
+        check(Some(all), counters(15_100), &[]);
+        check(Some(all), counters(80_000), &["a (MTU 1500)", "8000 bytes on average", "TSO"]);
+        check(None, counters(80_000), &[]);
+        check(Some(Offloads::default()), counters(80_000), &[]);
+        let received = Counters { rx_packets: 2, rx_bytes: 9000, ..Counters::default() };
+        check(Some(all), received, &["received have 4500 bytes", "GRO"]);
+        assert_eq!(offload_notes(all).len(), 2);
+        assert_eq!(offload_notes(Offloads::default()), [""; 0]);
     }
 }

@@ -24,7 +24,7 @@ type Shape = Vec<(Option<String>, Name, Option<u32>)>;
 pub fn group_threads(threads: &[ThreadEntry], ended: &[Name]) -> Vec<ThreadGroup> {
     let mut groups: BTreeMap<(&Name, Option<String>), Vec<&ThreadEntry>> = BTreeMap::new();
     for thread in threads {
-        let entry = thread.stack.as_ref().and_then(entry_function);
+        let entry = thread.began_in();
         groups.entry((&thread.pattern, entry)).or_default().push(thread);
     }
     let mut rows: Vec<ThreadGroup> = groups
@@ -40,12 +40,6 @@ pub fn group_threads(threads: &[ThreadEntry], ended: &[Name]) -> Vec<ThreadGroup
     }
     rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.pattern.cmp(&b.pattern)));
     rows
-}
-
-/// The function that a thread began with: the outermost frame that is no plumbing, if the stack was followed so far.
-pub fn entry_function(stack: &ThreadStack) -> Option<String> {
-    let outermost = stack.frames.iter().rev().find(|frame| !frame.plumbing)?;
-    outermost.symbol.function.clone().filter(|_| !stack.truncated)
 }
 
 fn fold(pattern: &Name, entry: Option<String>, members: &[&ThreadEntry]) -> ThreadGroup {
@@ -266,7 +260,7 @@ mod tests {
         let entries: Vec<_> = groups.iter().map(|g| (g.entry.as_deref(), g.count)).collect();
         assert_eq!(entries, [(Some("reader"), 2), (Some("writer"), 1)]);
         assert_eq!(groups[0].stacks.len(), 2);
-        assert_eq!(entry_function(&stack(&[("reader", false)], true)), None);
+        assert_eq!(stack(&[("reader", false)], true).entry_function(), None);
     }
 
     #[test]

@@ -76,6 +76,57 @@ fn what_is_asked_for_and_refused_is_one_sentence_with_its_cure() {
 }
 
 #[test]
+fn sockets_without_netlink_are_those_of_the_text_tables() {
+    use std::os::fd::AsFd;
+    use std::os::linux::net::SocketAddrExt;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");
+    let client = std::net::TcpStream::connect(listener.local_addr().expect("address"));
+    let client = client.expect("connect");
+    let (accepted, _) = listener.accept().expect("accept");
+    std::io::Write::write_all(&mut &client, b"not read").expect("write");
+    let name = format!("fdscope-text-{}", std::process::id());
+    let name = std::os::unix::net::SocketAddr::from_abstract_name(name).expect("a name");
+    let unix = std::os::unix::net::UnixListener::bind_addr(&name).expect("listen");
+    let inode = |fd: std::os::fd::BorrowedFd<'_>| rustix::fs::fstat(fd).expect("stat").st_ino;
+    let inodes = [listener.as_fd(), client.as_fd(), accepted.as_fd(), unix.as_fd()].map(inode);
+    let list = inodes.map(|inode| inode.to_string()).join(", ");
+    let filter = format!("inode in ({list})");
+    // Everything that the text has, and who holds it.
+    let columns = "protocol,state,recv-q,local,peer,port,family,type,inode,uid,netns,keepalive";
+    let arguments = ["sockets", "--json", "-o", columns, "--sort", "inode", &filter];
+    let rows = |output: &Output| {
+        let rows = json(output)["sockets"].as_array().expect("a list").clone();
+        let mut rows: Vec<Value> = rows;
+        rows.sort_by_key(|row| row["inode"].as_u64());
+        rows
+    };
+    // The acknowledgement of what was sent may come a little later, and stops a timer.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    let asked = loop {
+        let asked = rows(&run(&arguments));
+        let refused = confined(&["refuse=1:socket"], &arguments);
+        assert_eq!(refused.status.code(), Some(0), "{refused:?}");
+        let mut expected = asked.clone();
+        for row in expected.iter_mut().filter(|row| row["family"] == "unix") {
+            // The text of UNIX sockets has neither.
+            (row["uid"], row["receive_queue"]) = (Value::Null, Value::Null);
+        }
+        let found = rows(&refused);
+        if found == expected {
+            break asked;
+        }
+        assert!(std::time::Instant::now() < deadline, "{found:?}\n{expected:?}");
+    };
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    let unread = asked.iter().find(|row| row["inode"] == inodes[2]).expect("what was accepted");
+    assert_eq!(unread["receive_queue"], 8, "{unread}");
+    // Its owner is found by its descriptor, as ever.
+    let filter = format!("inode = {}", inodes[1]);
+    let owned = confined(&["refuse=1:socket"], &["sockets", "--json", &filter]);
+    assert_eq!(json(&owned)["sockets"][0]["pids"][0], std::process::id(), "{owned:?}");
+}
+
+#[test]
 fn doctor_says_what_a_container_lacks() {
     let output = confined(&[CONTAINER], &["doctor"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -103,6 +103,31 @@ fn a_path_that_takes_less_is_told() {
 }
 
 #[test]
+fn offloads_are_those_of_ethtool_and_explain_large_packets() {
+    // Of a pair, what one end sends goes whole to the other: nothing is cut, and the counters show it.
+    let script = format!(
+        "{PAIR} ip link set vb mtu 1500; $F link --json va; $F link va; ethtool -K va tso off gso off >/dev/null 2>&1 \
+         && $F link --json va || echo none; ethtool -k va 2>/dev/null || true"
+    );
+    let Some(output) = in_namespace(&script) else { return };
+    let said = text(&output.stdout);
+    let mut lines = said.lines();
+    let first: Value = serde_json::from_str(lines.next().expect("a line")).expect("JSON");
+    let offloads = &first["links"][0]["offloads"];
+    let all = ["tso", "gso", "gro", "lro", "rx_checksum", "tx_checksum"];
+    assert!(all.iter().all(|key| offloads[key].is_boolean()), "{first}");
+    // veth has all that the kernel can do by itself.
+    assert_eq!((&offloads["tso"], &offloads["gso"]), (&true.into(), &true.into()), "{first}");
+    assert!(said.contains("va: TSO is on") && said.contains("captures here show"), "{said}");
+    if !said.contains("tcp-segmentation-offload:") {
+        return println!("skipped: needs ethtool, to switch offloads");
+    }
+    let second = said.lines().filter(|line| line.starts_with('{')).nth(1).expect("a second object");
+    let second: Value = serde_json::from_str(second).expect("JSON");
+    assert_eq!(second["links"][0]["offloads"]["tso"], false, "{second}");
+}
+
+#[test]
 fn without_privilege_the_sudo_line_is_told() {
     if !is_root("root, to become nobody") {
         return;

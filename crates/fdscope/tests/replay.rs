@@ -74,6 +74,8 @@ fn processes_threads_and_sockets_are_shown_as_they_were() {
             "sockets story-1.fdr --at +4m",
             "sockets story-1.fdr state = close-wait --group-by protocol,state",
             "sockets story-1.fdr --findings",
+            "sockets story-1.fdr --at +4m -o state,peer,owner,age,age-by,site,stack --sort -age",
+            "sockets story-1.fdr --tree --at +4m",
         ],
     );
 }

@@ -247,6 +247,117 @@ fn a_watch_ends_by_itself_and_says_what_was_learnt() {
 }
 
 #[test]
+fn a_recording_knows_how_old_sockets_are_and_who_made_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.fdr");
+    let path = path.to_str().expect("ASCII");
+    let source = if common::is_root("CAP_BPF for the bpf source") { "bpf" } else { "ptrace" };
+    let mut fixture = Fixture::start(&c("leaky"), &["kind=socket"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    let watching = common::Watching::start(&[
+        &pid,
+        "--source",
+        source,
+        "--json",
+        "--duration",
+        "10m",
+        "-o",
+        path,
+    ]);
+    fixture.ask("step 3");
+    watching.report();
+    drop(fixture);
+    let rows = |filter: &str| {
+        let output = run(&["sockets", path, "--json", filter]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        object["sockets"].as_array().expect("a list").clone()
+    };
+    let born = rows("age-by = birth and age < 1h");
+    assert_eq!(born.len(), 3, "{born:?}");
+    for row in &born {
+        assert!(row["site"].as_str().is_some_and(|site| site.starts_with("leak_socket ")), "{row}");
+        let frames = row["stack"].as_array().expect("a list");
+        assert!(frames.iter().any(|frame| frame["function"] == "leak_socket"), "{row}");
+        assert!(frames.iter().any(|frame| frame["function"] == "main"), "{row}");
+    }
+    // One was there before: it is at least as old as the recording.
+    let found = rows("age-by = watch");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let oldest = born.iter().filter_map(|row| row["age_ns"].as_u64()).max();
+    assert!(found[0]["age_ns"].as_u64() > oldest, "{found:?}");
+    assert!(found[0]["site"].is_null() && found[0]["stack"] == serde_json::json!([]));
+    assert_eq!(rows("age > 1h").len(), 0);
+    let table = run(&["sockets", path, "-H", "-o", "fd,age,age-by,site,stack", "--sort", "age"]);
+    let text = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(text.contains("leak_socket") && text.contains(" < "), "{text}");
+    assert!(text.lines().any(|line| line.contains("≥ ") || line.contains(">= ")), "{text}");
+}
+
+#[test]
+fn an_age_is_at_least_what_traffic_and_watches_prove() {
+    let own = std::process::id();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let client = TcpStream::connect(address).expect("connect");
+    let (mut accepted, _) = listener.accept().expect("accept");
+    drop(client);
+    assert_eq!(std::io::Read::read(&mut accepted, &mut [0]).expect("the end"), 0);
+    let filter =
+        format!("state close-wait and age > 30ms and pid {own} and port {}", address.port());
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    let row = loop {
+        if let Some(row) = sockets(&filter).pop() {
+            break row;
+        }
+        assert!(std::time::Instant::now() < deadline, "it grows older");
+    };
+    assert_eq!(row["age_by"], "traffic", "{row}");
+    assert!(row["site"].is_null(), "{row}");
+    // Nothing proves how old a listener is, but a watch.
+    let filter = format!("state listen and port {}", address.port());
+    assert!(sockets(&filter)[0]["age_ns"].is_null());
+    let mut command = common::fdscope();
+    command.args(["sockets", "--json", "-o", "state,age,age-by", "--watch", "5ms", &filter]);
+    let child = command.stdout(std::process::Stdio::piped()).spawn();
+    let mut child = child.expect("fdscope is built for its tests");
+    let lines = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut looks = std::io::BufRead::lines(lines)
+        .map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON"));
+    let _three = (looks.next(), looks.next(), looks.next());
+    drop(listener);
+    let gone = looks.find_map(|look| look["removed"].as_array()?.first().cloned());
+    let gone = gone.expect("it is told");
+    assert!(gone["age_by"] == "watch" && gone["age_ns"].as_u64() > Some(0), "{gone}");
+    child.kill().expect("it runs");
+    child.wait().expect("it is ours");
+}
+
+#[test]
+fn a_connection_that_is_over_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let mut client = TcpStream::connect(address).expect("connect");
+    let local = client.local_addr().expect("address").port();
+    let (accepted, _) = listener.accept().expect("accept");
+    // Who closes first waits.
+    drop(accepted);
+    assert_eq!(std::io::Read::read(&mut client, &mut [0]).expect("the end"), 0);
+    drop(client);
+    let filter = format!("unheld = time-wait and port = {local} and port = {}", address.port());
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    let row = loop {
+        if let Some(row) = sockets(&filter).pop() {
+            break row;
+        }
+        assert!(std::time::Instant::now() < deadline, "it is over");
+    };
+    assert_eq!((&row["inode"], &row["state"]), (&0.into(), &"time-wait".into()));
+    assert_eq!((&row["owners"], &row["age_by"]), (&serde_json::json!([]), &"traffic".into()));
+}
+
+#[test]
 fn a_tree_has_the_listener_its_queue_and_its_connections() {
     let own = std::process::id();
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
@@ -280,6 +391,20 @@ fn a_tree_has_the_listener_its_queue_and_its_connections() {
         let Some(missing) = parts.iter().find(|part| !text.contains(part.as_str())) else { break };
         assert!(std::time::Instant::now() < deadline, "{missing:?} in {text}");
     }
+    let output = run(&["sockets", "--tree", "--json", &format!("port = {port}")]);
+    let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let tree = &object["trees"][0];
+    assert_eq!((&tree["local"], &tree["waiting"]), (&address.to_string().into(), &1.into()));
+    assert_eq!(tree["queue"].as_array().map(Vec::len), Some(1), "{tree}");
+    assert_eq!(tree["queue"][0]["peer"], waiting.local_addr().expect("address").to_string());
+    let of_own = |list: &Value| {
+        let branches = list.as_array().expect("a list").clone();
+        branches.into_iter().find(|branch| branch["pid"] == own).expect("a branch")
+    };
+    let branch = of_own(&tree["connections"]);
+    assert_eq!(branch["states"]["established"], 1, "{branch}");
+    assert_eq!(branch["sockets"][0]["owners"][0]["fd"], fd, "{branch}");
+    assert_eq!(of_own(&object["outgoing"])["count"], 2, "{object}");
     // A listener that matches is shown whole.
     let output = run(&["sockets", "--tree", &format!("port = {port} and state = listen")]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -313,13 +438,14 @@ fn the_json_is_as_promised() {
     let _pair = UnixStream::pair().expect("pair");
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     let _client = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
-    let ways: [&[&str]; 8] = [
+    let ways: [&[&str]; 9] = [
         &["sockets", "--json"],
         &["sockets", "--json", "-o", "state,pid"],
         &["sockets", "--json", "--count"],
         &["sockets", "--json", "--group-by", "state"],
         &["sockets", "--json", "--findings"],
         &["sockets", "--json", "--summary"],
+        &["sockets", "--json", "--tree"],
         &["sockets", "--json", "--watch", "1ms", "--duration", "1ms", "-o", "state,fd"],
         &["sockets", "--json", "--summary", "--watch=1ms", "--duration", "1ms"],
     ];

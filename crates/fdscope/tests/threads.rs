@@ -65,6 +65,117 @@ fn unjoined_threads_are_counted_with_what_they_keep_mapped() {
     }));
 }
 
+/// How many of the functions that unjoined threads had begun in are called `name`.
+fn ended_in(report: &Value, name: &str) -> u64 {
+    let began = report["processes"][0]["unjoined_began_in"].as_array().expect("a list");
+    let rows = began.iter().filter(|row| row["frame"]["function"] == name);
+    rows.filter_map(|row| row["count"].as_u64()).sum()
+}
+
+/// True where this machine's libc tells debuggers of its threads.
+fn libc_tells() -> bool {
+    let is = cfg!(all(target_env = "gnu", target_pointer_width = "64"));
+    if !is {
+        println!("skipped: needs glibc");
+    }
+    is
+}
+
+#[test]
+fn libc_tells_the_function_that_threads_began_in() {
+    if !libc_tells() {
+        return;
+    }
+    let mut fixture = Fixture::start(&c("threads"), &["mode=leak", "size=5"]);
+    fixture.ask("step 1");
+    let pid = fixture.pid().to_string();
+    let report = settled(&pid, "worker-*", "pause", 5);
+    let workers = group(&report, "worker-*");
+    assert_eq!(workers["began_in"], "wait_for_ever", "{workers}");
+    let text = run(&["threads", &pid, "--group-by", "entry"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("    5  wait_for_ever"), "{text}");
+    let text = run(&["threads", &pid]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("BEGAN IN") && text.contains("wait_for_ever"), "{text}");
+    fixture.finish();
+    let mut fixture = Fixture::start(&c("threads"), &["mode=unjoined", "size=40"]);
+    fixture.ask("step 1");
+    let report = json(&[&fixture.pid().to_string()]);
+    assert_eq!(ended_in(&report, "end_at_once"), 40, "{report}");
+    fixture.finish();
+    let mut fixture = Fixture::start(&c("threads"), &["mode=joined", "size=40"]);
+    fixture.ask("step 1");
+    let report = json(&[&fixture.pid().to_string()]);
+    assert_eq!(ended_in(&report, "end_at_once"), 0, "{report}");
+}
+
+#[test]
+fn a_static_program_tells_it_too() {
+    if !libc_tells() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, program) = (folder.path().join("a.c"), folder.path().join("a"));
+    let text = "#include <pthread.h>\n#include <unistd.h>\n\
+                static void *serve(void *a) { for (;;) pause(); return a; }\n\
+                static void *hurry(void *a) { return a; }\n\
+                int main(void) { pthread_t t, u; char c; pthread_create(&t, 0, serve, 0); \
+                pthread_create(&u, 0, hurry, 0); write(1, \"r\", 1); return (int)read(0, &c, 1); }\n";
+    std::fs::write(&source, text).expect("room");
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-g", "-static", "-pthread", "-w", "-o"]).arg(&program).arg(&source);
+    if !compiler.output().is_ok_and(|done| done.status.success()) {
+        return println!("skipped: needs cc and a static libc");
+    }
+    let mut command = std::process::Command::new(&program);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("just linked");
+    let mut ready = [0];
+    let stdout = child.stdout.as_mut().expect("piped");
+    std::io::Read::read_exact(stdout, &mut ready).expect("it is ready");
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    let is_told = |report: &Value| {
+        let threads = report["processes"][0]["threads"].as_array().expect("a list").clone();
+        threads.iter().any(|thread| thread["began_in"] == "serve") && ended_in(report, "hurry") == 1
+    };
+    // The second thread may still be about to end.
+    loop {
+        let report = json(&[&child.id().to_string()]);
+        if is_told(&report) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{report}");
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+}
+
+/// A leak of threads says what they begin in, by every source that sees births.
+#[test]
+fn leak_tells_what_the_threads_begin_in() {
+    if !libc_tells() {
+        return;
+    }
+    for source in ["bpf", "ptrace"] {
+        if source == "bpf" && !is_root("CAP_BPF for the bpf source") {
+            continue;
+        }
+        let mut fixture = Fixture::start(&c("threads"), &["mode=leak", "size=3"]);
+        let pid = fixture.pid().to_string();
+        let watching =
+            common::Watching::start(&[&pid, "--source", source, "--json", "--duration", "10m"]);
+        fixture.ask("step 4");
+        let report = watching.report().json();
+        let found = common::verdicts(&report).iter().find(|v| v["kind"] == "thread");
+        let frames = &found.unwrap_or_else(|| panic!("{source}: {report}"))["site"]["frames"];
+        assert_eq!(frames[0]["function"], "starts wait_for_ever", "{source}: {frames}");
+        assert!(frames[0]["file"].as_str().is_some_and(|file| file.ends_with("threads.c")));
+        assert_eq!(found.expect("above")["site"]["function"], "start_worker", "{source}");
+        fixture.finish();
+    }
+}
+
 #[test]
 fn stacks_part_groups_by_the_function_that_threads_began_in() {
     let mut fixture = Fixture::start(&c("threads"), &["mode=leak", "size=5"]);

@@ -39,6 +39,26 @@ pub struct Link {
     pub counters: Counters,
     /// Who holds the tun or tap descriptor.
     pub owners: Vec<TunOwner>,
+    /// What the driver does in place of the kernel's protocols; `None` where it does not tell.
+    pub offloads: Option<Offloads>,
+}
+
+/// Work on packets that the driver or the device does, or that is done for many packets at once (ethtool(8) `-k`). It
+/// explains why what is counted and captured on the machine differs from what is on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Offloads {
+    /// TCP segments are cut by the device: TSO.
+    pub tso: bool,
+    /// Packets are cut just before the driver: GSO.
+    pub gso: bool,
+    /// Received packets are joined by the kernel: GRO.
+    pub gro: bool,
+    /// Received packets are joined by the device: LRO.
+    pub lro: bool,
+    /// The device checks the checksums of what is received.
+    pub rx_checksum: bool,
+    /// The device fills in the checksums of what is sent.
+    pub tx_checksum: bool,
 }
 
 /// The interface that another one sits on or leads to.

@@ -87,6 +87,9 @@ pub struct Stack {
     pub frames: Vec<CodeAddr>,
     /// True if unwinding stopped before the thread's first frame.
     pub truncated: bool,
+    /// True if the first frame called nothing: it is the function that a new thread begins in, and the others are the
+    /// stack that made the thread.
+    pub starts: bool,
 }
 
 /// One function of one frame. An address inside inlined code yields several symbols, innermost first.

@@ -41,6 +41,25 @@ pub struct ThreadEntry {
     pub waits_on: Option<WaitSet>,
     /// True if it began after the reading before.
     pub is_new: Option<bool>,
+    /// The function that it was started with, where its libc tells.
+    pub start: Option<Frame>,
+}
+
+impl ThreadEntry {
+    /// The function that it began in: the outermost on its stack that is no plumbing, if that was followed so far; else the
+    /// one it was started with, or where that is if nothing names it.
+    pub fn began_in(&self) -> Option<String> {
+        let outermost = self.stack.as_ref().and_then(ThreadStack::entry_function);
+        outermost.or_else(|| self.start.as_ref().map(start_name))
+    }
+}
+
+/// What the function is called that threads were started with.
+pub fn start_name(start: &Frame) -> String {
+    start.symbol.function.clone().unwrap_or_else(|| {
+        let module = start.module.to_string();
+        format!("{}+{:#x}", module.rsplit('/').next().unwrap_or_default(), start.offset)
+    })
 }
 
 /// What a thread is in.
@@ -109,12 +128,20 @@ pub struct ThreadStack {
     pub taken: Taken,
 }
 
+impl ThreadStack {
+    /// The function that its thread began with: the outermost frame that is no plumbing, if the stack was followed so far.
+    pub fn entry_function(&self) -> Option<String> {
+        let outermost = self.frames.iter().rev().find(|frame| !frame.plumbing)?;
+        outermost.symbol.function.clone().filter(|_| !self.truncated)
+    }
+}
+
 /// Threads with a name pattern in common, and the function they began in where stacks were taken.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ThreadGroup {
     /// What their names share.
     pub pattern: Name,
-    /// The function that the threads began with, where stacks were taken.
+    /// The function that the threads began in, where that is known.
     pub entry: Option<String>,
     /// How many there are.
     pub count: u64,
@@ -203,6 +230,8 @@ pub struct ThreadReport {
     pub change: Option<Change>,
     /// Exited threads that nobody joined.
     pub unjoined: Vec<Unjoined>,
+    /// The functions that those had begun in, with how many, most first: as libc's own list of threads has them.
+    pub unjoined_in: Vec<(Frame, u64)>,
     /// Limits that threads count against.
     pub limits: Vec<ThreadLimit>,
     /// What could not be seen, and what would help.

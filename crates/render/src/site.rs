@@ -59,6 +59,14 @@ pub fn line(frame: &Frame, charset: Charset) -> Option<String> {
     })
 }
 
+/// A frame's function with its line, where known.
+pub fn function_and_line(frame: &Frame, charset: Charset) -> String {
+    match line(frame, charset) {
+        Some(line) => format!("{} {line}", function(frame, charset)),
+        None => function(frame, charset),
+    }
+}
+
 /// `module+0xoffset`, or the address for code outside any file.
 pub fn offset(frame: &Frame, charset: Charset) -> String {
     if frame.module.is_empty() {

@@ -8,7 +8,7 @@ use fdscope_model::thread::{CurrentCall, Doing, ThreadEntry};
 use crate::charset::Charset;
 use crate::column::{Class, Column, Columns, Needs, Value, Vocabulary};
 
-/// Stacks, of which the function that a thread began in is known.
+/// Stacks.
 pub const STACKS: Needs = Needs(1);
 
 /// A second reading, which tells what is busy and new.
@@ -21,7 +21,7 @@ pub struct ThreadRow {
     pub process: Rc<Process>,
     /// The thread.
     pub thread: ThreadEntry,
-    /// The function that it began in, where its stack was taken.
+    /// The function that it began in, where its libc or its stack tells.
     pub entry: Option<String>,
 }
 
@@ -185,8 +185,7 @@ static ALL: [Column<Row>; 19] = [
         row.entry.as_ref().map_or(Value::Missing, |name| Value::text(name.as_bytes()))
     })
     .aliases(&["entry"])
-    .key("began_in")
-    .needs(STACKS),
+    .key("began_in"),
     Column::new(
         "site",
         "SITE",

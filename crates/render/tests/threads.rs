@@ -53,6 +53,7 @@ fn looper(at: u32) -> ThreadEntry {
         }),
         waits_on: Some(WaitSet { epoll, targets, registered: 1 }),
         is_new: Some(at == 3),
+        start: None,
     }
 }
 
@@ -117,6 +118,21 @@ fn report() -> ThreadReport {
             Unjoined { stack_bytes: 8 << 20, count: 100, exact: true, grown: Some(7) },
             Unjoined { stack_bytes: 2 << 20, count: 1, exact: false, grown: None },
         ],
+        unjoined_in: vec![(
+            Frame {
+                symbol: Symbol {
+                    function: Some("work".to_owned()),
+                    file: Some("src/app.c".to_owned()),
+                    line: Some(88),
+                    inlined: false,
+                },
+                module: "/usr/bin/app".into(),
+                build_id: None,
+                offset: 0x1234,
+                plumbing: false,
+            },
+            101,
+        )],
         limits: vec![
             row(limit(LimitName::MaxMapCount, 65_530, 60_000), Some(14.0), Some(395.0)),
             row(limit(LimitName::CgroupPids, u64::MAX, 3), Some(0.0), None),

@@ -7,7 +7,7 @@
 //!
 //! The way through: `maps` and `space` know where code is, `module` and `elf` the files it comes from, `cfi` and
 //! `rule` how to leave a frame, `unwind` does it, with `epilogue` and `callee` where
-//! nothing says how; `reads` and `memos` tell a source how to know stacks again; `table` keeps the stacks; `debug_file`, `perf_map`,
+//! nothing says how; `roster` reads libc's own list of threads; `reads` and `memos` tell a source how to know stacks again; `table` keeps the stacks; `debug_file`, `perf_map`,
 //! `go_table` and `symbols` find names. `arch` is all that is known about processors. `python` names the frames of
 //! CPython that a source walked over. Other interpreters' frames (Ruby, Perl) are not read: where a program has only
 //! those, the native frame next to the interpreter is shown, unless the interpreter writes a perf map.
@@ -31,6 +31,7 @@ mod perf_map;
 mod plumbing;
 mod python;
 mod reads;
+mod roster;
 mod rule;
 mod site;
 mod space;
@@ -45,5 +46,6 @@ pub use error::StackError;
 pub use options::StackOptions;
 pub use plumbing::{Class, PLUMBING, Row};
 pub use python::Walker;
+pub use roster::Listed;
 pub use stacks::{Counters, Stacks};
 pub use wanted::WantedDebugFile;

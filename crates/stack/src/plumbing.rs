@@ -104,7 +104,7 @@ pub static PLUMBING: &[Row] = &[
     // Where threads and programs begin.
     row(Start, ANY, &[
         "_start", "__libc_start_main*", "__libc_start_call_main", "_dl_start*", "start_thread", "clone", "clone3",
-        "__clone", "__clone3", "thread_start", "pthread_create*", "__pthread_create*", "pthread_start",
+        "__clone", "__clone3", "__clone_internal", "create_thread", "thread_start", "pthread_create*", "__pthread_create*", "pthread_start",
         "libc_start_main_stage2", "_IO_cleanup", "exit", "__run_exit_handlers", "call_init", "_dl_init",
     ]),
     row(Start, ANY, &[

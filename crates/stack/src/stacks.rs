@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fdscope_model::interpreter::MOST_INTERPRETER_FRAMES;
 use fdscope_model::{
     CodeAddr, Frame, InterpreterFrame, InterpreterLayout, Memo, Monotonic, Pid, Registers, Stack,
-    StackId, Symbolized, Symbolizer, Trace,
+    StackId, Symbolized, Symbolizer, Tid, Trace,
 };
 use fdscope_sys::clock::monotonic_now;
 use gimli::UnwindContext;
@@ -20,7 +20,8 @@ use crate::module::{Code, Modules};
 use crate::options::StackOptions;
 use crate::python::{Python, splice};
 use crate::reads::Reads;
-use crate::rule::Memory;
+use crate::roster::{Listed, Rosters};
+use crate::rule::{Memory, Rule};
 use crate::site;
 use crate::space::Space;
 use crate::symbols::Symbols;
@@ -53,6 +54,7 @@ pub struct Stacks {
     context: UnwindContext<usize>,
     reads: Reads,
     memos: Memos,
+    rosters: Rosters,
     scratch: Stack,
     nowhere: Stack,
 }
@@ -117,8 +119,9 @@ impl Stacks {
             context: UnwindContext::new(),
             reads: Reads::default(),
             memos: Memos::default(),
+            rosters: Rosters::default(),
             scratch: Stack::default(),
-            nowhere: Stack { frames: Vec::new(), truncated: true },
+            nowhere: Stack { truncated: true, ..Stack::default() },
         }
     }
 
@@ -177,6 +180,7 @@ impl Stacks {
     /// `pid` runs another program. Its mappings are read at once: it may be gone when a stack comes.
     pub fn exec(&mut self, pid: Pid) {
         self.python.forget(pid);
+        self.rosters.forget(pid);
         self.modules.forget(pid);
         self.processes.remove(&pid);
         self.prepare(pid);
@@ -188,6 +192,7 @@ impl Stacks {
             return;
         };
         process.ended = true;
+        self.rosters.forget(pid);
         self.ended.push_back(pid);
         while self.ended.len() > MOST_ENDED {
             let oldest = self.ended.pop_front().expect("the queue was just found to be long");
@@ -197,6 +202,48 @@ impl Stacks {
                 self.python.forget(oldest);
             }
         }
+    }
+
+    /// The stack that made thread `tid`, which was just born, with the function before it that the thread begins in, as far
+    /// as libc's own list tells.
+    pub fn with_start(&mut self, pid: Pid, tid: Tid, trace: Trace<'static>) -> Trace<'static> {
+        let Trace::Known(id) = trace else { return trace };
+        let Some(routine) = self.rosters.newest(&mut self.modules, pid, tid) else { return trace };
+        let Some(start) = self.function_at(pid, routine) else { return trace };
+        let mut stack = self.stack(id).clone();
+        stack.frames.insert(0, start);
+        stack.starts = true;
+        self.table.intern(&mut stack).map_or(trace, Trace::Known)
+    }
+
+    /// The threads of `pid` as its libc lists them; `None` where there is no list that can be read.
+    pub fn roster(&mut self, pid: Pid) -> Option<Vec<Listed>> {
+        self.rosters.read(&mut self.modules, pid)
+    }
+
+    /// The function at an address of `pid`; `None` if there is no code.
+    pub fn function(&mut self, pid: Pid, address: u64) -> Option<Frame> {
+        self.modules.find_perf_maps();
+        let addr = self.function_at(pid, address)?;
+        let mut frames = self.frames_of(addr);
+        site::mark(self.modules.options().plumbing, &mut frames);
+        // Of a function with others inlined at its very beginning, the function itself.
+        frames.pop()
+    }
+
+    /// Where the function at an address is; `None` if there is no code.
+    fn function_at(&mut self, pid: Pid, address: u64) -> Option<CodeAddr> {
+        self.prepare(pid);
+        self.code_at(pid, address).or_else(|| {
+            self.read_maps(pid);
+            self.code_at(pid, address)
+        })
+    }
+
+    fn code_at(&mut self, pid: Pid, address: u64) -> Option<CodeAddr> {
+        let mut space = self.processes.get(&pid)?.space.borrow_mut();
+        let place = space.place(address, &mut self.modules, &mut self.context);
+        (!matches!(place.rule, Rule::NotCode)).then_some(place.addr)
     }
 
     /// The stack with this id; an empty truncated one for an id that is not of this run.
@@ -237,6 +284,23 @@ impl Stacks {
         self.python.push(pid, frames, &mut self.scratch.frames);
         self.scratch.frames.extend(native);
         self.scratch.truncated |= frames.len() >= MOST_INTERPRETER_FRAMES;
+    }
+
+    /// What is known of one address: the function there, behind those that are inlined into it.
+    fn frames_of(&mut self, addr: CodeAddr) -> Vec<Frame> {
+        let module = self.modules.get(addr.module);
+        let (path, build_id) = match module {
+            Some(module) => (module.path.clone(), build_id_of(&module.code)),
+            None => Default::default(),
+        };
+        let frame = |symbol: &fdscope_model::Symbol| Frame {
+            symbol: symbol.clone(),
+            module: path.clone(),
+            build_id: build_id.clone(),
+            offset: addr.offset,
+            plumbing: false,
+        };
+        self.symbols.find(addr, module).iter().map(frame).collect()
     }
 
     fn prepare(&mut self, pid: Pid) {
@@ -363,33 +427,39 @@ impl Stacks {
 impl Symbolizer for Stacks {
     fn symbolize(&mut self, stack: StackId) -> Symbolized {
         self.modules.find_perf_maps();
+        let stack = self.table.get(stack).unwrap_or(&self.nowhere).clone();
+        let (start, addresses) = match stack.frames.split_first() {
+            Some((start, rest)) if stack.starts => (Some(*start), rest),
+            _ => (None, &stack.frames[..]),
+        };
         let mut frames = Vec::new();
-        let addresses = self.table.get(stack).map_or(&[][..], |stack| &stack.frames);
         for &addr in addresses.iter().skip_while(|addr| is_interpreted(addr)) {
-            let module = self.modules.get(addr.module);
-            let (path, build_id) = match module {
-                Some(module) => (module.path.clone(), build_id_of(&module.code)),
-                None => Default::default(),
-            };
-            for symbol in self.symbols.find(addr, module).iter() {
-                frames.push(Frame {
-                    symbol: symbol.clone(),
-                    module: path.clone(),
-                    build_id: build_id.clone(),
-                    offset: addr.offset,
-                    plumbing: false,
-                });
-            }
+            frames.extend(self.frames_of(addr));
         }
         let at = site::mark(self.modules.options().plumbing, &mut frames);
         let interpreted = addresses.iter().take_while(|addr| is_interpreted(addr));
         let python: Vec<_> = interpreted.filter_map(|a| self.python.frame(a.offset)).collect();
-        if python.is_empty() {
-            return Symbolized { frames, at };
+        let (mut frames, mut at) = match python.is_empty() {
+            true => (frames, at),
+            false => splice(frames, at, &python),
+        };
+        if let Some(start) = start.and_then(|start| self.frames_of(start).pop()) {
+            frames.insert(0, called_start(start));
+            at = at.map(|at| at + 1);
         }
-        let (frames, at) = splice(frames, at, &python);
         Symbolized { frames, at }
     }
+}
+
+/// It called nothing: it is what the thread begins in.
+fn called_start(mut frame: Frame) -> Frame {
+    let function = frame.symbol.function.take().unwrap_or_else(|| {
+        let module = frame.module.to_string();
+        let base = module.rsplit('/').next().unwrap_or_default();
+        format!("{base}+{:#x}", frame.offset)
+    });
+    frame.symbol.function = Some(format!("starts {function}"));
+    frame
 }
 
 fn is_interpreted(addr: &CodeAddr) -> bool {

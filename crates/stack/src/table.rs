@@ -60,7 +60,7 @@ mod tests {
     fn stack(depth: u64, last: u64) -> Stack {
         let offsets = (0..depth).chain([last]);
         let frames = offsets.map(|offset| CodeAddr { module: 0, offset }).collect();
-        Stack { frames, truncated: false }
+        Stack { frames, truncated: false, starts: false }
     }
 
     #[test]

@@ -85,3 +85,32 @@ pub fn hardware_type(socket: BorrowedFd<'_>, name: &[u8]) -> io::Result<u16> {
     let family = request.get(libc::IFNAMSIZ..).and_then(|rest| rest.first_chunk());
     Ok(family.copied().map_or(0, u16::from_ne_bytes))
 }
+
+/// `SIOCETHTOOL` (include/uapi/linux/sockios.h).
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+
+/// The answer of a driver to a command of ethtool that reads one word (`struct ethtool_value`), asked through any socket.
+///
+/// # Errors
+/// `ENODEV` if there is no interface of that name, `EOPNOTSUPP` if its driver does not know the command.
+pub fn ethtool_value(socket: BorrowedFd<'_>, name: &[u8], command: u32) -> io::Result<u32> {
+    let mut value = [command, 0];
+    let mut request = [0_u8; size_of::<libc::ifreq>()];
+    if name.len() >= libc::IFNAMSIZ {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    let place = (value.as_mut_ptr() as usize).to_ne_bytes();
+    for (to, from) in request.iter_mut().zip(name) {
+        *to = *from;
+    }
+    for (to, from) in request.iter_mut().skip(libc::IFNAMSIZ).zip(place) {
+        *to = from;
+    }
+    // SAFETY: SIOCETHTOOL reads one ifreq, which the array is as long as, and with a reading command writes one
+    // ethtool_value, two words, at the address in it, which is that of a local (net/ethtool/ioctl.c).
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, request.as_mut_ptr()) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(value[1])
+}

@@ -9,7 +9,7 @@ use super::values::Color;
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
     fdscope link                        every interface, and MTUs that do not fit together\n  \
-    fdscope link tun0                   one, with the process that owns it\n  \
+    fdscope link tun0                   one, with the process that owns it, and what its offloads make of captures\n  \
     sudo fdscope link set eth0 mtu 1400\n  \
     sudo fdscope link set eth0 up")]
 pub struct Link {

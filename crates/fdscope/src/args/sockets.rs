@@ -12,6 +12,8 @@ use super::values::{Color, parse_duration};
 #[command(after_help = "Examples:\n  \
     fdscope sockets                                  every socket, with who holds it or why nobody does\n  \
     fdscope sockets 'state = close-wait'             connections that our side never closed\n  \
+    fdscope sockets 'state close-wait and age > 10m' -o +age,age-by\n  \
+    fdscope sockets app.fdr 'state close-wait' -o +age,site,stack   as recorded: how old, made by which code\n  \
     fdscope sockets 'port = 443 and idle > 10m' -o +idle\n  \
     fdscope sockets --group-by protocol,state,owner  counts, the greatest first\n  \
     fdscope sockets unheld                           sockets without a process, each with the reason\n  \
@@ -33,7 +35,7 @@ pub struct Sockets {
     #[arg(long, conflicts_with_all = ["summary", "columns", "sort", "group_by", "count"])]
     pub findings: bool,
     /// Listeners, what waits to be accepted, and the connections that came, by owner
-    #[arg(long, conflicts_with_all = ["summary", "findings", "columns", "sort", "group_by", "count", "json"])]
+    #[arg(long, conflicts_with_all = ["summary", "findings", "columns", "sort", "group_by", "count"])]
     pub tree: bool,
     /// Look again and again, this far apart (2s if not given), and show what came and went by protocol, state and process,
     /// or by the columns of --group-by; with --columns also each socket that came or went. q or Ctrl-C ends it

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use anyhow::Result;
-use fdscope_analyze::{link_notes, path_notes};
+use fdscope_analyze::{link_notes, offload_notes, path_notes};
 use fdscope_model::Blind;
 use fdscope_model::link::{Link as Interface, LinkReport};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::link_message::LinkChange;
-use fdscope_proc::net::links::{change_link, read_links, read_path_mtus};
+use fdscope_proc::net::links::{change_link, read_links, read_offloads, read_path_mtus};
 use fdscope_render::json::links as json;
 use fdscope_render::mistake::nearest;
 use fdscope_render::text::links as text;
@@ -38,6 +38,7 @@ fn show(arguments: &Link) -> Done {
         .map(|name| find(&links, name).map(|link| link.index))
         .collect::<Result<_, Failure>>()?;
     proc.read_drivers(&mut links);
+    read_offloads(&mut links);
     let hidden = proc.read_tun_owners(&mut links)?;
     let mut notes = link_notes(&links);
     let mut blind = Vec::new();
@@ -66,6 +67,11 @@ fn show(arguments: &Link) -> Done {
             .notes
             .retain(|note| names.iter().any(|name| format!("{note} ").contains(name.as_str())));
         report.links.retain(|link| chosen.contains(&link.index));
+        // Of all at once they would say the same of each.
+        for (link, offloads) in report.links.iter().filter_map(|l| Some((l, l.offloads?))) {
+            let notes = offload_notes(offloads).into_iter();
+            report.notes.extend(notes.map(|note| format!("{}: {note}", link.name)));
+        }
     }
     let mut out = std::io::stdout().lock();
     let page = if arguments.json {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use fdscope_analyze::{LedgerOptions, Summary};
 use fdscope_model::{
-    Acquire, Body, Event, Fail, Fault, Monotonic, Pid, Process, Progress, Release, Snapshot, Trace,
+    Acquire, Body, Event, Fail, Fault, HandleKey, Monotonic, Pid, Process, Progress, Release,
+    Snapshot,
 };
 use fdscope_proc::{ProcRoot, Sampler, pattern};
 use fdscope_stack::Stacks;
@@ -223,7 +224,7 @@ impl Watch {
             follow_process(event, stacks, samplers, proc);
             interpreters.follow(event);
             if let Body::Acquire(acquire) = &event.body
-                && let fdscope_model::HandleKey::Thread(tid) = acquire.key
+                && let HandleKey::Thread(tid) = acquire.key
             {
                 // Threads are often named and gone before the report is made.
                 if let Some(name) = names.thread(event.pid, tid) {
@@ -385,20 +386,27 @@ fn follow_process(
 
 /// The event with its stack unwound and named by number: what the ledger takes.
 fn known<'a>(event: &Event<'a>, stacks: &mut Stacks) -> Event<'a> {
-    let mut intern = |trace: &Trace<'a>| -> Trace<'a> { stacks.intern(event.pid, trace) };
     let body = match &event.body {
         Body::Acquire(acquire) => {
-            Body::Acquire(Acquire { trace: intern(&acquire.trace), ..acquire.clone() })
+            let trace = stacks.intern(event.pid, &acquire.trace);
+            let trace = match acquire.key {
+                HandleKey::Thread(tid) => stacks.with_start(event.pid, tid, trace),
+                _ => trace,
+            };
+            Body::Acquire(Acquire { trace, ..acquire.clone() })
         }
-        Body::Release(release) => {
-            Body::Release(Release { trace: intern(&release.trace), ..release.clone() })
+        Body::Release(release) => Body::Release(Release {
+            trace: stacks.intern(event.pid, &release.trace),
+            ..release.clone()
+        }),
+        Body::Fail(fail) => {
+            Body::Fail(Fail { trace: stacks.intern(event.pid, &fail.trace), ..fail.clone() })
         }
-        Body::Fail(fail) => Body::Fail(Fail { trace: intern(&fail.trace), ..fail.clone() }),
         Body::Fork { child, child_table, parent_table, trace } => Body::Fork {
             child: *child,
             child_table: *child_table,
             parent_table: *parent_table,
-            trace: intern(trace),
+            trace: stacks.intern(event.pid, trace),
         },
         other => other.clone(),
     };

@@ -86,9 +86,5 @@ impl Past {
 
 fn site_of(stack: &fdscope_model::Symbolized) -> Option<String> {
     let frame = fdscope_render::site::frame_at(&stack.frames, stack.at)?;
-    let function = fdscope_render::site::function(frame, Charset::Utf8);
-    Some(match fdscope_render::site::line(frame, Charset::Utf8) {
-        Some(line) => format!("{function} {line}"),
-        None => function,
-    })
+    Some(fdscope_render::site::function_and_line(frame, Charset::Utf8))
 }

@@ -1,11 +1,16 @@
 //! A socket from the text that a recording has of it: `tcp 10.0.0.1:80->10.0.0.2:4242 CLOSE_WAIT`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::rc::Rc;
 
+use fdscope_analyze::LiveHandle;
 use fdscope_model::inventory::End;
-use fdscope_model::{Address, Family, HandleKind, Name, Socket, SocketClass, SocketState};
-use fdscope_render::sockets::SocketRow;
+use fdscope_model::{
+    Address, Family, Frame, HandleKind, Name, Socket, SocketClass, SocketState, StackId,
+    Symbolized, Symbolizer,
+};
+use fdscope_render::sockets::{Made, SocketRow};
 
 use super::Past;
 
@@ -88,10 +93,11 @@ fn state_of(word: &str) -> Option<SocketState> {
 }
 
 impl Past {
-    /// Every socket that a recorded process held, with its holders.
-    pub fn sockets(&self) -> Vec<SocketRow> {
+    /// Every socket that a recorded process held, with its holders, and with its birth where that was seen.
+    pub fn sockets(&mut self) -> Vec<SocketRow> {
         let mut by_inode: BTreeMap<u64, usize> = BTreeMap::new();
         let mut rows: Vec<SocketRow> = Vec::new();
+        let mut births: Vec<LiveHandle> = Vec::new();
         for pid in self.pids() {
             let process = self.replay.process(pid);
             for handle in self.replay.ledger.live(pid) {
@@ -102,9 +108,15 @@ impl Past {
                 let (comm, fd) = (process.comm.clone(), handle.fd);
                 let owner = End { pid, comm, fd, access: None };
                 let inode = self.inode(pid, &handle);
-                let known = inode.and_then(|inode| by_inode.get(&inode.inode));
-                if let Some(row) = known.and_then(|&place| rows.get_mut(place)) {
+                let known = inode.and_then(|inode| by_inode.get(&inode.inode).copied());
+                if let Some(place) = known
+                    && let (Some(row), Some(birth)) = (rows.get_mut(place), births.get_mut(place))
+                {
                     row.owners.push(owner);
+                    // A copy of its descriptor was made later than the socket.
+                    if handle.born < birth.born {
+                        *birth = handle;
+                    }
                     continue;
                 }
                 if let Some(inode) = inode {
@@ -112,17 +124,33 @@ impl Past {
                 }
                 let name = self.replay.names.descriptor(pid, handle.fd).unwrap_or_default();
                 let socket = self.socket(&name, inode);
-                rows.push(SocketRow {
-                    socket,
-                    owners: vec![owner],
-                    unheld: None,
-                    keepers: Vec::new(),
-                    names: None,
-                    cgroup: None,
-                });
+                rows.push(SocketRow { owners: vec![owner], ..SocketRow::of(socket) });
+                births.push(handle);
             }
         }
+        self.tell_births(&mut rows, &births);
         rows
+    }
+
+    fn tell_births(&mut self, rows: &mut [SocketRow], births: &[LiveHandle]) {
+        let mut stacks: HashMap<StackId, (Rc<[Frame]>, Option<usize>)> = HashMap::new();
+        for (row, birth) in rows.iter_mut().zip(births) {
+            let age_ns = self.replay.now.since_ns(birth.born);
+            if !birth.birth_seen {
+                row.seen_ns = Some(age_ns);
+                continue;
+            }
+            let named = birth.stack.map(|stack| {
+                let names = &mut self.replay.stacks;
+                let symbolize = || {
+                    let Symbolized { frames, at } = names.symbolize(stack);
+                    (frames.into(), at)
+                };
+                stacks.entry(stack).or_insert_with(symbolize).clone()
+            });
+            let (frames, at) = named.unwrap_or_default();
+            row.made = Some(Made { age_ns, frames, at });
+        }
     }
 }
 

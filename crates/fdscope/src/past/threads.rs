@@ -34,6 +34,7 @@ impl Past {
             groups,
             change,
             unjoined: Vec::new(),
+            unjoined_in: Vec::new(),
             limits: thread_limits(&limits, grown(|sample| sample.threads), None),
             blind: vec![blind()],
             faults: Vec::new(),

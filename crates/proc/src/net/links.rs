@@ -3,10 +3,12 @@
 //! Drivers come from /sys where it shows the same interfaces. Owners of tun devices are found by their descriptors'
 //! fdinfo, in every process that may be looked into.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use fdscope_model::link::{Link, PathMtu, TunOwner};
+use fdscope_model::link::{Link, Offloads, PathMtu, TunOwner};
 use fdscope_model::{FdNumber, Pid};
+use fdscope_sys::net::ethtool_value;
 use rustix::io::Errno;
 
 use super::dump::Diag;
@@ -89,6 +91,37 @@ pub fn read_path_mtus() -> Result<Vec<PathMtu>, Errno> {
 /// The kernel's: `PERM` without CAP_NET_ADMIN, `INVAL` for an MTU out of range, `NODEV`.
 pub fn change_link(index: u32, change: LinkChange) -> Result<(), Errno> {
     Diag::route(NEW_LINK, ACKNOWLEDGE, &change_request(index, change), NEW_LINK, &mut |_| ())
+}
+
+/// `ETHTOOL_G…` (include/uapi/linux/ethtool.h): everybody may ask these.
+const RX_CHECKSUM: u32 = 0x14;
+const TX_CHECKSUM: u32 = 0x16;
+const TSO: u32 = 0x1e;
+const GSO: u32 = 0x23;
+const FLAGS: u32 = 0x25;
+const GRO: u32 = 0x2b;
+/// `ETH_FLAG_LRO`, in the answer to `FLAGS`.
+const FLAG_LRO: u32 = 1 << 15;
+
+/// Fills in what drivers do to packets, where they tell.
+pub fn read_offloads(links: &mut [Link]) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let made = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    let Ok(socket) = made else { return };
+    for link in links {
+        let ask = |command| ethtool_value(socket.as_fd(), link.name.bytes(), command);
+        let is_on = |command| ask(command).is_ok_and(|answer| answer != 0);
+        // What one command is refused for, all are.
+        let Ok(gso) = ask(GSO) else { continue };
+        link.offloads = Some(Offloads {
+            tso: is_on(TSO),
+            gso: gso != 0,
+            gro: is_on(GRO),
+            lro: ask(FLAGS).is_ok_and(|flags| flags & FLAG_LRO != 0),
+            rx_checksum: is_on(RX_CHECKSUM),
+            tx_checksum: is_on(TX_CHECKSUM),
+        });
+    }
 }
 
 impl ProcRoot {

@@ -1,6 +1,6 @@
 //! The JSON of `fdscope link --json`: one object, `"schema": "fdscope/link/1"`, as `docs/json.md` promises it.
 
-use fdscope_model::link::{Link, LinkReport};
+use fdscope_model::link::{Link, LinkReport, Offloads};
 use serde::Serialize;
 
 use super::{BlindForm, name, sentence};
@@ -63,6 +63,24 @@ struct LinkForm {
     rx_dropped: u64,
     tx_dropped: u64,
     owners: Vec<OwnerForm>,
+    offloads: Option<OffloadsForm>,
+}
+
+#[derive(Serialize)]
+struct OffloadsForm {
+    tso: bool,
+    gso: bool,
+    gro: bool,
+    lro: bool,
+    rx_checksum: bool,
+    tx_checksum: bool,
+}
+
+impl OffloadsForm {
+    fn of(offloads: Offloads) -> Self {
+        let Offloads { tso, gso, gro, lro, rx_checksum, tx_checksum } = offloads;
+        OffloadsForm { tso, gso, gro, lro, rx_checksum, tx_checksum }
+    }
 }
 
 #[derive(Serialize)]
@@ -129,6 +147,7 @@ impl LinkForm {
                     elsewhere: owner.elsewhere,
                 })
                 .collect(),
+            offloads: link.offloads.map(OffloadsForm::of),
         }
     }
 }

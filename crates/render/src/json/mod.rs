@@ -30,6 +30,12 @@ pub fn report(report: &Report) -> String {
     text
 }
 
+/// Appends the frames of a stack, as verdicts have them.
+pub(crate) fn stack(frames: &[fdscope_model::Frame], out: &mut Vec<u8>) {
+    let forms: Vec<FrameForm> = frames.iter().map(FrameForm::of).collect();
+    crate::column::write_json(&forms, out);
+}
+
 #[derive(Serialize)]
 struct ReportForm<'a> {
     schema: &'static str,

@@ -1,5 +1,6 @@
 //! The JSON of `fdscope threads --json`: one object, `"schema": "fdscope/threads/1"`, as `docs/json.md` promises it.
 
+use fdscope_model::Frame;
 use fdscope_model::thread::{
     Change, Doing, Taken, ThreadEntry, ThreadGroup, ThreadLimit, ThreadReport, ThreadStack,
     Unjoined,
@@ -51,6 +52,7 @@ struct ProcessForm {
     groups: Vec<GroupForm>,
     threads: Vec<ThreadForm>,
     unjoined: Vec<UnjoinedForm>,
+    unjoined_began_in: Vec<BeganForm>,
     limits: Vec<LimitForm>,
     cannot_see: Vec<BlindForm>,
     faults: Vec<FaultForm>,
@@ -71,6 +73,7 @@ impl ProcessForm {
             groups: report.groups.iter().map(GroupForm::of).collect(),
             threads: report.threads.iter().map(ThreadForm::of).collect(),
             unjoined: report.unjoined.iter().map(UnjoinedForm::of).collect(),
+            unjoined_began_in: report.unjoined_in.iter().map(BeganForm::of).collect(),
             limits: report.limits.iter().map(LimitForm::of).collect(),
             cannot_see: report.blind.iter().map(BlindForm::of).collect(),
             faults: report.faults.iter().map(FaultForm::of).collect(),
@@ -204,6 +207,7 @@ struct ThreadForm {
     cpu_ns: u64,
     cpu_cores: Option<f64>,
     is_new: Option<bool>,
+    began_in: Option<String>,
     doing: &'static str,
     call: Option<CallForm>,
     wait_channel: Option<String>,
@@ -246,6 +250,7 @@ impl ThreadForm {
             cpu_ns: thread.cpu_ns,
             cpu_cores: thread.cpu_cores,
             is_new: thread.is_new,
+            began_in: thread.began_in().map(|entry| Charset::Utf8.symbol(&entry)),
             doing,
             call,
             wait_channel: thread.wait_channel.as_ref().map(name),
@@ -270,6 +275,18 @@ impl UnjoinedForm {
         let Unjoined { stack_bytes, count, exact, grown } = *row;
         let mapped_bytes = count.saturating_mul(stack_bytes);
         UnjoinedForm { stack_bytes, count, mapped_bytes, exact, grown }
+    }
+}
+
+#[derive(Serialize)]
+struct BeganForm {
+    count: u64,
+    frame: FrameForm,
+}
+
+impl BeganForm {
+    fn of((start, count): &(Frame, u64)) -> Self {
+        BeganForm { count: *count, frame: FrameForm::of(start) }
     }
 }
 

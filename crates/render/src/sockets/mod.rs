@@ -1,9 +1,11 @@
 //! Sockets as rows: the table of columns of `fdscope sockets`.
 
+mod age;
 mod names;
 mod owners;
 pub mod tree;
 
+pub use age::{By, Made};
 pub use names::Names;
 
 use std::net::SocketAddr;
@@ -34,6 +36,9 @@ pub const NAMES: Needs = Needs(8);
 /// Paths of cgroups.
 pub const CGROUPS: Needs = Needs(16);
 
+/// How long a watch has seen each socket.
+pub const AGES: Needs = Needs(32);
+
 /// A socket, with who holds it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SocketRow {
@@ -49,21 +54,32 @@ pub struct SocketRow {
     pub names: Option<Rc<Names>>,
     /// The path of the cgroup that made it.
     pub cgroup: Option<Rc<Name>>,
+    /// What a trace knows of its birth.
+    pub made: Option<Made>,
+    /// How long ago a watch or a recording saw it first.
+    pub seen_ns: Option<u64>,
+}
+
+impl SocketRow {
+    /// A socket of which nothing else is known.
+    pub fn of(socket: Socket) -> Self {
+        SocketRow {
+            socket,
+            owners: Vec::new(),
+            unheld: None,
+            keepers: Vec::new(),
+            names: None,
+            cgroup: None,
+            made: None,
+            seen_ns: None,
+        }
+    }
 }
 
 type Row = SocketRow;
 
 /// The columns of sockets.
-pub const SOCKETS: Columns<Row> = Columns {
-    all: &ALL,
-    absent: &[
-        (
-            "age",
-            "the kernel does not keep when a socket was made; idle is the time without traffic",
-        ),
-        ("stack", "fdscope leak PID shows the stacks that opened them"),
-    ],
-};
+pub const SOCKETS: Columns<Row> = Columns { all: &ALL, absent: &[] };
 
 /// The columns that are shown unless others are chosen.
 pub fn initial() -> Vec<&'static Column<Row>> {
@@ -89,7 +105,7 @@ const WHY: [Unheld; 9] = [
     Unheld::NotSeen,
 ];
 
-static ALL: [Column<Row>; 40] = [
+static ALL: [Column<Row>; 44] = [
     Column::new(
         "protocol",
         "PROTO",
@@ -353,6 +369,34 @@ static ALL: [Column<Row>; 40] = [
             }
         },
     ),
+    Column::new(
+        "age",
+        "AGE",
+        Class::Duration,
+        "since it was made; with \u{2265}, at least so long: age-by says who knows",
+        age::age,
+    )
+    .key("age_ns")
+    .needs(DETAIL.and(AGES))
+    .show(age::show_age),
+    Column::new(
+        "age-by",
+        "AGE-BY",
+        Class::Word(&age::BY),
+        "birth: seen by a recording; watch, traffic: it was there then, and may be older",
+        age::by,
+    )
+    .key("age_by")
+    .needs(DETAIL.and(AGES)),
+    Column::new("site", "MADE BY", Class::Text, "the code that made it (recordings)", age::made_by),
+    Column::new(
+        "stack",
+        "STACK",
+        Class::Text,
+        "the functions that led there, the innermost first (recordings)",
+        age::stack,
+    )
+    .json(age::stack_frames),
 ];
 
 fn of_detail(

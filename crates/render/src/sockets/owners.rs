@@ -46,14 +46,14 @@ pub(super) fn owner(row: &SocketRow) -> Value<'_> {
 }
 
 #[derive(Serialize)]
-struct Holder {
+pub(super) struct Holder {
     pid: u32,
     comm: String,
     fd: u32,
 }
 
 impl Holder {
-    fn of(end: &End) -> Self {
+    pub(super) fn of(end: &End) -> Self {
         Holder { pid: end.pid.0, comm: escape(end.comm.bytes()), fd: end.fd.0 }
     }
 }

@@ -3,7 +3,9 @@
 //!
 //! Rows come twice: first listeners are kept of them ([`Tree::note_listener`]), then each is put where it belongs. A
 //! listener that matches is shown whole, another one with what came to it and matches. Of each branch a few leaves are named
-//! and the others counted, with the command that lists them.
+//! and the others counted, with the command that lists them; [`Tree::whole`] keeps them all, for JSON.
+
+mod json;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -43,7 +45,14 @@ enum Holder {
 struct Branch {
     count: u64,
     states: BTreeMap<&'static str, u64>,
-    leaves: Vec<String>,
+    leaves: Vec<Leaf>,
+}
+
+/// A connection, or a client that waits.
+#[derive(Debug)]
+struct Leaf {
+    row: SocketRow,
+    is_client: bool,
 }
 
 /// A listener, or several of the same address (SO_REUSEPORT), and what came to it.
@@ -51,6 +60,7 @@ struct Branch {
 struct Root {
     protocol: Name,
     listening: Vec<String>,
+    holders: Vec<End>,
     /// Connections not accepted, as the listeners count them; and the most that may wait.
     waiting: u64,
     most: u64,
@@ -61,8 +71,10 @@ struct Root {
 }
 
 /// The trees of some sockets.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Tree {
+    /// Leaves that are kept of each branch.
+    most: usize,
     roots: BTreeMap<Place, Root>,
     /// UNIX clients that wait, by inode: where.
     clients: HashMap<u64, Place>,
@@ -72,7 +84,24 @@ pub struct Tree {
     others: BTreeMap<Name, u64>,
 }
 
+impl Default for Tree {
+    fn default() -> Self {
+        Tree {
+            most: NAMED,
+            roots: BTreeMap::new(),
+            clients: HashMap::new(),
+            outgoing: BTreeMap::new(),
+            others: BTreeMap::new(),
+        }
+    }
+}
+
 impl Tree {
+    /// Trees that keep every leaf.
+    pub fn whole() -> Self {
+        Tree { most: usize::MAX, ..Tree::default() }
+    }
+
     /// Keeps a listener, to be shown if it matches; other rows are passed over.
     pub fn note_listener(&mut self, row: &SocketRow, matches: bool) {
         let socket = &row.socket;
@@ -88,6 +117,7 @@ impl Tree {
         root.protocol = socket.protocol.clone();
         root.waiting += socket.receive_queue.unwrap_or(0);
         root.most += socket.send_queue.unwrap_or(0);
+        root.holders.extend(row.owners.iter().cloned());
         match row.owners.as_slice() {
             [] => root.listening.push(row.unheld.map_or("nobody", Unheld::word).to_owned()),
             owners => root.listening.extend(owners.iter().map(words::end)),
@@ -96,13 +126,13 @@ impl Tree {
 
     /// Puts a row where it belongs, if it matches or its listener does.
     pub fn push(&mut self, row: &SocketRow, matches: bool) {
-        let socket = &row.socket;
+        let (socket, most) = (&row.socket, self.most);
         if socket.state == Some(SocketState::Listen) {
             return;
         }
         if let Some(root) = self.clients.get(&socket.inode).and_then(|p| self.roots.get_mut(p)) {
             if matches || root.is_asked {
-                root.waits.push(socket, format!("client {}", ends(&row.owners)));
+                root.waits.push(row, true, most);
             }
             return;
         }
@@ -110,14 +140,14 @@ impl Tree {
         if is_connection && let Some(root) = self.listener_of(socket) {
             match row.unheld {
                 _ if !matches && !root.is_asked => {}
-                Some(Unheld::AcceptQueue(_)) => root.waits.push(socket, leaf(row)),
-                _ => push_held(&mut root.connections, row),
+                Some(Unheld::AcceptQueue(_)) => root.waits.push(row, false, most),
+                _ => push_held(&mut root.connections, row, most),
             }
             return;
         }
         match socket.peer {
             _ if !matches => {}
-            Some(Address::Inet(_)) if is_connection => push_held(&mut self.outgoing, row),
+            Some(Address::Inet(_)) if is_connection => push_held(&mut self.outgoing, row, most),
             _ => *self.others.entry(socket.protocol.clone()).or_default() += 1,
         }
     }
@@ -177,13 +207,13 @@ impl Root {
 }
 
 impl Branch {
-    fn push(&mut self, socket: &Socket, leaf: String) {
+    fn push(&mut self, row: &SocketRow, is_client: bool, most: usize) {
         self.count += 1;
-        if let Some(state) = socket.state {
+        if let Some(state) = row.socket.state {
             *self.states.entry(state.word()).or_default() += 1;
         }
-        if self.leaves.len() < NAMED {
-            self.leaves.push(leaf);
+        if self.leaves.len() < most {
+            self.leaves.push(Leaf { row: row.clone(), is_client });
         }
     }
 
@@ -211,12 +241,12 @@ impl Holder {
     }
 }
 
-fn push_held(to: &mut BTreeMap<Holder, Branch>, row: &SocketRow) {
+fn push_held(to: &mut BTreeMap<Holder, Branch>, row: &SocketRow, most: usize) {
     let holder = match row.owners.first() {
         Some(end) => Holder::Process(end.pid, end.comm.clone()),
         None => Holder::Nobody(row.unheld.map_or("not-asked", Unheld::word)),
     };
-    to.entry(holder).or_default().push(&row.socket, leaf(row));
+    to.entry(holder).or_default().push(row, false, most);
 }
 
 fn is_connected(socket: &Socket) -> bool {
@@ -238,12 +268,16 @@ fn ends(ends: &[End]) -> String {
 }
 
 /// A connection: descriptor, peer, state, queues, who holds the other end.
-fn leaf(row: &SocketRow) -> String {
+fn text(leaf: &Leaf) -> String {
+    let Leaf { row, is_client } = leaf;
+    if *is_client {
+        return format!("client {}", ends(&row.owners));
+    }
     let socket = &row.socket;
     let mut text = match row.owners.as_slice() {
         [] => String::new(),
         [one] => format!("{}  ", one.fd),
-        [_, others @ ..] => format!("{} and {}  ", row.owners[0].fd, ends(others)),
+        [first, others @ ..] => format!("{} and {}  ", first.fd, ends(others)),
     };
     match (&socket.peer, &socket.local) {
         (Some(peer), _) => text.push_str(&words::address(peer)),
@@ -323,7 +357,7 @@ impl Lines<'_> {
     fn leaves(&mut self, trunk: &str, branch: &Branch, filter: &str) -> io::Result<()> {
         let more = branch.count.saturating_sub(branch.leaves.len() as u64);
         for (index, leaf) in branch.leaves.iter().enumerate() {
-            self.line(trunk, more == 0 && index + 1 == branch.leaves.len(), leaf)?;
+            self.line(trunk, more == 0 && index + 1 == branch.leaves.len(), &text(leaf))?;
         }
         if more == 0 {
             return Ok(());

@@ -1,7 +1,9 @@
 //! The threads of a process for people: who they are in groups, what they hold, who ended and was never joined, and
 //! which limit comes first.
 
-use fdscope_model::thread::{Change, Doing, ThreadEntry, ThreadGroup, ThreadReport, Unjoined};
+use fdscope_model::thread::{
+    Change, Doing, ThreadEntry, ThreadGroup, ThreadReport, Unjoined, start_name,
+};
 
 use super::{bullet, heading, stack};
 use crate::charset::Charset;
@@ -223,18 +225,18 @@ fn holds(group: &ThreadGroup) -> String {
 
 fn every(page: &mut Page, report: &ThreadReport) {
     let charset = page.form.charset;
-    let rows = report.threads.iter().map(|thread| thread_row(report, thread, charset)).collect();
+    let rows = report.threads.iter().map(|thread| thread_row(thread, charset)).collect();
     let mut table = Table { columns: THREADS.to_vec(), rows };
     if report.interval_ns.is_none() {
         table.remove("BUSY");
     }
-    if report.threads.iter().all(|thread| thread.stack.is_none()) {
+    if report.threads.iter().all(|thread| thread.began_in().is_none()) {
         table.remove("BEGAN IN");
     }
     lay_out(page, &table);
 }
 
-fn thread_row(report: &ThreadReport, thread: &ThreadEntry, charset: Charset) -> Vec<Cell> {
+fn thread_row(thread: &ThreadEntry, charset: Charset) -> Vec<Cell> {
     let (call, on) = match &thread.doing {
         Doing::Hidden => ("(hidden)".to_owned(), None),
         Doing::Running => ("(running)".to_owned(), None),
@@ -247,7 +249,7 @@ fn thread_row(report: &ThreadReport, thread: &ThreadEntry, charset: Charset) -> 
     let on = on.map(|(fd, name)| format!("fd {fd} {}", charset.name(name)));
     let channel = thread.wait_channel.as_ref().map(|channel| charset.name(channel));
     let none = || "-".to_owned();
-    let entry = entry_of(report, thread).map(|entry| charset.symbol(entry));
+    let entry = thread.began_in().map(|entry| charset.symbol(&entry));
     vec![
         Cell::new(thread.tid.to_string()),
         Cell::styled(Style::Strong, charset.name(&thread.comm)),
@@ -260,16 +262,6 @@ fn thread_row(report: &ThreadReport, thread: &ThreadEntry, charset: Charset) -> 
         Cell::new(channel.unwrap_or_else(none)),
         Cell::new(entry.unwrap_or_else(none)),
     ]
-}
-
-/// The function that a thread began in: that of a group with its pattern that has its stack.
-fn entry_of<'a>(report: &'a ThreadReport, thread: &ThreadEntry) -> Option<&'a str> {
-    let own = thread.stack.as_ref().filter(|stack| !stack.truncated)?;
-    let outermost = own.frames.iter().rev().find(|frame| !frame.plumbing)?;
-    let same = |group: &&ThreadGroup| {
-        group.pattern == thread.pattern && group.entry == outermost.symbol.function
-    };
-    report.groups.iter().find(same)?.entry.as_deref()
 }
 
 fn stacks(page: &mut Page, report: &ThreadReport, rows: Rows) {
@@ -343,7 +335,11 @@ fn group_stacks(page: &mut Page, group: &ThreadGroup) {
     }
 }
 
+/// Functions that are named of threads that nobody joined.
+const STARTS: usize = 6;
+
 fn unjoined(page: &mut Page, report: &ThreadReport) {
+    let charset = page.form.charset;
     if report.unjoined.is_empty() {
         return;
     }
@@ -363,6 +359,13 @@ fn unjoined(page: &mut Page, report: &ThreadReport) {
         }
         let head = Text::default().and(Style::Suspect, format!("{least}{threads}"));
         bullet(page, head.and(Style::Plain, text));
+    }
+    for (start, count) in report.unjoined_in.iter().take(STARTS) {
+        let began = units::count_of(*count, "thread that ended began", "threads that ended began");
+        let function = charset.symbol(&start_name(start));
+        let place = site::line(start, charset).map(|line| format!(" {line}")).unwrap_or_default();
+        let text = format!("{began} in {function}{place}: libc's own list still has them");
+        bullet(page, Text::plain(text));
     }
     let cure = "pthread_join() each of them, or start them detached: every one costs two mappings \
                 of vm.max_map_count, and thread creation fails once that is reached";

@@ -117,7 +117,7 @@ fn base(path: &[u8]) -> &[u8] {
 }
 
 /// What is added to the file's addresses in this process: by the segment that the mapping is of.
-fn bias(elf: &Elf, mapping: &Mapping) -> Option<u64> {
+pub fn bias(elf: &Elf, mapping: &Mapping) -> Option<u64> {
     let end = mapping.file_offset.saturating_add(mapping.end - mapping.start);
     let shared = |segment: &&crate::elf::Segment| {
         let last = segment.offset.saturating_add(segment.size).min(end);

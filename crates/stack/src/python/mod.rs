@@ -23,6 +23,8 @@ use code::Code;
 use find::Finder;
 use release::{Mark, Release};
 
+pub use code::{read, word};
+pub use find::bias;
 pub use splice::splice;
 pub use walk::Walker;
 

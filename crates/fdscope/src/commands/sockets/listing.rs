@@ -66,9 +66,7 @@ pub fn grouped(
 
 pub fn objects(look: Look<'_>) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    write!(out, "{{{},\"unreadable_processes\":{},\"faults\":", look.head, look.unreadable)?;
-    let mut buffer = Vec::new();
-    write_json(&look.faults, &mut buffer);
+    let mut buffer = begin(look);
     out.write_all(&buffer)?;
     write!(out, ",\"sockets\":[")?;
     let mut rows = 0;
@@ -94,7 +92,7 @@ pub fn objects(look: Look<'_>) -> Result<usize> {
 
 /// Listeners with what came to them; and how many sockets matched.
 pub fn tree(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
-    let mut tree = Tree::default();
+    let mut tree = if sockets.json { Tree::whole() } else { Tree::default() };
     let mut rows = 0;
     for row in look.all() {
         let matches = look.query.matches(&row);
@@ -103,7 +101,23 @@ pub fn tree(sockets: &Sockets, look: Look<'_>) -> Result<usize> {
     }
     look.all().for_each(|row| tree.push(&row, look.query.matches(&row)));
     let mut out = BufWriter::new(std::io::stdout().lock());
-    tree.write(terminal::form(sockets.color), &mut out)?;
+    if sockets.json {
+        let mut bytes = begin(look);
+        bytes.push(b',');
+        tree.write_json(&mut bytes);
+        bytes.extend(b"}\n");
+        out.write_all(&bytes)?;
+    } else {
+        tree.write(terminal::form(sockets.color), &mut out)?;
+    }
     out.flush()?;
     Ok(rows)
+}
+
+/// An object that is still open at its end: its head, and what could not be read.
+fn begin(look: Look<'_>) -> Vec<u8> {
+    let start = format!("{{{},\"unreadable_processes\":{},\"faults\":", look.head, look.unreadable);
+    let mut bytes = start.into_bytes();
+    write_json(&look.faults, &mut bytes);
+    bytes
 }

@@ -1,18 +1,19 @@
-//! What is known of sockets from elsewhere: names of hosts and services, paths of cgroups.
+//! What is known of sockets from elsewhere: names of hosts and services, paths of cgroups, and since when looks saw them.
 //!
 //! Names are asked of the C library, and so of name servers, in threads of their own; what is not answered within two
 //! seconds stays a number, and the threads are left behind.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fdscope_model::{Address, Name};
+use fdscope_model::{Address, Monotonic, Name, Socket};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::Survey;
+use fdscope_proc::net::{Survey, Surveyed};
 use fdscope_render::column::Needs;
 use fdscope_render::sockets::{CGROUPS, NAMES, Names};
 use fdscope_render::units::count_of;
@@ -34,9 +35,49 @@ pub struct Lore {
     pub cgroups: HashMap<u64, Rc<Name>>,
     /// Addresses that were asked for, answered or not.
     asked: HashSet<IpAddr>,
+    /// Since when each socket was seen, by look after look.
+    seen: HashMap<Identity, Monotonic>,
+    /// The last look.
+    now: Monotonic,
+}
+
+/// What makes a socket the same as before.
+pub type Identity = (u8, u64);
+
+/// The kernel's own number of a socket where it tells; else its inode; else its ends.
+pub fn identity(socket: &Socket) -> Identity {
+    match (socket.cookie, socket.inode) {
+        (Some(cookie), _) => (0, cookie),
+        (None, 0) => {
+            let mut hasher = DefaultHasher::new();
+            (&socket.protocol, &socket.local, &socket.peer, socket.namespace).hash(&mut hasher);
+            (2, hasher.finish())
+        }
+        (None, inode) => (1, inode),
+    }
 }
 
 impl Lore {
+    /// Remembers since when these sockets are there, and forgets those that are gone.
+    pub fn keep_ages(&mut self, survey: &Survey) {
+        self.now = monotonic_now();
+        let before = std::mem::take(&mut self.seen);
+        let since = |surveyed: Surveyed<'_>| {
+            let identity = identity(&surveyed.socket);
+            (identity, before.get(&identity).copied().unwrap_or(self.now))
+        };
+        self.seen = survey.sockets().map(since).collect();
+    }
+
+    /// How long ago a look saw a socket first; `None` if there was no other look before.
+    pub fn seen_ns(&self, socket: &Socket) -> Option<u64> {
+        if self.seen.is_empty() {
+            return None;
+        }
+        let ns = self.now.since_ns(*self.seen.get(&identity(socket))?);
+        Some(ns).filter(|&ns| ns > 0)
+    }
+
     /// Finds out what these needs ask for and is not known yet.
     pub fn learn(&mut self, root: &ProcRoot, needs: Needs, survey: &Survey) {
         if needs.has(CGROUPS) {

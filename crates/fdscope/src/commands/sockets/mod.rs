@@ -15,8 +15,8 @@ use std::io::{IsTerminal, Write};
 use fdscope_analyze::{SocketLimits, SocketTally};
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::Survey;
-use fdscope_render::column::Needs;
-use fdscope_render::sockets::{DETAIL, OWNERS, PEERS, SOCKETS, SocketRow};
+use fdscope_render::column::{Column, Needs};
+use fdscope_render::sockets::{AGES, DETAIL, OWNERS, PEERS, SOCKETS, SocketRow};
 use fdscope_render::units::count_of;
 
 use crate::Done;
@@ -82,16 +82,19 @@ pub fn run(sockets: &Sockets) -> Done {
 /// The sockets that recorded processes held.
 fn of_recording(sockets: &Sockets, file: &str, filter: &[String]) -> Done {
     let query = Query::of(sockets, None, filter)?;
-    let past = Past::open(file, &sockets.span)?;
+    let mut past = Past::open(file, &sockets.span)?;
     if sockets.summary {
         past.say(&[]);
         return summary::of_recording(&past, sockets.json);
     }
-    let asked = sockets.columns.is_some() && query.needs().has(DETAIL);
+    let is_missing =
+        |column: &Column<SocketRow>| column.needs.has(DETAIL) && !column.needs.has(AGES);
+    let asked = sockets.columns.is_some() && query.columns.iter().any(|column| is_missing(column));
     past.say(if asked { &["queues, timers, memory and times of sockets"] } else { &[] });
+    let rows = past.sockets();
     let look = Look {
         query: &query,
-        rows: Rows::Then(&past.sockets()),
+        rows: Rows::Then(&rows),
         limits: SocketLimits::default(),
         unreadable: 0,
         faults: &[],

@@ -86,13 +86,15 @@ impl Query {
 pub fn all<'a>(survey: &'a Survey, lore: &'a Lore) -> impl Iterator<Item = SocketRow> + 'a {
     survey.sockets().map(|Surveyed { socket, owners, unheld, keepers }| {
         let cgroup = socket.detail.as_ref().and_then(|detail| detail.cgroup);
+        let seen_ns = lore.seen_ns(&socket);
         SocketRow {
             cgroup: cgroup.and_then(|id| lore.cgroups.get(&id).cloned()),
             names: lore.names.clone(),
-            socket,
             owners: owners.to_vec(),
             unheld,
             keepers,
+            seen_ns,
+            ..SocketRow::of(socket)
         }
     })
 }

@@ -1,22 +1,20 @@
 //! `fdscope sockets --watch`: look after look, what came to each group of sockets and what went.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use fdscope_model::Socket;
 use fdscope_proc::ProcRoot;
 use fdscope_proc::net::Survey;
 use fdscope_render::Form;
 use fdscope_render::changes::{Changes, Since};
 use fdscope_render::column::{Column, write_json, write_object};
-use fdscope_render::sockets::{SOCKETS, SocketRow};
+use fdscope_render::sockets::{AGES, SOCKETS, SocketRow};
 use fdscope_render::units::{count, count_of, duration_ns, wall_time};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
 
-use super::lore::Lore;
+use super::lore::{Identity, Lore, identity};
 use super::query::{Query, asked};
 use super::{head, summary};
 use crate::args::{Sockets, parse_duration};
@@ -117,9 +115,6 @@ struct Watch<'a> {
     said: HashSet<String>,
 }
 
-/// What makes a socket the same as before.
-type Identity = (u8, u64);
-
 /// Runs the watch.
 pub fn run(
     root: &ProcRoot,
@@ -151,6 +146,9 @@ pub fn run(
     let mut look = |passed: Option<u64>| {
         let survey = surveyor.take(detail, owners)?;
         lore.learn(root, needs, &survey);
+        if needs.has(AGES) {
+            lore.keep_ages(&survey);
+        }
         watch.borrow_mut().look(root, (&survey, &lore), passed)
     };
     pace.keep(redraw, &mut look, &mut |passed| watch.borrow().last(passed))
@@ -352,18 +350,5 @@ impl Counters {
         });
         let (now, changed) = (object(now.collect()), object(changed.collect()));
         out.extend(format!(",\"counters\":{{{now}}},\"counter_changes\":{{{changed}}}").as_bytes());
-    }
-}
-
-/// The kernel's own number of a socket where it tells; else its inode; else its ends.
-fn identity(socket: &Socket) -> Identity {
-    match (socket.cookie, socket.inode) {
-        (Some(cookie), _) => (0, cookie),
-        (None, 0) => {
-            let mut hasher = DefaultHasher::new();
-            (&socket.protocol, &socket.local, &socket.peer, socket.namespace).hash(&mut hasher);
-            (2, hasher.finish())
-        }
-        (None, inode) => (1, inode),
     }
 }

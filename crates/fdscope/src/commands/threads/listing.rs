@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::rc::Rc;
 
 use anyhow::Result;
-use fdscope_analyze::{entry_function, group_threads};
+use fdscope_analyze::group_threads;
 use fdscope_model::thread::ThreadReport;
 use fdscope_render::column::{Column, Needs, Order, choose, sort_order};
 use fdscope_render::filter::{self, Expr};
@@ -56,7 +56,7 @@ impl Query {
                 .into());
         }
         if needs.has(STACKS) && !arguments.stack {
-            return Err(Failure::new(Ending::Usage, "began-in and site need stacks")
+            return Err(Failure::new(Ending::Usage, "site needs stacks")
                 .cure("add --stack")
                 .into());
         }
@@ -85,7 +85,7 @@ impl Query {
         let all = report.threads.len() as u64;
         let process = Rc::new(report.process.clone());
         report.threads.retain(|thread| {
-            let entry = thread.stack.as_ref().and_then(entry_function);
+            let entry = thread.began_in();
             let row = ThreadRow { process: Rc::clone(&process), thread: thread.clone(), entry };
             self.filters.iter().all(|filter| filter.matches(&row))
         });
@@ -129,7 +129,7 @@ fn rows(reports: &[ThreadReport]) -> impl Iterator<Item = ThreadRow> + '_ {
         let process = Rc::new(report.process.clone());
         report.threads.iter().map(move |thread| ThreadRow {
             process: Rc::clone(&process),
-            entry: thread.stack.as_ref().and_then(entry_function),
+            entry: thread.began_in(),
             thread: thread.clone(),
         })
     })

@@ -26,6 +26,7 @@ pub struct Seat {
     reader: ThreadReader,
     unjoined: UnjoinedThreads,
     stacks: Option<StackReader>,
+    wants_stacks: bool,
     depth: Depth,
     before: Option<Before>,
 }
@@ -38,7 +39,8 @@ impl Seat {
             proc: proc.clone(),
             reader: ThreadReader::new(proc.clone(), call_facts),
             unjoined: UnjoinedThreads::new(proc.clone(), pid),
-            stacks: arguments.stack.then(|| StackReader::new(pid, !arguments.no_stop)),
+            stacks: Some(StackReader::new(pid, !arguments.no_stop)),
+            wants_stacks: arguments.stack,
             depth: if arguments.kernel_stack { Depth::KernelStacks } else { Depth::Calls },
             process,
             before: None,
@@ -47,7 +49,7 @@ impl Seat {
 
     /// Ready to look at the groups of `process` again and again.
     pub fn of_groups(proc: &ProcRoot, process: Process) -> Self {
-        Seat::new(proc, process, &Threads::default())
+        Seat { stacks: None, ..Seat::new(proc, process, &Threads::default()) }
     }
 
     /// Its number.
@@ -77,8 +79,12 @@ impl Seat {
         }
         let mut reading = self.reader.read(pid, self.depth)?;
         let (mut blind, mut faults) = (blind_of(&reading), Vec::new());
+        let mut unjoined_in = Vec::new();
         if let Some(stacks) = &mut self.stacks {
-            stacks.read(&mut reading.threads, &mut blind);
+            if self.wants_stacks {
+                stacks.read(&mut reading.threads, &mut blind);
+            }
+            unjoined_in = stacks.read_starts(&mut reading.threads);
         }
         let unjoined = self.read_unjoined(&mut blind, &mut faults);
         let limits = self.proc.limits(pid).unwrap_or_default();
@@ -99,6 +105,7 @@ impl Seat {
             interval_ns: since.as_ref().map(|since| since.interval_ns),
             change: since.as_ref().map(|since| since.change),
             unjoined,
+            unjoined_in,
             limits: thread_limits(&limits, threads_per_s, mappings_per_s),
             process,
             blind,

@@ -4,12 +4,12 @@
 //! /proc tells the stack and instruction pointers of a waiting thread, but not its frame pointer. A stack that can be
 //! unwound without is whole; one that cannot is cut short and taken again in a stop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fdscope_model::thread::{Doing, Taken, ThreadEntry, ThreadStack};
-use fdscope_model::{Blind, Pid, Registers, StackId, Symbolized, Symbolizer, Tid, Trace};
+use fdscope_model::{Blind, Frame, Pid, Registers, StackId, Symbolized, Symbolizer, Tid, Trace};
 use fdscope_ptrace::glance::{Look, glance};
-use fdscope_stack::{StackOptions, Stacks};
+use fdscope_stack::{Listed, StackOptions, Stacks};
 use fdscope_sys::vm;
 
 /// Bytes copied of a stack.
@@ -24,6 +24,8 @@ pub struct StackReader {
     may_stop: bool,
     stacks: Stacks,
     named: HashMap<StackId, Symbolized>,
+    /// Functions that threads were started with, by address.
+    functions: HashMap<u64, Option<Frame>>,
     buffer: Vec<u8>,
 }
 
@@ -32,7 +34,41 @@ impl StackReader {
     pub fn new(pid: Pid, may_stop: bool) -> Self {
         let options = StackOptions::from_environment(|name| std::env::var_os(name));
         let (stacks, buffer) = (Stacks::new(options), vec![0; COPIED]);
-        StackReader { pid, may_stop, stacks, named: HashMap::new(), buffer }
+        StackReader {
+            pid,
+            may_stop,
+            stacks,
+            named: HashMap::new(),
+            functions: HashMap::new(),
+            buffer,
+        }
+    }
+
+    /// Gives each thread the function that it was started with, where libc's own list tells; and counts those of exited
+    /// threads that nobody joined, most first.
+    pub fn read_starts(&mut self, threads: &mut [ThreadEntry]) -> Vec<(Frame, u64)> {
+        let Some(roster) = self.stacks.roster(self.pid) else { return Vec::new() };
+        let (mut living, mut ended) = (HashMap::new(), BTreeMap::<u64, u64>::new());
+        for Listed { tid, routine } in roster.into_iter().filter(|listed| listed.routine != 0) {
+            match tid {
+                Some(tid) => drop(living.insert(tid, routine)),
+                None => *ended.entry(routine).or_default() += 1,
+            }
+        }
+        for thread in threads {
+            thread.start = living.get(&thread.tid).and_then(|routine| self.function(*routine));
+        }
+        let mut counts: Vec<(Frame, u64)> = Vec::new();
+        for (routine, count) in ended {
+            counts.extend(self.function(routine).map(|frame| (frame, count)));
+        }
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
+    }
+
+    fn function(&mut self, address: u64) -> Option<Frame> {
+        let (pid, stacks) = (self.pid, &mut self.stacks);
+        self.functions.entry(address).or_insert_with(|| stacks.function(pid, address)).clone()
     }
 
     /// Gives each thread its stack, and tells of those without.
