@@ -1,5 +1,5 @@
-//! The iterator over descriptors for people, loaded step by step: a listing must not wait for aya's loader, which parses all
-//! of the kernel's types, 150,000 of them, whether it needs them or not (45 ms).
+//! The iterators over descriptors and processes for people, loaded step by step: a listing must not wait for aya's loader,
+//! which parses all of the kernel's types, 150,000 of them, whether it needs them or not (45 ms).
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,17 +13,61 @@ use crate::error::BpfError;
 use crate::load::{chain, kernel_structures, missing, refused};
 use crate::object;
 
-/// The iterator that reads tables with names and sockets' ends, loaded.
-pub struct InventoryIterator {
+/// An iterator program of the embedded objects.
+struct Parts {
+    object: fn() -> &'static [u8],
+    /// The program in it.
+    name: &'static str,
+    /// The kernel's function that stands for the iterator.
+    function: &'static str,
+    /// The kernel's structures that the source names.
+    structures: &'static [&'static str],
+}
+
+/// A loaded iterator.
+struct Loaded {
     program: OwnedFd,
     /// The program's maps: the kernel keeps them while the program lives; here they only show up as ours in /proc.
     _maps: Vec<MapData>,
 }
 
-impl InventoryIterator {
-    const NAME: &str = "take_inventory";
-    const FUNCTION: &str = "bpf_iter_task_file";
+impl Parts {
+    /// Fits the iterator to this kernel and loads it.
+    fn load(&self) -> Result<Loaded, BpfError> {
+        let name = self.name;
+        let failed = |error: &dyn std::error::Error| refused(name, error);
+        let (structures, function) = kernel_structures(self.structures, self.function)?;
+        let function = function
+            .ok_or_else(|| BpfError::NoBtf(format!("it has no function {}", self.function)))?;
+        let mut object = Object::parse((self.object)()).map_err(|error| failed(&error))?;
+        object.relocate_btf(&structures).map_err(|error| failed(&error))?;
+        let meant = std::mem::take(&mut object.maps);
+        let mut maps = Vec::new();
+        for (map, meant) in &meant {
+            let failed = |error| BpfError::Map { map: name, cause: chain(&error) };
+            maps.push(MapData::create(untyped(meant), map, None).map_err(failed)?);
+        }
+        let sections: HashSet<usize> =
+            object.functions.keys().map(|(section, _)| *section).collect();
+        let named = meant
+            .iter()
+            .zip(&maps)
+            .map(|((name, meant), map)| (name.as_str(), map.fd().as_fd().as_raw_fd(), meant));
+        object.relocate_maps(named, &sections).map_err(|error| failed(&error))?;
+        object.relocate_calls(&sections).map_err(|error| failed(&error))?;
+        let entry = object.programs.get(name).ok_or_else(|| missing(name))?;
+        let code = object.functions.get(&entry.function_key()).ok_or_else(|| missing(name))?;
+        let code: Vec<u8> = code.instructions.iter().flat_map(encoded).collect();
+        let program =
+            load_iterator(&code, &entry.license, function).map_err(|error| failed(&error))?;
+        Ok(Loaded { program, _maps: maps })
+    }
+}
 
+/// The iterator that reads tables with names and sockets' ends, loaded.
+pub struct InventoryIterator(Loaded);
+
+impl InventoryIterator {
     /// The kernel's structures that `bpf/inventory.bpf.c` names.
     pub const STRUCTURES: &[&str] = &[
         "bpf_iter__task_file",
@@ -65,38 +109,54 @@ impl InventoryIterator {
     /// # Errors
     /// If the kernel refuses.
     pub fn new() -> Result<Self, BpfError> {
-        let failed = |error: &dyn std::error::Error| refused(Self::NAME, error);
-        let (structures, function) = kernel_structures(Self::STRUCTURES, Self::FUNCTION)?;
-        let function = function
-            .ok_or_else(|| BpfError::NoBtf("it has no iterator over descriptors".to_owned()))?;
-        let mut object = Object::parse(object::inventory()).map_err(|error| failed(&error))?;
-        object.relocate_btf(&structures).map_err(|error| failed(&error))?;
-        let meant = std::mem::take(&mut object.maps);
-        let mut maps = Vec::new();
-        for (name, map) in &meant {
-            let failed = |error| BpfError::Map { map: Self::NAME, cause: chain(&error) };
-            maps.push(MapData::create(untyped(map), name, None).map_err(failed)?);
-        }
-        let sections: HashSet<usize> =
-            object.functions.keys().map(|(section, _)| *section).collect();
-        let named = meant
-            .iter()
-            .zip(&maps)
-            .map(|((name, meant), map)| (name.as_str(), map.fd().as_fd().as_raw_fd(), meant));
-        object.relocate_maps(named, &sections).map_err(|error| failed(&error))?;
-        object.relocate_calls(&sections).map_err(|error| failed(&error))?;
-        let entry = object.programs.get(Self::NAME).ok_or_else(|| missing(Self::NAME))?;
-        let code =
-            object.functions.get(&entry.function_key()).ok_or_else(|| missing(Self::NAME))?;
-        let code: Vec<u8> = code.instructions.iter().flat_map(encoded).collect();
-        let program =
-            load_iterator(&code, &entry.license, function).map_err(|error| failed(&error))?;
-        Ok(InventoryIterator { program, _maps: maps })
+        let parts = Parts {
+            object: object::inventory,
+            name: "take_inventory",
+            function: "bpf_iter_task_file",
+            structures: Self::STRUCTURES,
+        };
+        parts.load().map(InventoryIterator)
     }
 
     /// The program's descriptor, to link it by.
     pub fn program(&self) -> BorrowedFd<'_> {
-        self.program.as_fd()
+        self.0.program.as_fd()
+    }
+}
+
+/// The iterator that looks at every process, loaded.
+pub struct ProcessIterator(Loaded);
+
+impl ProcessIterator {
+    /// The kernel's structures that `bpf/processes.bpf.c` names.
+    pub const STRUCTURES: &[&str] = &[
+        "bpf_iter__task",
+        "bpf_iter_meta",
+        "cred",
+        "fdtable",
+        "files_struct",
+        "rlimit",
+        "signal_struct",
+        "task_struct",
+    ];
+
+    /// Fits the iterator to this kernel and loads it.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn new() -> Result<Self, BpfError> {
+        let parts = Parts {
+            object: object::processes,
+            name: "look_at_process",
+            function: "bpf_iter_task",
+            structures: Self::STRUCTURES,
+        };
+        parts.load().map(ProcessIterator)
+    }
+
+    /// The program's descriptor, to link it by.
+    pub fn program(&self) -> BorrowedFd<'_> {
+        self.0.program.as_fd()
     }
 }
 

@@ -15,6 +15,7 @@ mod memory;
 pub mod object;
 pub mod operation;
 pub mod pace;
+pub mod processes;
 pub mod snapshot;
 pub mod source;
 pub mod states;
@@ -26,6 +27,7 @@ pub mod wire;
 
 pub use error::BpfError;
 pub use inventory::BpfInventories;
+pub use processes::BpfProcesses;
 pub use snapshot::TableReader;
 pub use source::{BpfSource, Options, Stacks};
 pub use states::SocketStates;

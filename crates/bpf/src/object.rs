@@ -32,6 +32,11 @@ pub fn inventory() -> &'static [u8] {
     object!("inventory")
 }
 
+/// The iterator that looks at processes.
+pub fn processes() -> &'static [u8] {
+    object!("processes")
+}
+
 /// The programs that tell system calls.
 pub fn trace() -> &'static [u8] {
     object!("trace")

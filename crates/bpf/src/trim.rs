@@ -1,6 +1,6 @@
 //! The kernel's types cut down to those that a program names.
 //!
-//! /sys/kernel/btf/vmlinux has some 150,000 types in 5 MB (Documentation/bpf/btf.rst). To parse them all and to search
+//! /sys/kernel/btf/vmlinux has some 130,000 types in 5 MB (Documentation/bpf/btf.rst). To parse them all and to search
 //! them for each relocation takes the loader 130 ms and 38 MB; programs name a few dozen. Those, and what they hold by
 //! value, are copied into a small BTF of their own: 52 ms and 26 MB, most of it the loader's own parse at `new`.
 
@@ -49,6 +49,12 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// True if the name at this place is this.
+    fn is_named(&self, offset: u32, name: &[u8]) -> bool {
+        let rest = self.strings.get(offset as usize..).unwrap_or_default();
+        rest.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
+    }
+
     /// A name with its closing NUL.
     fn name(&self, offset: u32) -> Option<&'a [u8]> {
         let rest = self.strings.get(offset as usize..)?;
@@ -71,14 +77,7 @@ impl<'a> Type<'a> {
     fn parse(rest: &'a [u8]) -> Option<Self> {
         let info = word(rest, 4)?;
         let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
-        let behind = match kind {
-            kind::INT | kind::VARIABLE | kind::DECLARATION_TAG => 4,
-            kind::ARRAY => 12,
-            kind::STRUCT | kind::UNION | kind::SECTION | kind::ENUM64 => count * 12,
-            kind::ENUM | kind::PROTOTYPE => count * 8,
-            _ => 0,
-        };
-        Some(Type { bytes: rest.get(..12 + behind)?, kind, count })
+        Some(Type { bytes: rest.get(..length(info))?, kind, count })
     }
 
     /// Where the numbers of the types stand that it holds by value.
@@ -105,6 +104,29 @@ impl<'a> Type<'a> {
     }
 }
 
+/// Bytes of a type, by the word that has its kind and the count of its parts.
+fn length(info: u32) -> usize {
+    const PLAIN: [(u8, u8); 32] = {
+        let mut bytes = [(12, 0); 32];
+        bytes[kind::INT as usize] = (16, 0);
+        bytes[kind::VARIABLE as usize] = (16, 0);
+        bytes[kind::DECLARATION_TAG as usize] = (16, 0);
+        bytes[kind::ARRAY as usize] = (24, 0);
+        bytes[kind::STRUCT as usize] = (12, 12);
+        bytes[kind::UNION as usize] = (12, 12);
+        bytes[kind::SECTION as usize] = (12, 12);
+        bytes[kind::ENUM64 as usize] = (12, 12);
+        bytes[kind::ENUM as usize] = (12, 8);
+        bytes[kind::PROTOTYPE as usize] = (12, 8);
+        bytes
+    };
+    let (fixed, part) = PLAIN[(info >> 24 & 0x1f) as usize];
+    usize::from(fixed) + usize::from(part) * (info & 0xffff) as usize
+}
+
+/// Of how many types one place is kept, from which the others are counted: the places of all would be half a megabyte.
+const STRIDE: usize = 64;
+
 /// What [`trimmed`] found.
 pub struct Trimmed {
     /// A BTF with the types asked for, numbered anew.
@@ -117,69 +139,77 @@ pub struct Trimmed {
 /// `None` if `btf` is none.
 pub fn trimmed(btf: &[u8], names: &[&str], function: &str) -> Option<Trimmed> {
     let section = Section::parse(btf)?;
-    let mut all = vec![0u32];
     let wanted = Wanted::new(names);
-    let mut roots = Vec::new();
-    let mut found = None;
-    let mut at = 0;
-    while at < section.types.len() {
-        let this = Type::parse(&section.types[at..])?;
-        let number = u32::try_from(all.len()).ok()?;
-        all.push(at as u32);
-        at += this.bytes.len();
-        match this.kind {
+    let mut places = Vec::with_capacity(section.types.len() / (20 * STRIDE));
+    let (mut roots, mut found) = (Vec::new(), None);
+    let (mut at, mut number) = (0, 1);
+    // Most of the time goes here: a type is looked at more closely only if its name may be one of those wanted.
+    while let Some(head) = section.types.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        if number % STRIDE == 0 || number == 1 {
+            places.push(at as u32);
+        }
+        let info = word(head, 4)?;
+        match info >> 24 & 0x1f {
             kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64
-                if wanted.has(own(&this, &section)) =>
+                if wanted.has(&section, word(head, 0)?) =>
             {
-                roots.push(number);
+                roots.push(number as u32);
             }
             kind::FUNCTION
-                if found.is_none() && own(&this, &section) == Some(function.as_bytes()) =>
+                if found.is_none() && section.is_named(word(head, 0)?, function.as_bytes()) =>
             {
-                found = Some(number);
+                found = Some(number as u32);
             }
             _ => {}
         }
+        at += length(info);
+        number += 1;
     }
-    let mut copy = Copy { section, all, numbers: HashMap::new(), order: Vec::new() };
+    (at == section.types.len()).then_some(())?;
+    let mut copy = Copy { section, places, numbers: HashMap::new(), order: Vec::new() };
     roots.iter().for_each(|&root| copy.visit(root));
     Some(Trimmed { types: copy.written()?, function: found })
 }
 
-/// A type's own name, without the closing NUL.
-fn own<'a>(this: &Type<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
-    section.name(word(this.bytes, 0)?)?.strip_suffix(b"\0")
-}
-
-/// Names to look out for. Nearly every name is none of them: most are told by length and first letter.
+/// Names to look out for. Nearly every name is none of them: most are told by their first two letters.
 struct Wanted<'a> {
     names: &'a [&'a str],
-    likely: [bool; 1 << 10],
+    likely: [u64; 1 << 10],
 }
 
 impl<'a> Wanted<'a> {
     fn new(names: &'a [&'a str]) -> Self {
-        let mut likely = [false; 1 << 10];
-        names.iter().for_each(|name| likely[Self::slot(name.as_bytes())] = true);
+        let mut likely = [0; 1 << 10];
+        for name in names {
+            let (word, bit) = Self::slot(name.as_bytes());
+            likely[word] |= bit;
+        }
         Wanted { names, likely }
     }
 
-    fn slot(name: &[u8]) -> usize {
-        usize::from(name.first().copied().unwrap_or(0) & 31) << 5 | name.len() & 31
+    /// A name's place in the bitmap.
+    fn slot(name: &[u8]) -> (usize, u64) {
+        let letters = match name {
+            [first, second, ..] => u16::from_le_bytes([*first, *second]),
+            [first] => u16::from(*first),
+            [] => 0,
+        };
+        (usize::from(letters >> 6), 1 << (letters & 63))
     }
 
-    fn has(&self, name: Option<&[u8]>) -> bool {
-        name.is_some_and(|name| {
-            self.likely[Self::slot(name)] && self.names.iter().any(|known| known.as_bytes() == name)
-        })
+    fn has(&self, section: &Section<'_>, name: u32) -> bool {
+        let Some(rest) = section.strings.get(name as usize..) else { return false };
+        let (word, bit) = Self::slot(rest);
+        self.likely[word] & bit != 0
+            && self.names.iter().any(|known| section.is_named(name, known.as_bytes()))
     }
 }
 
 /// A BTF being made of some types of another.
 struct Copy<'a> {
     section: Section<'a>,
-    /// Where each type of the old one stands, by number.
-    all: Vec<u32>,
+    /// Where the types of the old one stand whose numbers are 1 and multiples of [`STRIDE`].
+    places: Vec<u32>,
     /// New numbers by old ones.
     numbers: HashMap<u32, u32>,
     /// Old numbers in the order of the new ones, which begin at 1.
@@ -188,8 +218,12 @@ struct Copy<'a> {
 
 impl<'a> Copy<'a> {
     fn old(&self, number: u32) -> Option<Type<'a>> {
-        let at = *self.all.get(number as usize).filter(|_| number > 0)?;
-        Type::parse(self.section.types.get(at as usize..)?)
+        let number = (number as usize).checked_sub(1)? + 1;
+        let mut at = *self.places.get(number / STRIDE)? as usize;
+        for _ in (number - number % STRIDE).max(1)..number {
+            at += length(word(self.section.types.get(at..)?, 4)?);
+        }
+        Type::parse(self.section.types.get(at..)?)
     }
 
     /// Numbers a type and all that it holds by value.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 
 use fdscope_bpf::inventory::wire::{HeldRow, HeldSocket};
-use fdscope_bpf::iterator::InventoryIterator;
+use fdscope_bpf::iterator::{InventoryIterator, ProcessIterator};
 use fdscope_bpf::trace::wire::{PieceHead, Plan, Step, Told, Watched};
 use fdscope_bpf::wire::{
     Action, Interpreter, IoctlRule, MemoKey, MemoWords, Origin, Record, Scope, Slot, WalkedFrame,
@@ -176,11 +176,15 @@ fn records_of_sockets_have_the_layout_of_the_object() {
 }
 
 #[test]
-fn the_kernels_structures_that_the_inventory_names_are_asked_for() {
-    let ours = ["", "held_row", "held_socket", "room"];
-    for name in of(fdscope_bpf::object::inventory()).keys() {
-        let name = name.split("___").next().unwrap_or_default();
-        let is_known = InventoryIterator::STRUCTURES.contains(&name);
-        assert!(is_known || ours.contains(&name) || PARTS.contains(&name), "{name}");
-    }
+fn the_kernels_structures_that_iterators_name_are_asked_for() {
+    let check = |object: &[u8], asked: &[&str]| {
+        let ours = ["", "held_row", "held_socket", "room"];
+        for name in of(object).keys() {
+            let name = name.split("___").next().unwrap_or_default();
+            let is_known = asked.contains(&name);
+            assert!(is_known || ours.contains(&name) || PARTS.contains(&name), "{name}");
+        }
+    };
+    check(fdscope_bpf::object::inventory(), InventoryIterator::STRUCTURES);
+    check(fdscope_bpf::object::processes(), ProcessIterator::STRUCTURES);
 }

@@ -15,6 +15,7 @@ mod past;
 mod private;
 mod screen;
 mod stage;
+mod sweeper;
 mod target;
 mod terminal;
 mod users;

@@ -3,55 +3,57 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use fdscope_proc::ProcRoot;
-use fdscope_proc::parse::{Mount, parse_mountinfo};
+use fdscope_proc::parse::{Mount, parse_mount};
 
 /// The mounts that this process sees.
-pub struct Mounts(Vec<Mount>);
+pub enum Mounts {
+    /// Those of when they were first asked for: there can be thousands, and few commands need them.
+    Now,
+    /// These.
+    Given(Vec<Mount>),
+}
 
-/// File systems whose servers may not answer: their files are compared by name alone.
-const MAY_WAIT: &[&[u8]] =
-    &[b"fuse", b"nfs", b"nfs4", b"cifs", b"smb3", b"9p", b"ceph", b"afs", b"lustre", b"autofs"];
+/// The mounts of now; none where they cannot be read.
+static NOW: OnceLock<Option<Vec<Mount>>> = OnceLock::new();
+
+fn read() -> Option<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    let read = ProcRoot::open().ok()?.read_lines("self/mountinfo", &mut |line| {
+        mounts.extend(parse_mount(line));
+    });
+    read.ok().map(|()| mounts)
+}
 
 impl Mounts {
-    /// Those of now.
-    pub fn read(proc: &ProcRoot) -> Self {
-        let mut mounts = Vec::new();
-        let read = proc.read("self/mountinfo").unwrap_or_default();
-        parse_mountinfo(&read, |mount| mounts.push(mount));
-        Mounts(mounts)
-    }
-
-    /// Given ones.
-    #[cfg(test)]
-    pub fn of(mounts: Vec<Mount>) -> Self {
-        Mounts(mounts)
-    }
-
     /// None, for whoever must not ask anything of a file.
     pub fn none() -> Self {
-        Mounts(Vec::new())
+        Mounts::Given(Vec::new())
+    }
+
+    fn known(&self) -> Option<&[Mount]> {
+        match self {
+            Mounts::Now => NOW.get_or_init(read).as_deref(),
+            Mounts::Given(mounts) => Some(mounts),
+        }
     }
 
     /// The mount that holds a path; the last of several in one place hides the others.
     pub fn nearest(&self, path: &[u8]) -> Option<&Mount> {
-        let above = self.0.iter().filter(|mount| is_below(path, mount.point.bytes()));
+        let above = self.known()?.iter().filter(|mount| is_below(path, mount.point.bytes()));
         above.max_by_key(|mount| mount.point.bytes().len())
     }
 
     /// The mount on a directory; the last of several hides the others.
     pub fn at(&self, path: &[u8]) -> Option<&Mount> {
-        self.0.iter().rfind(|mount| mount.point.bytes() == path)
+        self.known()?.iter().rfind(|mount| mount.point.bytes() == path)
     }
 
-    /// True if asking for the file at `path` may wait for a server.
+    /// True if asking for the file at `path` may wait for a server, or nobody knows.
     pub fn may_wait(&self, path: &Path) -> bool {
-        self.nearest(&bytes(path)).is_some_and(|mount| {
-            let kind = mount.kind.bytes();
-            let kind = kind.split(|&byte| byte == b'.').next().unwrap_or(kind);
-            MAY_WAIT.contains(&kind)
-        })
+        self.known().is_none() || self.nearest(&bytes(path)).is_some_and(|mount| mount.may_wait())
     }
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn shell() -> Inventory {
     };
     let unread = |via| {
         let mut place = entry(via, "", None);
-        place.handle.fault = Some(refusal("read link"));
+        place.handle.fault = Some(Box::new(refusal("read link")));
         place
     };
     let entries = [Association::Cwd, Association::Root, Association::Exe].map(unread).to_vec();

@@ -127,7 +127,7 @@ impl ProcRoot {
         let mut ends = Ends::of(&inventory.entries);
         for entry in &inventory.entries {
             let Association::Fd(fd) = entry.handle.via else { continue };
-            card.faults.extend(entry.handle.fault.clone());
+            card.faults.extend(entry.handle.fault.as_deref().cloned());
             let kind = entry.handle.kind;
             let (state, name) = describe(entry, &mut book, pid, fd);
             groups.add(entry, fd, state, pattern(kind, &name));

@@ -59,7 +59,7 @@ impl SnapshotSource for DescriptorSource {
         let numbers = table.numbers()?;
         let mut handles = Vec::with_capacity(numbers.len());
         handles.extend(numbers.into_iter().filter_map(|fd| self.read_one(&mut table, fd)));
-        let faults = handles.iter().filter_map(|handle| handle.fault.clone()).collect();
+        let faults = handles.iter().filter_map(|handle| handle.fault.as_deref().cloned()).collect();
         Ok(Snapshot { pid, table: None, begun, ended: monotonic_now(), handles, faults })
     }
 }

@@ -12,10 +12,8 @@ use fdscope_model::{DeviceId, Pid};
 use crate::parse::{Mount, parse_mount};
 use crate::root::{PidDir, ProcRoot};
 
-/// File systems whose getattr answers from memory when told not to sync: local ones, which keep the inode of an open
-/// file in memory; FUSE (fs/fuse/dir.c, `fuse_update_get_attr`), NFS (fs/nfs/inode.c, `nfs_getattr`) and Ceph
-/// (fs/ceph/inode.c, `ceph_getattr`), which look at the flag first. Not 9p, CIFS, Lustre and others: they may ask.
-const ANSWER_FROM_MEMORY: &[&[u8]] = &[
+/// Local file systems: they wait for nobody, and keep the inode of an open file in memory.
+const LOCAL: &[&[u8]] = &[
     b"ext2",
     b"ext3",
     b"ext4",
@@ -60,13 +58,30 @@ const ANSWER_FROM_MEMORY: &[&[u8]] = &[
     b"binfmt_misc",
     b"selinuxfs",
     b"nsfs",
-    b"fuse",
-    b"fuseblk",
-    b"virtiofs",
-    b"nfs",
-    b"nfs4",
-    b"ceph",
 ];
+
+/// File systems with a server, whose getattr answers from memory all the same when told not to sync: FUSE (fs/fuse/dir.c,
+/// `fuse_update_get_attr`), NFS (fs/nfs/inode.c, `nfs_getattr`) and Ceph (fs/ceph/inode.c, `ceph_getattr`) look at the
+/// flag first. Not 9p, CIFS, Lustre and others: they may ask.
+const SERVED: &[&[u8]] = &[b"fuse", b"fuseblk", b"virtiofs", b"nfs", b"nfs4", b"ceph"];
+
+/// Whether a getattr that is told not to sync answers from memory.
+fn answers_from_memory(kind: &[u8]) -> bool {
+    LOCAL.contains(&kind) || SERVED.contains(&kind)
+}
+
+impl Mount {
+    /// True if opening or asking for a file there by its path may wait for a server: of a file system that is not known, too.
+    pub fn may_wait(&self) -> bool {
+        !LOCAL.contains(&self.plain_kind())
+    }
+
+    /// `fuse` of `fuse.sshfs`: a subtype stands behind the dot.
+    fn plain_kind(&self) -> &[u8] {
+        let kind = self.kind.bytes();
+        kind.split(|&b| b == b'.').next().unwrap_or(kind)
+    }
+}
 
 /// What is known of a mount.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,19 +181,17 @@ impl Mounts {
 /// every file can be asked without learning its mount first.
 pub(crate) fn every_file_answers(root: &ProcRoot) -> bool {
     let Ok(bytes) = root.read("filesystems") else { return false };
-    let known = |kind: &[u8]| ANSWER_FROM_MEMORY.contains(&kind) || INTERNAL.contains(&kind);
+    let known = |kind: &[u8]| answers_from_memory(kind) || INTERNAL.contains(&kind);
     let mut kinds = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     root.is_live()
         && kinds.all(|line| known(line.rsplit(|&b| b == b'\t').next().unwrap_or_default()))
 }
 
 fn facts_of(mount: &Mount) -> MountFacts {
-    let kind = mount.kind.bytes();
-    // `fuse.sshfs`: a subtype behind the dot.
-    let kind = kind.split(|&b| b == b'.').next().unwrap_or(kind);
+    let kind = mount.plain_kind();
     MountFacts {
         device: mount.device,
-        answers: ANSWER_FROM_MEMORY.contains(&kind),
+        answers: answers_from_memory(kind),
         is_mqueue: kind == b"mqueue",
     }
 }
@@ -189,16 +202,17 @@ mod tests {
 
     #[test]
     fn only_known_file_systems_are_asked() {
-        let check = |kind: &str, expected| {
+        let check = |kind: &str, answers, may_wait| {
             let line = format!("36 35 0:7 / /m rw - {kind} src rw");
             let mount = parse_mount(line.as_bytes()).expect("parses");
-            assert_eq!(facts_of(&mount).answers, expected, "{kind}");
+            assert_eq!((facts_of(&mount).answers, mount.may_wait()), (answers, may_wait), "{kind}");
         };
-        check("ext4", true);
-        check("fuse.sshfs", true);
-        check("nfs4", true);
-        check("9p", false);
-        check("cifs", false);
-        check("newfs", false);
+        check("ext4", true, false);
+        check("fuse.sshfs", true, true);
+        check("nfs4", true, true);
+        check("9p", false, true);
+        check("cifs", false, true);
+        check("autofs", false, true);
+        check("newfs", false, true);
     }
 }

@@ -114,6 +114,14 @@ impl ProcRoot {
         Ok(pids)
     }
 
+    /// About how many processes there are, without listing them: the kernel counts them among the links of /proc
+    /// (fs/proc/root.c, `proc_root_getattr`). 0 for a captured tree.
+    #[allow(clippy::unnecessary_cast, reason = "it has 32 bits on other processors")]
+    pub fn about_how_many(&self) -> u64 {
+        let status = rustix::fs::fstat(&self.proc).ok().filter(|_| self.live);
+        status.map_or(0, |status| status.st_nlink as u64)
+    }
+
     /// A file below /proc, at most 1 MiB of it.
     ///
     /// # Errors

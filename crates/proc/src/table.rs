@@ -153,7 +153,7 @@ impl OpenTable {
         match self.link(fd) {
             Ok(text) => handle.name = text.into(),
             Err(Errno::NOENT) => return None,
-            Err(cause) => handle.fault = Some(self.fault(fd, "read link", cause)),
+            Err(cause) => handle.fault = Some(Box::new(self.fault(fd, "read link", cause))),
         }
         handle.kind = classify(0, handle.name.bytes());
         let is_path = needs_type(handle.name.bytes());
@@ -162,7 +162,7 @@ impl OpenTable {
                 Ok(info) => self.apply(fd, &mut handle, &info, internal),
                 Err(Errno::NOENT) => return None,
                 Err(cause) => {
-                    handle.fault.get_or_insert(self.fault(fd, "read fdinfo", cause));
+                    handle.fault.get_or_insert(Box::new(self.fault(fd, "read fdinfo", cause)));
                 }
             }
         }

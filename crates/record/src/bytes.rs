@@ -263,6 +263,18 @@ impl<T: Get> Get for Option<T> {
     }
 }
 
+impl<T: Put> Put for Box<T> {
+    fn put(&self, out: &mut Out) {
+        T::put(self, out);
+    }
+}
+
+impl<T: Get> Get for Box<T> {
+    fn get(from: &mut In<'_>) -> Result<Self, Malformed> {
+        T::get(from).map(Box::new)
+    }
+}
+
 impl<T: Put> Put for Vec<T> {
     fn put(&self, out: &mut Out) {
         self.len().put(out);

@@ -105,7 +105,7 @@ fn every_of_1() -> Vec<Record<'static>> {
         flags: None,
         offset: Some(u64::MAX),
         name: hostile.clone(),
-        fault: Some(fault.clone()),
+        fault: Some(Box::new(fault.clone())),
     };
     let symbol = Symbol { function: Some("f<T>".into()), file: None, line: Some(3), inlined: true };
     let frame = Frame {

@@ -24,8 +24,10 @@ pub struct Sheet<R: 'static> {
     charset: Charset,
     sort: Option<(&'static Column<R>, Order)>,
     text: String,
-    /// Where each cell ends in `text`, row by row.
-    ends: Vec<usize>,
+    /// Where each row begins in `text`.
+    rows: Vec<usize>,
+    /// The length of each cell, row by row.
+    lengths: Vec<u32>,
     /// The greatest width of each column's cells.
     widths: Vec<usize>,
     /// What each row is sorted by.
@@ -45,7 +47,8 @@ impl<R> Sheet<R> {
             charset,
             sort,
             text: String::new(),
-            ends: Vec::new(),
+            rows: Vec::new(),
+            lengths: Vec::new(),
             widths,
             keys: Vec::new(),
         }
@@ -53,11 +56,13 @@ impl<R> Sheet<R> {
 
     /// Adds a row.
     pub fn push(&mut self, row: &R) {
+        self.rows.push(self.text.len());
         for (column, widest) in self.columns.iter().zip(&mut self.widths) {
             let start = self.text.len();
             column.print(row, self.charset, &mut self.text);
             *widest = (*widest).max(width(&self.text[start..]));
-            self.ends.push(self.text.len());
+            let length = u32::try_from(self.text.len() - start);
+            self.lengths.push(length.expect("no cell is as long as 4 GB"));
         }
         if let Some((column, _)) = self.sort {
             self.keys.push((column.get)(row).into_owned());
@@ -66,7 +71,7 @@ impl<R> Sheet<R> {
 
     /// Rows so far.
     pub fn len(&self) -> usize {
-        self.ends.len() / self.columns.len().max(1)
+        self.rows.len()
     }
 
     /// True before the first row.
@@ -152,9 +157,12 @@ impl<R> Sheet<R> {
 
     fn cells(&self, row: usize) -> impl Iterator<Item = &str> {
         let first = row * self.columns.len();
-        let ends = &self.ends[first..first + self.columns.len()];
-        let mut start = first.checked_sub(1).map_or(0, |before| self.ends[before]);
-        ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
+        let lengths = &self.lengths[first..first + self.columns.len()];
+        let mut start = self.rows[row];
+        lengths.iter().map(move |&length| {
+            let end = start + length as usize;
+            &self.text[std::mem::replace(&mut start, end)..end]
+        })
     }
 
     fn line(&self, cells: &[&str], widths: &[Option<usize>], out: &mut String) {

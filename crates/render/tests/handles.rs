@@ -209,12 +209,12 @@ fn everything() -> Vec<HandleRow> {
     rows.push(plain(Association::InFlight(FdNumber(8)), HandleKind::File, "/srv/b"));
     let mut refused = plain(Association::Fd(FdNumber(20_000)), HandleKind::UnknownDescriptor, "");
     refused.entry.access = None;
-    refused.entry.handle.fault = Some(Fault {
+    refused.entry.handle.fault = Some(Box::new(Fault {
         pid: Some(Pid(812)),
         fd: Some(FdNumber(20_000)),
         operation: "read link",
         cause: "permission denied".to_owned(),
-    });
+    }));
     rows.push(refused);
     rows
 }
@@ -297,7 +297,7 @@ fn object(rows: &[HandleRow], list: &str) -> String {
         Groups::new(choose(HANDLES, &[], "kind,ends").expect("columns"), Charset::Utf8);
     rows.iter().for_each(|row| groups.push(row));
     groups.write_json(&mut out);
-    let faults = rows.iter().filter_map(|row| row.entry.handle.fault.clone()).collect();
+    let faults = rows.iter().filter_map(|row| row.entry.handle.fault.as_deref().cloned()).collect();
     Tail { count: rows.len() as u64, processes: 1, faults }.close(&mut out);
     String::from_utf8(out).expect("JSON is UTF-8")
 }

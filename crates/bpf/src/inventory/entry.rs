@@ -76,7 +76,7 @@ impl<'a> Record<'a> {
                 flags: Some(row.flags),
                 offset: Some(row.offset),
                 name,
-                fault,
+                fault: fault.map(Box::new),
             },
         }
     }

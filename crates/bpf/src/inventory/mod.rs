@@ -90,8 +90,9 @@ impl Inventories for BpfInventories {
             return self.walk.read(pid);
         }
         match self.descriptors(pid) {
-            Ok(entries) => self.walk.read_around(pid, entries),
-            Err(_) => self.walk.read(pid),
+            // There are kernels that keep some processes from BPF: no row is less than the table has.
+            Ok(entries) if !entries.is_empty() => self.walk.read_around(pid, entries),
+            _ => self.walk.read(pid),
         }
     }
 

@@ -88,7 +88,7 @@ fn moments(diff: &Diff) -> Result<(State, State)> {
     let sides = [(&diff.first, from, "--from"), (second, to, "--to")];
     if sides.iter().all(|side| !is_recording(side.0)) {
         return Err(Failure::new(Ending::Usage, "diff needs a recording on one side at least")
-            .cure(format!("fdscope record {} -o FILE makes one", diff.first))
+            .cure(format!("fdscope record {} -o FILE makes one", recordable([&diff.first, second])))
             .into());
     }
     for (typed, moment, option) in sides {
@@ -102,9 +102,16 @@ fn moments(diff: &Diff) -> Result<(State, State)> {
 
 fn not_alone(typed: &str) -> Failure {
     let shown = Name::from(typed);
+    let process = recordable([typed]);
     Failure::new(Ending::Usage, format!("{shown} is no recording"))
-        .cure(format!("fdscope record {shown} -o FILE makes one of a process"))
-        .cure(format!("fdscope diff FILE {shown} compares one with now"))
+        .cure(format!("fdscope record {process} -o FILE makes one of a process"))
+        .cure(format!("fdscope diff FILE {process} compares one with now"))
+}
+
+/// What a recording could be made of: the first of these that can name a process.
+fn recordable<'a>(typed: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> Name {
+    let mut typed = typed.into_iter().map(AsRef::as_ref);
+    Name::from(typed.find(|typed: &&str| !typed.contains('/')).unwrap_or("PID"))
 }
 
 /// What was typed at a moment; of a recording, at its end where none is given.

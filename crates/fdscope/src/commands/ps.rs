@@ -8,7 +8,7 @@ use anyhow::Result;
 use fdscope_model::survey::{Bound, Survey, Vitals};
 use fdscope_model::{Monotonic, Name};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::radar::{Counting, Radar};
+use fdscope_proc::radar::Counting;
 use fdscope_render::json::radar as json;
 use fdscope_render::radar::{self as text, Order};
 use fdscope_sys::clock::{monotonic_now, wall_now_ns};
@@ -21,6 +21,7 @@ use crate::live::replay::is_recording;
 use crate::machine;
 use crate::past::{self, Past};
 use crate::screen::{Awaited, Screen};
+use crate::sweeper::Sweeper;
 use crate::terminal;
 
 /// Between looks where `fdscope` alone is typed on a terminal.
@@ -114,7 +115,7 @@ pub fn of_recording(ps: &Ps, file: &str) -> Done {
 /// The radar and what is to be shown of it.
 struct View<'a> {
     ps: &'a Ps,
-    radar: Radar,
+    radar: Sweeper,
     users: HashMap<u32, Name>,
 }
 
@@ -127,7 +128,7 @@ struct Look {
 
 impl<'a> View<'a> {
     fn new(ps: &'a Ps, root: ProcRoot) -> Self {
-        View { ps, users: root.users(), radar: Radar::new(root) }
+        View { ps, users: root.users(), radar: Sweeper::new(root) }
     }
 
     fn once(&mut self) -> Done {
@@ -278,7 +279,7 @@ impl Bounds {
 }
 
 /// Keeps the processes that the pattern names: by number, or by a text in `comm` or the command line.
-fn choose(radar: &Radar, processes: &mut Vec<Vitals>, pattern: &str) {
+fn choose(radar: &Sweeper, processes: &mut Vec<Vitals>, pattern: &str) {
     let by_number = |vitals: &Vitals| pattern.parse() == Ok(vitals.id.pid.0);
     if processes.iter().any(by_number) {
         return processes.retain(by_number);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use fdscope_model::survey::{Bound, Survey};
 use fdscope_model::{Monotonic, Name, Pid, ProcessId};
 use fdscope_proc::ProcRoot;
-use fdscope_proc::radar::{Counting, Radar};
+use fdscope_proc::radar::Counting;
 use fdscope_render::radar::WIDE;
 use fdscope_sys::clock::monotonic_now;
 use fdscope_tui::{Look, Outcome, Top as Screen};
@@ -18,6 +18,7 @@ use crate::args::{Top, Watch};
 use crate::commands::{leak, watch};
 use crate::ending::{Ending, Failure};
 use crate::stage::{self, Heard, Stage};
+use crate::sweeper::Sweeper;
 use crate::terminal;
 
 /// Growth shows soon after the start.
@@ -51,7 +52,7 @@ pub fn run(arguments: &Top) -> Done {
 struct View<'a> {
     arguments: &'a Top,
     proc: &'a ProcRoot,
-    radar: Radar,
+    radar: Sweeper,
     look: Look,
     screen: Screen,
     users: HashMap<u32, Name>,
@@ -71,7 +72,7 @@ impl<'a> View<'a> {
         View {
             arguments,
             proc,
-            radar: Radar::new(proc.clone()),
+            radar: Sweeper::new(proc.clone()),
             look,
             screen: Screen::new(look, users.clone(), arguments.sort.word()),
             users,

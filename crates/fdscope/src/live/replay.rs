@@ -12,7 +12,7 @@ use fdscope_model::{
     Monotonic, Name, Pid, Process, ProcessId, Sight, SourceName, StackId, Symbolized, Symbolizer,
     Tid, Trace,
 };
-use fdscope_proc::{ProcRoot, pattern};
+use fdscope_proc::pattern;
 use fdscope_record::{Closing, Ending as End, Net, Opening, Reader, Record};
 use fdscope_render::units;
 
@@ -122,8 +122,7 @@ pub fn is_recording(target: &str) -> bool {
     }
     let path = Path::new(target);
     let called_one = path.extension().is_some_and(|extension| extension == "fdr");
-    let may_wait =
-        || ProcRoot::open().map_or(true, |proc| Mounts::read(&proc).may_wait(&absolute(path)));
+    let may_wait = || Mounts::Now.may_wait(&absolute(path));
     (called_one || !may_wait()) && Reader::is_recording(path)
 }
 

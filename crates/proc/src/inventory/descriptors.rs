@@ -75,7 +75,7 @@ impl Reader {
         &mut self,
         dir: PidDir,
         place: &str,
-        known: Vec<Entry>,
+        mut known: Vec<Entry>,
         inventory: &mut Inventory,
     ) -> Result<(), ProcError> {
         let owner = inventory.process.id;
@@ -83,17 +83,17 @@ impl Reader {
         let mut table = OpenTable::of(&self.root, dir, owner, place, Detail::Full, mounts)?;
         let begin = inventory.entries.len();
         let mut behind = Vec::new();
-        let completed = known.into_iter().filter_map(|mut entry| {
-            let Association::Fd(fd) = entry.handle.via else { return None };
+        // In place: there can be 100,000 rows.
+        known.retain_mut(|entry| {
+            let Association::Fd(fd) = entry.handle.via else { return false };
             entry.handle.owner = owner;
             let look = Look { reader: self, table: &mut table, owner, fd, told: None };
             look.finish(entry, &mut behind)
         });
-        // Many rows are not copied where they need not be: collecting works in place.
         if begin == 0 {
-            inventory.entries = completed.collect();
+            inventory.entries = known;
         } else {
-            inventory.entries.extend(completed);
+            inventory.entries.append(&mut known);
         }
         self.end_descriptors(&mut table, begin, behind, inventory);
         Ok(())
@@ -181,7 +181,7 @@ impl Look<'_> {
             Ok(()) => {}
             Err((_, cause)) if is_closed(cause) => return None,
             Err((operation, cause)) => {
-                entry.handle.fault = Some(self.table.fault(self.fd, operation, cause));
+                entry.handle.fault = Some(Box::new(self.table.fault(self.fd, operation, cause)));
             }
         }
         let name = entry.handle.name.bytes();
@@ -200,8 +200,9 @@ impl Look<'_> {
         Some(entry)
     }
 
-    /// A row that is known; read anew if something is wanted that only /proc tells.
-    fn finish(mut self, mut entry: Entry, behind: &mut Vec<Entry>) -> Option<Entry> {
+    /// Completes a row that is known, by reading it anew if something is wanted that only /proc tells. False if the
+    /// descriptor is closed by now.
+    fn finish(mut self, entry: &mut Entry, behind: &mut Vec<Entry>) -> bool {
         let wanted = self.reader.wanted;
         let name = entry.handle.name.bytes();
         let has_status = needs_type(name) || !WITHOUT_STATUS.contains(&entry.handle.kind);
@@ -213,24 +214,25 @@ impl Look<'_> {
             || is_detached
             || is_locked
             || wanted.status && has_status && entry.status.is_none()
-            || self.wants_own(&entry)
+            || self.wants_own(entry)
         {
             let file = entry.handle.file;
             let facts = std::mem::take(&mut entry.facts);
-            let mut read = self.read(behind)?;
-            read.handle.file = file;
+            let Some(read) = self.read(behind) else { return false };
+            *entry = read;
+            entry.handle.file = file;
             if let Facts::Socket(_) = facts {
-                read.facts = facts;
+                entry.facts = facts;
             }
-            return Some(read);
+            return true;
         }
         if !wanted.status || !has_status {
             entry.status = None;
         }
         if !matches!(entry.facts, Facts::Socket(_)) {
-            self.apply_told(&mut entry, behind);
+            self.apply_told(entry, behind);
         }
-        Some(entry)
+        true
     }
 
     /// Adds the columns that are wanted to a row that has its name.

@@ -30,7 +30,7 @@ impl Reader {
                     // The path has no text; what it leads to can be asked all the same.
                     is_too_long =
                         matches!(error, ProcError::Process { cause: Errno::NAMETOOLONG, .. });
-                    entry.handle.fault = Some(fault(dir.pid(), operation, &error));
+                    entry.handle.fault = Some(Box::new(fault(dir.pid(), operation, &error)));
                 }
             }
             let is_there = !entry.handle.name.is_empty() || is_too_long;
@@ -54,7 +54,8 @@ impl Reader {
                 // A kernel without this class.
                 Err(error) if error.is_gone() => continue,
                 Err(error) => {
-                    entry.handle.fault = Some(fault(dir.pid(), "read link of a namespace", &error));
+                    let fault = fault(dir.pid(), "read link of a namespace", &error);
+                    entry.handle.fault = Some(Box::new(fault));
                 }
             }
             if let Some(inode) = parse_link(entry.handle.name.bytes()).inode() {

@@ -1,10 +1,12 @@
 //! The radar: every process of the machine by the few numbers that tell who runs into a limit, and how fast.
 //!
 //! Nine system calls a process at most, all of them answered to every user and by the kernel alone: no descriptor is listed and
-//! no file touched. Limits that all processes share are in `bounds`.
+//! no file touched. Where somebody has all processes at once (`glimpse`), they are not looked at one by one. Limits that all
+//! processes share are in `bounds`.
 
 mod bounds;
 mod cgroups;
+mod glimpse;
 mod look;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -19,6 +21,7 @@ use crate::root::ProcRoot;
 use look::{Looker, Seen};
 
 pub use bounds::Counting;
+pub use glimpse::Glimpse;
 
 /// Growth is measured over at most this long: long enough to smooth, short enough to follow.
 const WINDOW_NS: u64 = 60_000_000_000;
@@ -59,15 +62,40 @@ impl Radar {
     /// If /proc cannot be listed.
     pub fn sweep(&mut self) -> Result<Survey, ProcError> {
         let pids = self.looker.root.pids()?;
-        let mut survey = Survey {
-            at: monotonic_now(),
-            others_hidden: self.looker.root.hides_others(),
-            ..Survey::default()
-        };
+        let others_hidden = self.looker.root.hides_others();
+        let survey = Survey { at: monotonic_now(), others_hidden, ..Survey::default() };
+        let seen = self.look_at(&pids);
+        Ok(self.sort_out(survey, seen))
+    }
+
+    /// The same of processes that the kernel has just shown all at once; `None` if /proc shows others.
+    pub fn sweep_over(&mut self, glimpses: Vec<Glimpse>) -> Option<Survey> {
+        let mut buffer = vec![0; 4096];
+        let root = &self.looker.root;
+        if !root.is_own() || root.hides_others() || !self.looker.agrees(&glimpses, &mut buffer) {
+            return None;
+        }
+        let survey = Survey { at: monotonic_now(), ..Survey::default() };
+        let mut left = root.pids().ok()?;
+        let mut shown = glimpses.iter().map(|glimpse| glimpse.id.pid).peekable();
+        left.retain(|pid| {
+            while shown.next_if(|shown| shown < pid).is_some() {}
+            shown.peek() != Some(pid)
+        });
+        let seen = glimpses.into_iter().map(|glimpse| self.looker.see(glimpse, &mut buffer));
+        let mut seen: Vec<Seen> = seen.collect();
+        // Those that were born meanwhile, and those that the kernel keeps from BPF.
+        seen.extend(self.look_at(&left));
+        let mut survey = self.sort_out(survey, seen);
+        survey.processes.sort_by_key(|vitals| vitals.id.pid);
+        Some(survey)
+    }
+
+    fn sort_out(&mut self, mut survey: Survey, all: Vec<Seen>) -> Survey {
         let mut zombies: BTreeMap<Pid, u64> = BTreeMap::new();
         let mut nproc: HashMap<u32, u64> = HashMap::new();
         let mut ceilings = Vec::new();
-        for seen in self.look_at(&pids) {
+        for seen in all {
             match seen {
                 Seen::Process(vitals, nproc_limit) => {
                     *nproc.entry(vitals.uid).or_default() += vitals.threads;
@@ -94,7 +122,7 @@ impl Radar {
             vitals.tasks = tighter(by_user, limited.get(&vitals.id.pid).copied());
         }
         self.remember(&mut survey);
-        Ok(survey)
+        survey
     }
 
     /// Adds the command lines of these processes, which a look leaves out.

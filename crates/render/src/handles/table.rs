@@ -1,7 +1,7 @@
 //! The columns of handles: the one table behind `-o`, filters, `--sort`, `--group-by`, JSON and `--list-columns`.
 
 use fdscope_model::socket::Address;
-use fdscope_model::{Association, DeviceId, Socket};
+use fdscope_model::{Association, DeviceId, Facts, Socket};
 
 use super::row::HandleRow;
 use super::vocabulary::{
@@ -162,7 +162,8 @@ static ALL: [Column<Row>; 55] = [
     Column::new("what", "WHAT", Class::Text, "the name, and what its kind tells", |row: &Row| {
         Value::phrase(words::what(&row.entry))
     })
-    .needs(TOLD),
+    .needs(TOLD)
+    .show(show_what),
     Column::new(
         "facts",
         "FACTS",
@@ -442,13 +443,20 @@ fn holding(row: &Row) -> Option<u64> {
 }
 
 fn show_fd(row: &Row, charset: Charset, out: &mut String) {
-    use std::fmt::Write;
     if let Association::Fd(fd) = row.entry.handle.via {
-        // A string takes every write.
-        let _always = write!(out, "{fd}{}", words::access_letter(row.entry.access));
+        Value::Number(fd.0.into()).print(charset, out);
+        out.push_str(words::access_letter(row.entry.access));
         return;
     }
     out.push_str(&charset.sentence(&words::association(row.entry.handle.via, row.entry.access)));
+}
+
+/// What has nothing but its name is printed without making words of it: so are nearly all of 100,000 rows.
+fn show_what(row: &Row, charset: Charset, out: &mut String) {
+    match (&row.entry.facts, &row.entry.handle.fault) {
+        (Facts::Nothing, None) => Value::text(row.entry.handle.name.bytes()).print(charset, out),
+        _ => Value::phrase(words::what(&row.entry)).print(charset, out),
+    }
 }
 
 /// Device and number of the inode, from whoever knows it.

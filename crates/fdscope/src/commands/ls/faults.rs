@@ -77,7 +77,7 @@ impl Faults {
     pub fn row(&mut self, row: &HandleRow) {
         if let Some(fault) = &row.entry.handle.fault {
             *self.rows.entry(fault.cause.clone()).or_default() += 1;
-            self.keep(fault.clone());
+            self.keep(Fault::clone(fault));
         }
     }
 
