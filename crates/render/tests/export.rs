@@ -131,11 +131,26 @@ fn folded_stacks_count_what_is_alive() {
     }
 }
 
+/// Names reach sentences, too, and some programs copy those to a terminal.
+#[test]
+fn no_form_sends_terminals_orders() {
+    let report = made::hostile_names();
+    for form in [Export::Markdown, Export::Folded, Export::Junit] {
+        let bad = ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}'];
+        assert!(!text(&report, form).contains(bad), "{form:?}");
+    }
+    for form in [Export::Sarif, Export::Speedscope] {
+        let value: Value = serde_json::from_str(&text(&report, form)).expect("JSON");
+        assert!(!value.to_string().contains("\\u001b"), "{form:?}");
+        assert!(!value.to_string().contains('\u{202e}'), "{form:?}");
+    }
+}
+
 #[test]
 fn markdown_has_no_markup_from_names() {
     let report = made::hostile_names();
     for line in text(&report, Export::Markdown).lines().filter(|line| !line.starts_with("    ")) {
-        assert!(!line.contains('<') && !line.contains('\u{1b}'), "{line}");
+        assert!(!line.contains('<'), "{line}");
     }
     let told = text(&made::leak_with_stack(), Export::Markdown);
     assert!(told.starts_with("# fdscope: ") && told.contains("## LEAK: "), "{told}");
