@@ -264,15 +264,7 @@ impl Ledger {
     /// How many living handles of each kind a process has, in order of kinds: those followed one by one, and those
     /// that samples count. Of several tables, the one read last.
     pub fn alive_by_kind(&self, pid: Pid) -> BTreeMap<HandleKind, u64> {
-        let mut kinds: BTreeMap<HandleKind, u64> = BTreeMap::new();
-        if let Some(&slot) = self.tables.of(pid).last() {
-            for entry in self.tables.get(slot).fds.values() {
-                *kinds.entry(entry.kind).or_default() += 1;
-            }
-        }
-        for entry in self.processes.get(&pid).into_iter().flat_map(|w| w.others.values()) {
-            *kinds.entry(entry.kind).or_default() += 1;
-        }
+        let mut kinds = self.followed(pid);
         let mut sampled: BTreeMap<HandleKind, u64> = BTreeMap::new();
         for (key, count) in self.counted.sorted().into_iter().filter(|(key, _)| key.pid == pid) {
             *sampled.entry(key.kind).or_default() += count.now;
@@ -283,6 +275,39 @@ impl Ledger {
             *known = count.max(*known);
         }
         kinds.retain(|_, count| *count > 0);
+        kinds
+    }
+
+    /// The same of all processes together.
+    pub fn alive(&self) -> BTreeMap<HandleKind, u64> {
+        let mut by_process: BTreeMap<(Pid, HandleKind), (u64, u64)> = BTreeMap::new();
+        for &pid in self.processes.keys() {
+            for (kind, count) in self.followed(pid) {
+                by_process.entry((pid, kind)).or_default().0 = count;
+            }
+        }
+        for (key, count) in self.counted.sorted() {
+            by_process.entry((key.pid, key.kind)).or_default().1 += count.now;
+        }
+        let mut kinds = BTreeMap::new();
+        for ((_, kind), (followed, sampled)) in by_process {
+            *kinds.entry(kind).or_default() += followed.max(sampled);
+        }
+        kinds.retain(|_, count| *count > 0);
+        kinds
+    }
+
+    /// Handles of a process that are followed one by one.
+    fn followed(&self, pid: Pid) -> BTreeMap<HandleKind, u64> {
+        let mut kinds: BTreeMap<HandleKind, u64> = BTreeMap::new();
+        if let Some(&slot) = self.tables.of(pid).last() {
+            for entry in self.tables.get(slot).fds.values() {
+                *kinds.entry(entry.kind).or_default() += 1;
+            }
+        }
+        for entry in self.processes.get(&pid).into_iter().flat_map(|w| w.others.values()) {
+            *kinds.entry(entry.kind).or_default() += 1;
+        }
         kinds
     }
 

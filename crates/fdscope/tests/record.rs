@@ -175,7 +175,7 @@ fn every_format_is_written_and_hostile_names_stay_inert() {
         assert!(!output.stdout.contains(&0x1b), "{format}");
         if format == "html" {
             let page = String::from_utf8(output.stdout).expect("UTF-8");
-            assert_eq!(page.matches("</script>").count(), 3, "two of data, one of code");
+            assert_eq!(page.matches("</script>").count(), 4, "three of data, one of code");
             a_page_is_read_back(recording, &page);
         }
     }

@@ -143,7 +143,7 @@ impl Keep {
 /// `fdscope report`.
 #[derive(Args, Debug)]
 pub struct Report {
-    /// The recording; or a page made of one, for --format json
+    /// The recording; or a page made of one, for --format json and data
     #[arg(value_name = "FILE")]
     pub recording: PathBuf,
     /// The file to write, readable by you only; - for standard output
@@ -175,8 +175,10 @@ pub enum Format {
     Sarif,
     /// For CI: a test case a site
     Junit,
-    /// As `fdscope leak --json`; of a page, the data in it
+    /// As `fdscope leak --json`; also of a page
     Json,
+    /// All that a page shows, as one JSON object: report, living handles, timeline; also of a page
+    Data,
 }
 
 /// Which part of a recording is looked at.

@@ -21,6 +21,7 @@ use crate::machine;
 use crate::users::Users;
 
 pub use inventory::PastInventories;
+pub use socket::words as socket_words;
 
 /// A recording at a moment.
 pub struct Past {

@@ -92,6 +92,17 @@ fn state_of(word: &str) -> Option<SocketState> {
     SocketState::from_word(&word)
 }
 
+/// Protocol and state of a socket, `tcp close-wait`; `None` for a name that is no socket's, or tells nothing.
+pub fn words(text: &Name) -> Option<String> {
+    let socket = socket_of(text, 0);
+    let protocol = socket.protocol.to_string().to_lowercase();
+    match socket.state {
+        _ if protocol.is_empty() => None,
+        Some(state) => Some(format!("{protocol} {}", state.word())),
+        None => Some(protocol),
+    }
+}
+
 impl Past {
     /// Every socket that a recorded process held, with its holders, and with its birth where that was seen.
     pub fn sockets(&mut self) -> Vec<SocketRow> {

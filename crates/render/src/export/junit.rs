@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use fdscope_model::verdict::Report;
 
-use super::{is_finding, title};
+use super::{is_finding, sentences, title};
 use crate::charset::Charset;
 use crate::site;
 
@@ -26,7 +26,7 @@ pub fn report(report: &Report) -> String {
             escape(&name)
         );
         if is_finding(verdict) {
-            let told = escape(&verdict.evidence.join("\n"));
+            let told = escape(&sentences(verdict).join("\n"));
             let (title, level) = (escape(&title(verdict)), verdict.level.word());
             let _infallible = writeln!(
                 text,

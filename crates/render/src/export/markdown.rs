@@ -18,7 +18,7 @@ pub fn report(report: &Report) -> String {
         text,
         "# fdscope: {}\n\n{}, watched for {watched}, {}. {} events, {} lost.\n",
         units::count_of(findings.len() as u64, "finding", "findings"),
-        escape(&report.machine),
+        told(&report.machine),
         units::wall_time(report.taken_at_ns),
         units::count(report.events),
         units::count(report.lost),
@@ -42,7 +42,7 @@ pub fn report(report: &Report) -> String {
     }
     let _infallible = writeln!(text, "\n## Not seen\n");
     for blind in &report.sight.blind {
-        let _infallible = writeln!(text, "- {}: {}", escape(&blind.what), escape(&blind.why));
+        let _infallible = writeln!(text, "- {}: {}", told(&blind.what), told(&blind.why));
     }
     let _infallible = writeln!(text, "- events lost: {}", report.lost);
     text
@@ -52,10 +52,10 @@ fn finding(text: &mut String, verdict: &Verdict) {
     let _infallible =
         writeln!(text, "## {}: {}\n", verdict.level.word().to_uppercase(), escape(&title(verdict)));
     for sentence in &verdict.evidence {
-        let _infallible = writeln!(text, "- {}", escape(sentence));
+        let _infallible = writeln!(text, "- {}", told(sentence));
     }
     for sentence in &verdict.ruled_out {
-        let _infallible = writeln!(text, "- Ruled out: {}", escape(sentence));
+        let _infallible = writeln!(text, "- Ruled out: {}", told(sentence));
     }
     if !verdict.site.frames.is_empty() {
         text.push('\n');
@@ -67,7 +67,12 @@ fn finding(text: &mut String, verdict: &Verdict) {
                 writeln!(text, "    {mark} {function}  {}", site::place(frame, Charset::Utf8));
         }
     }
-    let _infallible = writeln!(text, "\n{}\n", escape(&verdict.advice));
+    let _infallible = writeln!(text, "\n{}\n", told(&verdict.advice));
+}
+
+/// A sentence, harmless to terminals and in Markdown.
+fn told(sentence: &str) -> String {
+    escape(&Charset::Utf8.sentence(sentence))
 }
 
 /// Every character that Markdown or HTML could take for its own, escaped.

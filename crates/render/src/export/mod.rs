@@ -99,6 +99,11 @@ fn is_finding(verdict: &Verdict) -> bool {
     verdict.level >= Level::Suspect
 }
 
+/// The evidence, harmless wherever it is shown.
+fn sentences(verdict: &Verdict) -> Vec<String> {
+    verdict.evidence.iter().map(|sentence| Charset::Utf8.sentence(sentence)).collect()
+}
+
 /// What is said of a site in one line.
 fn title(verdict: &Verdict) -> String {
     let process = site::process(&verdict.comm, verdict.pid, Charset::Utf8);

@@ -4,7 +4,7 @@ use fdscope_model::Level;
 use fdscope_model::verdict::{Report, Verdict};
 use serde_json::{Value, json};
 
-use super::{is_finding, place, title};
+use super::{is_finding, place, sentences, title};
 
 /// The text.
 pub fn report(report: &Report) -> String {
@@ -31,8 +31,7 @@ pub fn report(report: &Report) -> String {
 
 fn result(verdict: &Verdict) -> Value {
     let level = if verdict.level == Level::Leak { "error" } else { "warning" };
-    let told =
-        [title(verdict)].into_iter().chain(verdict.evidence.iter().cloned()).collect::<Vec<_>>();
+    let told = [title(verdict)].into_iter().chain(sentences(verdict)).collect::<Vec<_>>();
     let mut result = json!({
         "ruleId": verdict.level.word(),
         "level": level,

@@ -1,4 +1,6 @@
-//! `fdscope report`: what a recording shows, as a page or for other tools.
+//! `fdscope report`: what a recording shows, as a page or for other tools. `course` counts for the timeline.
+
+mod course;
 
 use std::io::Write;
 use std::path::Path;
@@ -6,15 +8,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fdscope_model::Symbolizer;
 use fdscope_render::Charset;
-use fdscope_render::export::html::{HandleRow, data_of, page};
+use fdscope_render::export::html::{self, Contents, HandleRow};
 use fdscope_render::export::{Export, export};
 
 use crate::Done;
 use crate::args::{Format, Report};
 use crate::ending::{Ending, Failure};
-use crate::live::replay::{Replay, is_recording, replay};
+use crate::live::replay::{Replay, is_recording, replay_seen};
 use crate::machine;
 use crate::private;
+use course::Gathering;
 
 /// Runs the command.
 pub fn run(report: &Report) -> Done {
@@ -22,40 +25,54 @@ pub fn run(report: &Report) -> Done {
         let what = format!("{} is a recording, and is not written over", report.output.display());
         return Err(Failure::new(Ending::Usage, what).into());
     }
-    if report.format == Format::Json && !is_recording(&report.recording.to_string_lossy()) {
-        write(&report.output, data_of_page(&report.recording)?.as_bytes())?;
+    let of_page = matches!(report.format, Format::Json | Format::Data);
+    if of_page && !is_recording(&report.recording.to_string_lossy()) {
+        write(&report.output, data_of_page(report)?.as_bytes())?;
         return Ok(Ending::Done);
     }
-    let mut replay = replay(&report.recording, &report.span)?;
+    let mut gathering = Gathering::new(&report.span);
+    let mut replay = replay_seen(&report.recording, &report.span, &mut |replay, record| {
+        if matches!(report.format, Format::Html | Format::Data) {
+            gathering.see(replay, record);
+        }
+    })?;
     let told = replay.report(machine::typed_command(), &[]);
-    let form = match report.format {
-        Format::Html | Format::Json => None,
-        Format::Markdown => Some(Export::Markdown),
-        Format::Folded => Some(Export::Folded),
-        Format::Speedscope => Some(Export::Speedscope),
-        Format::Pprof => Some(Export::Pprof),
-        Format::Sarif => Some(Export::Sarif),
-        Format::Junit => Some(Export::Junit),
-    };
-    let bytes = match form {
-        Some(form) => export(&told, form),
-        None if report.format == Format::Json => fdscope_render::json::report(&told).into_bytes(),
-        None => page(&told, &handles(&mut replay)).into_bytes(),
+    let bytes = match report.format {
+        Format::Html | Format::Data => {
+            let (handles, course) = (handles(&mut replay), gathering.course(&replay, told.begun));
+            let contents = Contents { report: &told, handles: &handles, course: &course };
+            match report.format {
+                Format::Data => html::data(contents),
+                _ => html::page(contents),
+            }
+            .into_bytes()
+        }
+        Format::Json => fdscope_render::json::report(&told).into_bytes(),
+        Format::Markdown => export(&told, Export::Markdown),
+        Format::Folded => export(&told, Export::Folded),
+        Format::Speedscope => export(&told, Export::Speedscope),
+        Format::Pprof => export(&told, Export::Pprof),
+        Format::Sarif => export(&told, Export::Sarif),
+        Format::Junit => export(&told, Export::Junit),
     };
     write(&report.output, &bytes)?;
     Ok(Ending::Done)
 }
 
-/// The report that a page holds, as JSON.
-fn data_of_page(path: &Path) -> Result<String> {
+/// What a page holds, as JSON: its report, or all of it.
+fn data_of_page(report: &Report) -> Result<String> {
+    let path = &report.recording;
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("failed to read {shown}"))?;
-    let found = String::from_utf8(bytes).ok().and_then(|page| data_of(&page));
-    let (report, _) = found.ok_or_else(|| {
+    let page = String::from_utf8(bytes).unwrap_or_default();
+    let found = html::data_of(&page).ok_or_else(|| {
         let what = format!("{shown} is neither a recording nor a page of fdscope report");
         Failure::new(Ending::Usage, what)
     })?;
-    Ok(report + "\n")
+    Ok(match report.format {
+        Format::Data => html::object(&found),
+        _ => format!("{}\n", found.report),
+    })
 }
 
 /// Every descriptor that is open at the end.
