@@ -207,11 +207,11 @@ impl Filter {
     }
 
     /// Whether a segment of TCP between these ends would be wanted, had there been one.
-    pub fn accepts_ends(&self, ends: Ends, flags: u8, owner: &Owner) -> bool {
+    pub fn accepts_ends(&self, ends: Ends, flags: u8, owner: Option<&Owner>) -> bool {
         let bytes = bare(self.link, ends, flags);
         let (time, length) = (Time::default(), bytes.len() as u32);
         let packet = Packet { time, length, bytes: &bytes, link: self.link };
-        self.accepts(&packet, Some(owner))
+        self.accepts(&packet, owner)
     }
 
     /// Whether a packet is wanted; who owns it is asked only if that matters.

@@ -32,7 +32,7 @@ pub fn device(options: &Options) -> Result<Device> {
     anyhow::ensure!(
         link == LinkType::LINUX_SLL2,
         "{} is not one of the DLTs supported by this device",
-        link_words(link)
+        link.name().map_or_else(|| link.dlt().to_string(), |(name, _)| name.to_owned())
     );
     Ok(Device { link, layer: Layer::Network, ..device })
 }
