@@ -188,7 +188,7 @@ impl Filter {
         let reads_tags = self.text.contains("vlan");
         let program = match link {
             // Tags are taken off before the kernel's filter sees a packet.
-            _ if reads_tags => None,
+            _ if reads_tags || self.kernel.loops() => None,
             LinkType::LINUX_SLL2 => cooked::without_header(&self.kernel),
             _ => Some(self.kernel.clone()),
         };

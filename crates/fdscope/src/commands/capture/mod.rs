@@ -64,7 +64,7 @@ const HELP: &str = "
 All of these but the following are tcpdump's; docs/capture.md tells more.
   --leaked-by PID|NAME   only packets of sockets that were opened where descriptors leak, from their first packet on
   --watch PID|NAME       with each packet, where the process opened its socket
-  --lifecycle            only SYN, FIN and RST; tells which connections one side has not closed, and since when
+  --lifecycle            only SYN, FIN, RST and changes of states; tells which connections one side has not closed, and since when
   --owners, --no-owners  whose packets they are, or not
   --explain              which part of the expression runs where
   --pcapng               writes pcapng, with owners as comments (so does -w FILE.pcapng)

@@ -78,6 +78,10 @@ pub fn opening(name: &Name, error: &io::Error) -> anyhow::Error {
 /// # Errors
 /// If there is no such user.
 pub fn drop_privileges(user: &OsStr) -> Result<()> {
+    // Root keeps them, as with Debian's tcpdump.
+    if user == "root" {
+        return Ok(());
+    }
     let name = Name::from(user.as_bytes());
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let found = passwd.split(|&byte| byte == b'\n').find_map(|line| {
