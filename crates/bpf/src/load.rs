@@ -491,21 +491,24 @@ impl StatePrograms {
         "upid",
     ];
 
-    /// Loads the programs and puts them on their tracepoints. Senders of UDP are told since Linux 6.3.
+    /// Loads the programs and puts them on their tracepoints. Senders are told since Linux 6.3; changes that no process
+    /// makes if `every` is true.
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub fn new(namespace: PidNamespace) -> Result<Self, BpfError> {
+    pub fn new(namespace: PidNamespace, every: bool) -> Result<Self, BpfError> {
         let structures = kernel_structures(Self::STRUCTURES, "")?.0;
+        let every = u8::from(every);
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&structures))
             .override_global("pid_level", &namespace.level, true)
             .override_global("pid_namespace", &namespace.inode, true)
+            .override_global("every_change", &every, true)
             .load(object::states())
             .map_err(|error| refused("states", &error))?;
         let ring = RingBuf::try_from(take(&mut ebpf, "ring")?).map_err(map("ring"))?;
         attach_raw(&mut ebpf, &RawProgram { name: "state_changed", point: "inet_sock_set_state" })?;
-        // Older kernels do not have it: who sends by UDP is found otherwise, or not at all.
+        // Older kernels do not have it: who sends is found otherwise, or not at all.
         let _older = attach_raw(&mut ebpf, &RawProgram { name: "sent", point: "sock_send_length" });
         Ok(StatePrograms { _ebpf: ebpf, ring })
     }

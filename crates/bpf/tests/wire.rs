@@ -168,9 +168,9 @@ fn records_of_sockets_have_the_layout_of_the_object() {
     use fdscope_bpf::states::Record as Change;
     let found = of(fdscope_bpf::object::states());
     mirror!(found, "socket_change", Change, {
-        "at": at, "inode": inode, "pid": pid, "tid": tid, "fd": fd, "namespace": namespace,
+        "at": at, "since": since, "inode": inode, "pid": pid, "tid": tid, "fd": fd, "namespace": namespace,
         "family": family, "protocol": protocol, "local_port": local_port, "peer_port": peer_port,
-        "local": local, "peer": peer, "comm": comm, "before": before, "after": after,
+        "local": local, "peer": peer, "comm": comm, "thread": thread, "before": before, "after": after,
         "unused": unused,
     });
 }

@@ -44,8 +44,8 @@ pub struct PcapLibrary {
     close: Close,
 }
 
-/// `PCAP_NETMASK_UNKNOWN`.
-const NO_MASK: u32 = u32::MAX;
+/// The mask that tcpdump gives, too: `ip broadcast` is 0.0.0.0 and 255.255.255.255.
+const NO_NETWORK: u32 = 0;
 
 impl PcapLibrary {
     /// Loads libpcap.
@@ -95,7 +95,13 @@ impl PcapLibrary {
         let mut program = Program { count: 0, instructions: std::ptr::null() };
         // SAFETY: the handle is open, the program a local, the text ends with a 0 and is only read.
         let answer = unsafe {
-            (self.compile)(handle, &raw mut program, expression.as_ptr(), optimize.into(), NO_MASK)
+            (self.compile)(
+                handle,
+                &raw mut program,
+                expression.as_ptr(),
+                optimize.into(),
+                NO_NETWORK,
+            )
         };
         let compiled = if answer < 0 || program.instructions.is_null() {
             // SAFETY: the handle is open.

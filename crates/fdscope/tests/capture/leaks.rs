@@ -76,6 +76,17 @@ fn a_connection_that_only_its_peer_has_closed_is_told_of() {
     shown.read_to_string(&mut lines).expect("text");
     let flags: Vec<&str> = lines.lines().filter(|line| line.contains("Flags [")).collect();
     assert_eq!(flags.len(), 3, "a beginning of two and an end: {lines}");
+    if fdscope_bpf::SocketStates::open(fdscope_bpf::states::Told::Every).is_ok() {
+        let (far_end, near_end) =
+            (far.local_addr().expect("here"), far.peer_addr().expect("there"));
+        let change = |own, peer, words: &str| {
+            let told = format!(" {own} > {peer}: {words} ; ");
+            assert!(lines.contains(&told), "{told} is not in {lines}");
+        };
+        change(near_end, far_end, "syn-sent -> established");
+        change(near_end, far_end, "established -> fin-wait-1");
+        change(far_end, near_end, "established -> close-wait");
+    }
     let told = |stream: &TcpStream| {
         let (own, peer) = (stream.local_addr().expect("here"), stream.peer_addr().expect("there"));
         let head = format!("{own} > {peer}: peer sent FIN ");

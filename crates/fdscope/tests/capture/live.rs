@@ -85,6 +85,10 @@ impl Capture {
         self.errors.as_mut().expect("it listens")
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.0.id() as i32).expect("a process");
         kill_process(pid, signal).expect("it runs");

@@ -1,8 +1,10 @@
 //! `fdscope tcpdump` beside tcpdump: the same packets, the same options, the same bytes.
 
 mod filters;
+mod generated;
 mod leaks;
 mod live;
+mod options;
 mod packets;
 mod rough;
 mod whose;
@@ -39,14 +41,23 @@ const FORMS: &[&[&str]] = &[
     &["-nn", "--count"],
 ];
 
+/// The version whose words about mistakes and broken packets are compared: others have others.
+fn tcpdump_of_the_words() -> bool {
+    is_there("tcpdump version 4.99.3")
+}
+
 fn tcpdump() -> bool {
+    is_there("tcpdump version 4.99")
+}
+
+fn is_there(words: &str) -> bool {
     let version = Command::new("tcpdump").arg("--version").output();
     let there = version.is_ok_and(|output| {
         let text = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&text).contains("tcpdump version 4.99")
+        String::from_utf8_lossy(&text).contains(words)
     });
     if !there {
-        println!("skipped: needs tcpdump 4.99");
+        println!("skipped: needs {words}");
     }
     there
 }

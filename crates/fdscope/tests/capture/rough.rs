@@ -156,3 +156,87 @@ fn lists_of_files_are_read_as_tcpdump_reads_them() {
         );
     }
 }
+
+#[test]
+fn a_file_is_its_callers_alone() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("from.pcap"), folder.path().join("to.pcap"));
+    let packet = packets::ether(0x9999, &[7; 100]);
+    std::fs::write(&from, packets::file(1, false, &[(packet, usize::MAX)])).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fdscope"));
+    command.args(["capture", "-r"]).arg(&from).arg("-w").arg(&to);
+    let output = command.env("SUDO_UID", "12345").env("SUDO_GID", "12346").output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let meta = to.metadata().expect("there");
+    assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (12345, 12346, 0o600));
+}
+
+#[test]
+fn every_thread_gives_its_privileges_up() {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let nobody = passwd.lines().find_map(|line| line.strip_prefix("nobody:")?.split(':').nth(1));
+    let Some(uid) = nobody.filter(|_| is_root()) else {
+        println!("skipped: needs root and a user called nobody");
+        return;
+    };
+    let arguments = ["-i", "lo", "-nn", "-Z", "nobody", "udp port 9"];
+    let Some(capture) = Capture::start(&arguments) else { return };
+    let others = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", capture.pid())).expect("it lives");
+        let statuses =
+            tasks.flatten().flat_map(|task| std::fs::read_to_string(task.path().join("status")));
+        let is_other = |status: &String| {
+            let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+            uids.is_some_and(|uids| uids.split_whitespace().any(|told| told != uid))
+        };
+        statuses.filter(is_other).count()
+    };
+    // A thread that is about to end when the others give up theirs keeps them until it has ended.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while others() > 0 {
+        assert!(std::time::Instant::now() < deadline, "{} threads kept them", others());
+        std::thread::yield_now();
+    }
+    capture.signal(Signal::TERM);
+    let (_, talk, code) = capture.end();
+    assert_eq!(code, Some(0), "{talk}");
+}
+
+#[test]
+fn an_interface_is_promiscuous_only_when_that_is_asked_for() {
+    let name = format!("fp{}", std::process::id() as u16);
+    let ip = |words: &str| {
+        let done = Command::new("ip").args(words.split(' ')).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    if !is_root() || !in_path("ip") || !ip(&format!("link add {name} type veth")) {
+        println!("skipped: needs root, ip and veth");
+        return;
+    }
+    let up = ip(&format!("link set {name} up"));
+    // IFF_PROMISC.
+    let is_promiscuous = || {
+        let flags = std::fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok()?;
+        let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
+        Some(flags & 0x100 != 0)
+    };
+    let mut told = Vec::new();
+    for more in [&[][..], &["--promiscuous"]] {
+        let arguments = [&["-i", &name, "-nn", "--no-owners"], more].concat();
+        let Some(capture) = Capture::start(&arguments) else { break };
+        told.push(is_promiscuous());
+        capture.signal(Signal::TERM);
+        let (_, talk, code) = capture.end();
+        assert_eq!(code, Some(0), "{talk}");
+    }
+    let after = is_promiscuous();
+    assert!(ip(&format!("link del {name}")) && up);
+    match told[..] {
+        [Some(plain), Some(asked)] => assert_eq!((plain, asked, after), (false, true, Some(false))),
+        _ => println!("skipped: needs /sys/class/net"),
+    }
+}

@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 
 use fdscope_fixtures::in_path;
 
-use super::live::Capture;
+use super::live::{Capture, again};
 
 /// True where eBPF may be had; else says what is skipped.
 fn has_bpf() -> bool {
     let root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
-    let has = root && fdscope_bpf::SocketStates::open().is_ok();
+    let has = root && fdscope_bpf::SocketStates::open(fdscope_bpf::states::Told::Doers).is_ok();
     if !has {
         println!("skipped: needs CAP_BPF and CAP_PERFMON");
     }
@@ -235,4 +235,113 @@ sys.stdin.readline()
     }
     drop(program);
     let _gone_with_its_namespace = ip(&format!("link del {outer}"));
+}
+
+#[test]
+fn a_packet_that_no_socket_sent_is_of_an_unknown_owner() {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
+    if !root || !in_path("python3") {
+        println!("skipped: needs root and python3");
+        return;
+    }
+    // Ports that nobody has while these are held by no socket of UDP: the raw socket has none.
+    let port = UdpSocket::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
+    let mut program = Program::start(
+        &["env"],
+        r#"
+import socket, struct, sys
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+print("ready", flush=True)
+port = int(sys.stdin.readline())
+raw.sendto(struct.pack(">HHHH", port, port, 9, 0) + b"x", ("127.0.0.1", 0))
+sys.stdin.readline()
+"#,
+    );
+    assert_eq!(program.line(), "ready");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("unknown.pcapng");
+    let path = file.to_str().expect("text");
+    let filter = format!("udp src port {port} and dst port {port}");
+    let arguments = ["-i", "lo", "-nn", "-c", "1", "--print", "-w", path, &filter];
+    let Some(capture) = Capture::start(&arguments) else { return };
+    program.say(&port.to_string());
+    let (lines, talk, code) = capture.end();
+    assert_eq!(code, Some(0), "{talk}");
+    assert!(lines.ends_with(": UDP, length 1 ; unknown\n"), "{lines}");
+    assert_eq!(again(path), lines, "what is read back");
+}
+
+#[test]
+fn the_thread_that_sent_is_told() {
+    if !has_bpf() || !in_path("python3") {
+        return;
+    }
+    if kernel() < (6, 3) {
+        println!("skipped: needs Linux 6.3");
+        return;
+    }
+    let script = r#"
+import socket, sys, threading
+listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen()
+near = socket.create_connection(listener.getsockname())
+far, _ = listener.accept()
+go, gone = threading.Event(), threading.Event()
+def send():
+    go.wait()
+    for _ in range(3): near.send(b"from the thread"); far.recv(99)
+    gone.set()
+thread = threading.Thread(target=send); thread.start()
+print(near.getsockname()[1], thread.native_id, flush=True)
+sys.stdin.readline()
+for _ in range(3): near.send(b"first"); far.recv(99)
+go.set(); gone.wait()
+sys.stdin.readline()
+"#;
+    let mut program = Program::start(&["env"], script);
+    let words = program.line();
+    let (port, thread) = words.split_once(' ').expect("port and thread");
+    let filter = format!("tcp src port {port} and tcp[tcpflags] & tcp-push != 0");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("thread.pcapng");
+    let path = file.to_str().expect("text");
+    let arguments = ["-i", "lo", "-nn", "-c", "6", "--print", "-w", path, &filter];
+    let Some(capture) = Capture::start(&arguments) else { return };
+    program.say("go");
+    let (lines, talk, code) = capture.end();
+    assert_eq!((code, lines.lines().count()), (Some(0), 6), "{talk}");
+    // That another one sends is told when it has: its first packet may be seen before.
+    let is_of = |index: usize, words: &str| {
+        let line = lines.lines().nth(index).expect("six lines");
+        assert!(line.contains(words), "{words} in line {index} of {lines}");
+    };
+    is_of(2, ", its first thread");
+    is_of(5, &format!(", thread {thread} ("));
+    // It was there before, nobody knows for how long.
+    assert!(lines.lines().all(|line| !line.contains(", new")), "{lines}");
+    assert!(!lines.contains(", age ") || lines.contains(", age >"), "{lines}");
+    assert_eq!(again(path), lines, "what is read back");
+}
+
+#[test]
+fn a_connection_begun_while_it_listens_is_as_old_as_it_is() {
+    if !has_bpf() {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = listener.local_addr().expect("bound").port();
+    let filter = format!("tcp dst port {port} and tcp[tcpflags] & (tcp-syn|tcp-fin) != 0");
+    let Some(capture) = Capture::start(&["-i", "lo", "-nn", "-c", "2", &filter]) else { return };
+    let near = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    // Long enough to be told: it is looked at, and not waited for.
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_millis(2) {
+        std::thread::yield_now();
+    }
+    near.shutdown(std::net::Shutdown::Write).expect("ended");
+    let (lines, talk, code) = capture.end();
+    assert_eq!((code, lines.lines().count()), (Some(0), 2), "{talk}");
+    let (first, second) = lines.split_once('\n').expect("two lines");
+    assert!(first.contains("Flags [S]") && !first.contains(", age >"), "{lines}");
+    assert!(first.contains(", new") || first.contains(", age "), "{lines}");
+    assert!(second.contains(", age ") && !second.contains(", age >"), "{lines}");
 }

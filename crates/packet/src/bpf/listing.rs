@@ -73,7 +73,7 @@ fn words(instruction: Instruction, index: usize) -> (&'static str, String) {
         }
         (5, _) => {
             let word = match code & 0xf0 {
-                0x00 => return ("ja", (index + 1 + k as usize).to_string()),
+                0x00 => return ("ja", (index as u32 + 1).wrapping_add(k).to_string()),
                 0x10 => "jeq",
                 0x20 => "jgt",
                 0x30 => "jge",

@@ -25,6 +25,10 @@ pub struct Instruction {
 pub struct Program(pub Vec<Instruction>);
 
 const MEMORY: usize = 16;
+/// A jump without a condition.
+const ALWAYS: u16 = 0x05;
+/// Loops go from header to header of a packet; none needs more steps than this.
+const MOST_STEPS: u32 = 1 << 20;
 
 /// The registers and memory of a run.
 struct Machine<'a> {
@@ -41,16 +45,23 @@ impl Program {
         Program(vec![Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: snap_length }])
     }
 
+    /// Whether it jumps back, as only `protochain` does: the kernel takes no such program.
+    pub fn loops(&self) -> bool {
+        self.0
+            .iter()
+            .any(|instruction| instruction.code == ALWAYS && (instruction.operand as i32) < 0)
+    }
+
     /// How many bytes of a packet are wanted; 0 for none of it. Reading beyond the packet is "none", and so is a program
     /// that is wrong.
     pub fn run(&self, packet: &[u8], length: u32) -> u32 {
         let mut machine = Machine { packet, length, a: 0, x: 0, memory: [0; MEMORY] };
-        let mut at = 0;
-        // Jumps go forward only: it ends.
-        while let Some(instruction) = self.0.get(at) {
+        let mut at: usize = 0;
+        for _ in 0..MOST_STEPS {
+            let Some(instruction) = self.0.get(at) else { break };
             at += 1;
             match instruction.code & 7 {
-                0x05 => at += machine.jump(*instruction),
+                0x05 => at = at.wrapping_add(machine.jump(*instruction)),
                 0x06 if instruction.code & 0x18 == 0x10 => return machine.a,
                 0x06 => return instruction.operand,
                 _ if machine.step(*instruction).is_none() => return 0,
@@ -66,7 +77,7 @@ impl Machine<'_> {
     fn jump(&self, instruction: Instruction) -> usize {
         let other = if instruction.code & 8 != 0 { self.x } else { instruction.operand };
         let holds = match instruction.code & 0xf0 {
-            0x00 => return instruction.operand as usize,
+            0x00 => return instruction.operand as i32 as usize,
             0x10 => self.a == other,
             0x20 => self.a > other,
             0x30 => self.a >= other,
@@ -144,6 +155,19 @@ mod tests {
 
     fn op(code: u16, jump_true: u8, jump_false: u8, operand: u32) -> Instruction {
         Instruction { code, jump_true, jump_false, operand }
+    }
+
+    #[test]
+    fn a_program_may_jump_back_and_ends_all_the_same() {
+        let back = Program(vec![
+            op(0x04, 0, 0, 1),
+            op(0x25, 1, 0, 2),
+            op(0x05, 0, 0, -3_i32 as u32),
+            op(0x16, 0, 0, 0),
+        ]);
+        assert!(back.loops());
+        assert_eq!(back.run(&[], 0), 3);
+        assert_eq!(Program(vec![op(0x05, 0, 0, -1_i32 as u32)]).run(&[], 0), 0);
     }
 
     #[test]

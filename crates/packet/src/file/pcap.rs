@@ -30,7 +30,7 @@ impl Format {
         let mut rest = [0; HEADER - 4];
         let got = fill(source, &mut rest)?;
         if got < rest.len() {
-            return Err(FileError::ShortHeader { wanted: HEADER, got: got + 4 });
+            return Err(FileError::ShortHeader { wanted: HEADER, got });
         }
         let versions = format.u32(&rest, 0);
         let [a, b, c, d] = if format.big { versions.to_be_bytes() } else { versions.to_le_bytes() };

@@ -299,7 +299,7 @@ impl Line<'_> {
     pub fn dns_name(&mut self, at: usize, start: usize) -> Read<Option<usize>> {
         let (mut at, mut after) = (at, None);
         let mut highest = at.wrapping_sub(start);
-        let mut shown = 0;
+        let (mut shown, mut begun) = (0, false);
         if at >= self.end {
             return Ok(None);
         }
@@ -313,6 +313,12 @@ impl Line<'_> {
             }
             let length = self.u8(at)?;
             at += 1;
+            if length != 0 && at >= self.end && !matches!(length >> 6, 1 | 2) {
+                // tcpdump says nothing of a label that is cut off behind its length.
+                let is_pointer = length >> 6 == 3 && !begun;
+                return Ok((!is_pointer).then(|| after.unwrap_or(at + usize::from(length))));
+            }
+            begun = true;
             match length >> 6 {
                 _ if length == 0 => break,
                 0 => {

@@ -133,6 +133,10 @@ impl Line<'_> {
     /// 802.2: only its presence and length are told.
     pub fn llc(&mut self, at: usize, length: usize) -> Read {
         self.protocol = "llc";
+        if length < 3 || !self.has(at, 3) {
+            self.cut();
+            return self.default_dump(at, self.left(at));
+        }
         let (to, from) = (self.u8(at)?, self.u8(at + 1)?);
         put!(self, "LLC, dsap 0x{to:02x}, ssap 0x{from:02x}, length {length}");
         Ok(())

@@ -79,7 +79,11 @@ impl Line<'_> {
         if matches!(kind, UNREACHABLE | QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM) {
             self.text("\n\t");
             let quoted = usize::from(self.u16(at + QUOTED + 2)?);
-            self.within(at + QUOTED + quoted, |line| line.ip(at + QUOTED, quoted))?;
+            self.within(at + QUOTED + quoted, |line| {
+                // Of a packet that says to be shorter than that, its length is cut.
+                line.check(at + QUOTED, 4)?;
+                line.ip(at + QUOTED, quoted)
+            })?;
         }
         self.protocol = "icmp";
         if matches!(kind, UNREACHABLE | TIME_EXCEEDED | PARAMETER_PROBLEM) && length > EXTENDED {

@@ -120,7 +120,18 @@ impl Line<'_> {
             133..=137 | 147 => return self.icmp6_discovery(kind, at, length),
             143 => self.icmp6_report(at, length)?,
             144 | 146 => put!(self, ", id 0x{:04x}", self.u16(at + 4)?),
-            138..=142 | 145 | 155 => {}
+            138 if !self.icmp6_renumbering(at)? => self.cut(),
+            139 => self.icmp6_node_question(at)?,
+            140 if !self.icmp6_node_answer(at, length)? => self.cut(),
+            145 if self.verbose() > 0 => {
+                put!(self, ", id 0x{:04x}", self.u16(at + 4)?);
+                for place in (at + 8..at + length).step_by(16) {
+                    self.check(place, 16)?;
+                    self.text(", ");
+                    self.ip6(place)?;
+                }
+            }
+            138 | 140..=142 | 145 | 155 => {}
             _ => {
                 put!(self, ", length {length}");
                 if self.verbose() <= 1 {

@@ -2,7 +2,9 @@
 
 use super::checksum;
 use super::line::{Cut, Line, Read, put};
-use super::protocols::{AH, DCCP, ICMP, ICMPV6, IP_PROTOCOLS, IPV4, IPV6, NO_NEXT, SCTP, TCP, UDP};
+use super::protocols::{
+    AH, DCCP, ETHERNET, ICMP, ICMPV6, IGMP, IP_PROTOCOLS, IPV4, IPV6, NO_NEXT, SCTP, TCP, UDP,
+};
 use super::tokens::token;
 
 const HEADER: usize = 20;
@@ -152,9 +154,11 @@ impl Line<'_> {
             UDP => self.udp(at, length, above),
             ICMP if above.version == 4 => self.icmp(at, length, above),
             ICMPV6 if above.version == 6 => self.icmp6(at, length, above),
-            ICMP | ICMPV6 => {
+            ICMP | ICMPV6 | IGMP | ETHERNET
+                if matches!(protocol, ICMP | IGMP) != (above.version == 4) =>
+            {
                 let word = token(IP_PROTOCOLS, protocol.into()).unwrap_or("unknown");
-                let wanted = if protocol == ICMP { 4 } else { 6 };
+                let wanted = if matches!(protocol, ICMP | IGMP) { 4 } else { 6 };
                 put!(self, "[{word} requires IPv{wanted}]");
                 self.invalid();
                 Ok(())

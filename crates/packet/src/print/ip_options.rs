@@ -49,8 +49,8 @@ impl Line<'_> {
             }
             match code {
                 END => return Ok(true),
-                TIMESTAMP => self.ip_timestamps(at, own)?,
-                RECORD | STRICT | LOOSE => self.ip_route(at, own)?,
+                TIMESTAMP if !self.ip_timestamps(at, own)? => return Ok(false),
+                RECORD | STRICT | LOOSE if !self.ip_route(at, own)? => return Ok(false),
                 ALERT if own < 4 => put!(self, " [bad length {own}]"),
                 ALERT => {
                     let value = self.u16(at + 2)?;
@@ -66,10 +66,11 @@ impl Line<'_> {
         Ok(true)
     }
 
-    fn ip_route(&mut self, at: usize, length: usize) -> Read {
+    /// False if an address is cut.
+    fn ip_route(&mut self, at: usize, length: usize) -> Read<bool> {
         if length < 3 {
             put!(self, " [bad length {length}]");
-            return Ok(());
+            return Ok(true);
         }
         if (length + 1) & 3 != 0 {
             put!(self, " [bad length {length}]");
@@ -80,20 +81,23 @@ impl Line<'_> {
             put!(self, " [bad ptr {told}]");
         }
         for place in (3..length).step_by(4) {
-            self.check(at + place, 4)?;
+            if !self.has(at + place, 4) {
+                return Ok(false);
+            }
             self.text(" ");
             self.ip4(at + place)?;
             if pointer > place {
                 self.text(",");
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn ip_timestamps(&mut self, at: usize, length: usize) -> Read {
+    /// False if one is cut.
+    fn ip_timestamps(&mut self, at: usize, length: usize) -> Read<bool> {
         if length < 4 {
             put!(self, "[bad length {length}]");
-            return Ok(());
+            return Ok(true);
         }
         self.text(" TS{");
         let flags = self.u8(at + 3)?;
@@ -117,6 +121,9 @@ impl Line<'_> {
         if matches!(flags & 15, 0 | 1 | 3) {
             place = 4;
             while place < length {
+                if !self.has(at + place, hop) {
+                    return Ok(false);
+                }
                 self.ip_timestamp(at + place, hop, pointer == place)?;
                 place += hop;
             }
@@ -128,11 +135,10 @@ impl Line<'_> {
             0 => self.text("}"),
             hops => put!(self, " [{hops} hops not recorded]}} "),
         }
-        Ok(())
+        Ok(true)
     }
 
     fn ip_timestamp(&mut self, at: usize, hop: usize, here: bool) -> Read {
-        self.check(at, hop)?;
         self.text(if here { " ^ " } else { " " });
         put!(self, "{}@", self.u32(at + hop - 4)?);
         if hop == 8 {

@@ -14,6 +14,7 @@ mod flows;
 mod hex;
 mod icmp;
 mod icmp6;
+mod icmp6_nodes;
 mod icmp6_options;
 mod ip;
 mod ip6;

@@ -1,6 +1,7 @@
 //! Numbers of protocols above IP and above Ethernet, with tcpdump's words for them.
 
 pub const ICMP: u8 = 1;
+pub const IGMP: u8 = 2;
 pub const IPV4: u8 = 4;
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
@@ -15,6 +16,7 @@ pub const DESTINATION_OPTIONS: u8 = 60;
 pub const MOBILITY_OLD: u8 = 62;
 pub const SCTP: u8 = 132;
 pub const MOBILITY: u8 = 135;
+pub const ETHERNET: u8 = 143;
 
 pub const IP_PROTOCOLS: &[(u32, &str)] = &[
     (0, "Options"),

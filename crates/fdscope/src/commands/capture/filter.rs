@@ -188,7 +188,7 @@ impl Filter {
         let reads_tags = self.text.contains("vlan");
         let program = match link {
             // Tags are taken off before the kernel's filter sees a packet.
-            _ if reads_tags => None,
+            _ if reads_tags || self.kernel.loops() => None,
             LinkType::LINUX_SLL2 => cooked::without_header(&self.kernel),
             _ => Some(self.kernel.clone()),
         };
@@ -207,11 +207,11 @@ impl Filter {
     }
 
     /// Whether a segment of TCP between these ends would be wanted, had there been one.
-    pub fn accepts_ends(&self, ends: Ends, flags: u8, owner: &Owner) -> bool {
+    pub fn accepts_ends(&self, ends: Ends, flags: u8, owner: Option<&Owner>) -> bool {
         let bytes = bare(self.link, ends, flags);
         let (time, length) = (Time::default(), bytes.len() as u32);
         let packet = Packet { time, length, bytes: &bytes, link: self.link };
-        self.accepts(&packet, Some(owner))
+        self.accepts(&packet, owner)
     }
 
     /// Whether a packet is wanted; who owns it is asked only if that matters.

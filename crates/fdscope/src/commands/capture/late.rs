@@ -1,13 +1,11 @@
 //! Packets that wait: for a survey that tells whose they are, or for a site to be found to leak.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use fdscope_packet::ends::Ends;
 use fdscope_packet::link::LinkType;
 use fdscope_packet::{Packet, Time};
+use std::collections::VecDeque;
 
-use super::owners::Way;
+use super::owners::{Known, Way};
 use super::surveyor::Owner;
 
 /// A packet waits no longer than this for its owner to be found.
@@ -91,7 +89,7 @@ impl Waiting {
 /// Packets of watched sockets that nobody suspects yet: should one be found to leak, its first packets are there.
 #[derive(Default)]
 pub struct History {
-    kept: VecDeque<(Held, Arc<Owner>)>,
+    kept: VecDeque<(Held, Known)>,
     bytes: usize,
     /// Packets that there was no room for.
     pub forgotten: u64,
@@ -99,9 +97,9 @@ pub struct History {
 
 impl History {
     /// Keeps a packet; the oldest makes room for it.
-    pub fn keep(&mut self, held: Held, owner: Arc<Owner>) {
+    pub fn keep(&mut self, held: Held, known: Known) {
         self.bytes += held.size();
-        self.kept.push_back((held, owner));
+        self.kept.push_back((held, known));
         while self.bytes > MOST_KEPT
             && let Some((oldest, _)) = self.kept.pop_front()
         {
@@ -111,14 +109,14 @@ impl History {
     }
 
     /// Takes the packets of the owners that are asked for, in the order in which they came.
-    pub fn take(&mut self, wanted: impl Fn(&Owner) -> bool) -> Vec<(Held, Arc<Owner>)> {
+    pub fn take(&mut self, wanted: impl Fn(&Owner) -> bool) -> Vec<(Held, Known)> {
         let mut taken = Vec::new();
-        for (held, owner) in std::mem::take(&mut self.kept) {
-            if wanted(&owner) {
+        for (held, known) in std::mem::take(&mut self.kept) {
+            if wanted(&known.owner) {
                 self.bytes -= held.size();
-                taken.push((held, owner));
+                taken.push((held, known));
             } else {
-                self.kept.push_back((held, owner));
+                self.kept.push_back((held, known));
             }
         }
         taken

@@ -4,15 +4,19 @@
 //! socket says that it came.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
+use fdscope_bpf::states::Change;
+use fdscope_model::SocketState;
 use fdscope_packet::Time;
 use fdscope_packet::ends::{Ends, FIN, RST, SYN, Transport};
 use fdscope_render::units::duration_ns;
 use fdscope_sys::clock;
 
 use super::filter::Filter;
+use super::note::UNKNOWN;
 use super::owners::Owners;
+use super::surveyor::Owner;
 use super::watch::{Birth, Book};
 
 /// A connection is told of when it has been half closed for these times; the whole list at the end too.
@@ -78,7 +82,7 @@ impl Lifecycle {
         for (own, peer, owner) in owners.half_closed() {
             // What its FIN would have been asked.
             let ends = Ends { transport: Transport::Tcp, source: peer, destination: own };
-            if !filter.accepts_ends(ends, FIN, owner) {
+            if !filter.accepts_ends(ends, FIN, Some(owner)) {
                 continue;
             }
             let half = Half { at: None, known_ns: now_ns, told: 0 };
@@ -119,6 +123,28 @@ fn since(seen: bool, age_ns: u64) -> String {
         (false, 0) => "peer sent FIN before the capture".to_owned(),
         (false, _) => format!("peer sent FIN before the capture, last heard of {age} ago"),
     }
+}
+
+/// Whether a change of a state is wanted: a segment either way would be.
+pub fn is_wanted(change: &Change, filter: &Filter, owner: Option<&Owner>) -> bool {
+    let (_, source, destination) = Owner::key(change);
+    let ip = if source.is_ipv4() { destination.ip() } else { destination.ip().to_canonical() };
+    let destination = match (source.is_ipv4(), ip.is_ipv4()) {
+        (false, true) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, destination.port())),
+        _ => destination,
+    };
+    let ends = Ends { transport: Transport::Tcp, source, destination };
+    [ends, ends.reversed()].into_iter().any(|ends| filter.accepts_ends(ends, FIN, owner))
+}
+
+/// `10.0.0.7:443 > 10.0.0.9:51812: established -> close-wait ; nginx[812] fd 9`.
+pub fn sentence(change: &Change, owner: Option<&Owner>) -> String {
+    let (_, own, _) = Owner::key(change);
+    let peer = change.peer.map_or_else(String::new, |peer| format!(" > {peer}"));
+    let word = |state: Option<SocketState>| state.map_or("unknown", SocketState::word);
+    let (before, after) = (word(change.before), word(change.state));
+    let owner = owner.map_or(UNKNOWN, |owner| owner.text.as_str());
+    format!("{own}{peer}: {before} -> {after} ; {owner}")
 }
 
 fn opened(birth: &Birth) -> String {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use fdscope_bpf::SocketStates;
+use fdscope_bpf::states::Told;
 use fdscope_packet::Packet;
 use fdscope_packet::ends::Ends;
 use fdscope_packet::file::Statistics;
@@ -21,13 +22,15 @@ use super::devices::{self, Device, LOOPBACK};
 use super::filter::Filter;
 use super::late::{History, Waiting};
 use super::lifecycle::Lifecycle;
+use super::note::{self, Depth, UNKNOWN};
 use super::opening::{announce, device, drop_privileges, open_ring, opening, snap_length};
 use super::options::{Direction, Guise, Options};
-use super::owners::{Owners, Way};
+use super::owners::{Known, Owners, Way};
 use super::screen::Screen;
 use super::sink::{Sink, Written};
-use super::surveyor::{Asked, Owner};
-use super::watch::Beside;
+use super::surveyor::Asked;
+use super::watch::{Beside, Birth};
+use super::whose::monotonic_ns;
 use super::{printer, say};
 use crate::ending::Ending;
 
@@ -70,6 +73,7 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         return Ok(Ending::Done);
     }
     let device = device(options)?;
+    anyhow::ensure!(!options.monitor, "{}: That device doesn't support monitor mode", device.name);
     let snap_length = snap_length(options, guise);
     let filter = Filter::new(options, guise, device.link, snap_length)?;
     if filter.told(options)? {
@@ -99,9 +103,13 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         None => None,
     };
     let asks = tells_owners || filter.asks_processes() || beside.is_some() || options.lifecycle;
-    let owners = asks.then(|| owners(options, guise, &filter)).transpose()?;
+    let mut owners = asks.then(|| owners(options, guise, &filter)).transpose()?;
     ring.listen(device.index as i32).map_err(|error| opening(&device.name, &error))?;
     if let Some(user) = &options.user {
+        // What finds owners is opened while it may be.
+        if let Some(owners) = &mut owners {
+            owners.survey_now();
+        }
         drop_privileges(user)?;
     }
     announce(options, guise, &device, snap_length);
@@ -123,6 +131,8 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
         snap_length,
         tells_owners,
         now_ns: 0,
+        clocks_apart_ns: clocks_apart_ns(),
+        note: String::new(),
         captured: 0,
         over: false,
         received: 0,
@@ -152,14 +162,19 @@ fn owners(options: &Options, guise: Guise, filter: &Filter) -> Result<Owners> {
         holders: options.verbose > 0,
         silence: options.lifecycle,
     };
-    let states = SocketStates::open();
+    let told = if options.lifecycle { Told::Every } else { Told::Doers };
+    let states = SocketStates::open(told);
     if states.is_err() && guise == Guise::Capture {
         say(
             "fdscope capture: without eBPF (CAP_BPF and CAP_PERFMON), packets of processes that end at once may stay \
-             unknown",
+             unknown, and threads and changes of states are not told",
         );
     }
-    Owners::new(ProcRoot::open()?, asked, states.ok())
+    let mut owners = Owners::new(ProcRoot::open()?, asked, states.ok())?;
+    if options.lifecycle {
+        owners.keep_changes();
+    }
+    Ok(owners)
 }
 
 pub(super) struct Run<'a> {
@@ -180,6 +195,9 @@ pub(super) struct Run<'a> {
     snap_length: u32,
     /// When the block at hand was taken, on the monotonic clock.
     pub(super) now_ns: u64,
+    /// How far the wall clock is ahead of the monotonic one.
+    pub(super) clocks_apart_ns: u64,
+    note: String,
     captured: u64,
     /// As many were told as were asked for.
     over: bool,
@@ -310,6 +328,7 @@ impl Run<'_> {
         if next == Next::Stop || self.keep_watch()? == Next::Stop {
             return Ok(Next::Stop);
         }
+        self.tell_changes(self.now_ns)?;
         self.tell_lifecycle(false)?;
         self.screen.flush()?;
         if let Some(sink) = &mut self.sink {
@@ -333,6 +352,7 @@ impl Run<'_> {
         if let Some(owners) = &mut self.owners {
             self.now_ns = clock::monotonic_now().0;
             owners.refresh(self.now_ns);
+            self.clocks_apart_ns = clocks_apart_ns();
         }
         for frame in block::frames(bytes) {
             if !self.is_wanted_way(&frame) {
@@ -347,6 +367,9 @@ impl Run<'_> {
         }
         if self.settle()? == Next::Stop || self.keep_watch()? == Next::Stop {
             return Ok(Next::Stop);
+        }
+        if self.waiting.is_empty() {
+            self.tell_changes(self.now_ns)?;
         }
         if self.options.write.is_none() || self.options.print {
             self.screen.flush()?;
@@ -385,35 +408,43 @@ impl Run<'_> {
         &mut self,
         packet: &Packet<'_>,
         ends: Option<(Ends, u8)>,
-        owner: Option<&Arc<Owner>>,
-        birth: Option<&str>,
+        known: Option<&Known>,
+        birth: Option<&Birth>,
     ) -> Result<Next> {
         // What waits or was kept comes too late then.
         if self.over {
             return Ok(Next::Stop);
         }
-        let joined;
-        let note = match (owner, birth) {
-            _ if !self.tells_owners || ends.is_none() => "",
-            (Some(owner), Some(birth)) => {
-                joined = format!("{}; {birth}", owner.text);
-                &joined
+        let is_shown = self.sink.is_none() || self.options.print;
+        self.note.clear();
+        if self.lifecycle.is_some() {
+            self.tell_changes(monotonic_ns(packet.time, self.clocks_apart_ns))?;
+        }
+        // Files without comments need none.
+        if self.tells_owners
+            && ends.is_some()
+            && (is_shown || self.sink.as_ref().is_some_and(Sink::takes_comments))
+        {
+            let sent_ns = monotonic_ns(packet.time, self.clocks_apart_ns);
+            let is_deep = self.sink.is_some() || self.options.verbose > 0;
+            let depth = if is_deep { Depth::Callers } else { Depth::Line };
+            match known {
+                Some(known) => note::write(&mut self.note, known, birth, sent_ns, depth),
+                None => self.note.push_str(UNKNOWN),
             }
-            (Some(owner), None) => &owner.text,
-            (None, _) => "unknown",
-        };
+        }
         if let (Some(lifecycle), Some((ends, flags))) = (&mut self.lifecycle, ends) {
             lifecycle.see(ends, flags, packet.time);
         }
         if let Some(sink) = &mut self.sink
-            && sink.packet(packet, note.as_bytes(), packet.time)? == Written::Enough
+            && sink.packet(packet, self.note.as_bytes(), packet.time)? == Written::Enough
         {
             self.over = true;
             return Ok(Next::Stop);
         }
         self.captured += 1;
-        if self.sink.is_none() || self.options.print {
-            self.screen.packet(packet, self.captured, note.as_bytes())?;
+        if is_shown {
+            self.screen.packet(packet, self.captured, self.note.as_bytes())?;
         }
         self.over = self.options.count.is_some_and(|most| self.captured >= most);
         Ok(if self.over { Next::Stop } else { Next::More })
@@ -421,12 +452,17 @@ impl Run<'_> {
 
     /// A line that is no packet: among the packets where these are shown.
     pub(super) fn line(&mut self, line: &str) -> Result<()> {
+        self.line_at(clock::wall_now_ns(), line)
+    }
+
+    /// The same of a moment, in ns since 1970.
+    pub(super) fn line_at(&mut self, at_ns: u64, line: &str) -> Result<()> {
         if self.sink.is_some() && !self.options.print {
             say(line);
             return Ok(());
         }
         let mut whole = Vec::new();
-        self.screen.printer().time(clock_time(), &mut whole);
+        self.screen.printer().time(time_of(at_ns), &mut whole);
         whole.extend_from_slice(line.as_bytes());
         whole.push(b'\n');
         self.screen.line(&whole)
@@ -475,12 +511,16 @@ fn span(ms: i64) -> Timespec {
     Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
 }
 
-fn clock_time() -> fdscope_packet::Time {
-    let now_ns = clock::wall_now_ns();
-    let seconds = (now_ns / 1_000_000_000) as i64;
-    fdscope_packet::Time { seconds, nanos: now_ns % 1_000_000_000 }
+fn time_of(ns: u64) -> fdscope_packet::Time {
+    let seconds = (ns / 1_000_000_000) as i64;
+    fdscope_packet::Time { seconds, nanos: ns % 1_000_000_000 }
+}
+
+/// How far the wall clock is ahead of the monotonic one.
+fn clocks_apart_ns() -> u64 {
+    clock::wall_now_ns().saturating_sub(clock::monotonic_now().0)
 }
 
 fn now_s() -> i64 {
-    clock_time().seconds
+    time_of(clock::wall_now_ns()).seconds
 }

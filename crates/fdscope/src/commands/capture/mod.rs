@@ -1,8 +1,8 @@
 //! `fdscope capture`, and fdscope called by the name `tcpdump`: packets of interfaces and files, in tcpdump's words.
 //!
 //! [`options`] is what can be typed, [`filter`] what is wanted, [`offline`] reads files, [`live`] interfaces, [`owners`]
-//! knows whose packets they are by what the [`surveyor`] found ([`late`]: packets that wait for that), [`watch`] which sockets leak, [`lifecycle`] which
-//! connections nobody closes, [`sink`] writes files, [`screen`] lines. Layers and lines are `fdscope-packet`'s.
+//! knows whose packets they are by what the [`surveyor`] found ([`late`]: packets that wait for that), [`threads`] who sent them,
+//! [`watch`] which sockets leak, [`lifecycle`] which connections nobody closes, [`note`] puts that into words, [`sink`] writes files, [`screen`] lines. Layers and lines are `fdscope-packet`'s.
 
 mod block;
 mod devices;
@@ -11,6 +11,7 @@ mod filter;
 mod late;
 mod lifecycle;
 mod live;
+mod note;
 mod offline;
 mod opening;
 mod options;
@@ -18,6 +19,7 @@ mod owners;
 mod screen;
 mod sink;
 mod surveyor;
+mod threads;
 mod watch;
 mod whose;
 
@@ -62,7 +64,7 @@ const HELP: &str = "
 All of these but the following are tcpdump's; docs/capture.md tells more.
   --leaked-by PID|NAME   only packets of sockets that were opened where descriptors leak, from their first packet on
   --watch PID|NAME       with each packet, where the process opened its socket
-  --lifecycle            only SYN, FIN and RST; tells which connections one side has not closed, and since when
+  --lifecycle            only SYN, FIN, RST and changes of states; tells which connections one side has not closed, and since when
   --owners, --no-owners  whose packets they are, or not
   --explain              which part of the expression runs where
   --pcapng               writes pcapng, with owners as comments (so does -w FILE.pcapng)
@@ -80,8 +82,11 @@ fn instead(instead: Instead, options: &Options, guise: Guise) -> Done {
         Instead::Help if guise == Guise::Capture => write!(out, "{}\n{HELP}", usage(guise))?,
         Instead::Help => writeln!(out, "{}", usage(guise))?,
         Instead::Version => writeln!(out, "{}", version(guise))?,
+        // These two go to the standard error there, too.
         Instead::TimeStampTypes => {
-            writeln!(out, "Time stamp types (use option -j to set):\n  host (Host)")?
+            let device = devices::Device::find(options.interface.as_deref())?;
+            let name = device.name;
+            say(&format!("Time stamp types for {name} (use option -j to set):\n  host (Host)"));
         }
         Instead::Interfaces => {
             drop(out);
@@ -89,12 +94,10 @@ fn instead(instead: Instead, options: &Options, guise: Guise) -> Done {
         }
         Instead::LinkTypes => {
             let device = devices::Device::find(options.interface.as_deref())?;
-            writeln!(
-                out,
-                "Data link types for {} (use option -y to set):\n  {}",
-                device.name,
-                link_words(device.link)
-            )?;
+            let cooked = (device.index == 0).then_some(LinkType::LINUX_SLL);
+            let links = cooked.into_iter().chain([device.link]);
+            let links: String = links.map(|link| format!("\n  {}", link_words(link))).collect();
+            say(&format!("Data link types for {} (use option -y to set):{links}", device.name));
         }
     }
     Ok(Ending::Done)
@@ -121,10 +124,22 @@ fn usage(guise: Guise) -> String {
 }
 
 fn failed(guise: Guise, why: &str) -> Ending {
+    let why = without_number(why);
     let end = if why.ends_with('\n') { "" } else { "\n" };
     // Nothing is left to be done if even this cannot be printed.
     let _unprintable = write!(std::io::stderr(), "{}: {why}{end}", guise.program());
     Ending::AsCommand(1)
+}
+
+/// A failure as the C library words it: Rust adds the number of the error.
+fn without_number(why: &str) -> String {
+    let mut words = String::new();
+    let mut rest = why;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        words.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    words + rest
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

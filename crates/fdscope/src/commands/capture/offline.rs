@@ -9,6 +9,7 @@ use fdscope_packet::file::{FileError, Reader};
 use fdscope_packet::link::LinkType;
 
 use super::filter::Filter;
+use super::opening::drop_privileges;
 use super::options::{Guise, Options};
 use super::screen::Screen;
 use super::sink::{Sink, Written};
@@ -32,6 +33,9 @@ pub fn run(options: &Options, guise: Guise) -> Result<Ending> {
     let mut filter = Filter::new(options, guise, head.link, head.snap_length)?;
     if filter.told(options)? {
         return Ok(Ending::Done);
+    }
+    if let Some(user) = options.user.as_ref().filter(|_| rustix::process::geteuid().is_root()) {
+        drop_privileges(user)?;
     }
     let mut screen = Screen::new(printer(options), options);
     let mut sink = match &options.write {

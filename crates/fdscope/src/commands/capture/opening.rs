@@ -32,7 +32,7 @@ pub fn device(options: &Options) -> Result<Device> {
     anyhow::ensure!(
         link == LinkType::LINUX_SLL2,
         "{} is not one of the DLTs supported by this device",
-        link_words(link)
+        link.name().map_or_else(|| link.dlt().to_string(), |(name, _)| name.to_owned())
     );
     Ok(Device { link, layer: Layer::Network, ..device })
 }
@@ -78,6 +78,10 @@ pub fn opening(name: &Name, error: &io::Error) -> anyhow::Error {
 /// # Errors
 /// If there is no such user.
 pub fn drop_privileges(user: &OsStr) -> Result<()> {
+    // Root keeps them, as with Debian's tcpdump.
+    if user == "root" {
+        return Ok(());
+    }
     let name = Name::from(user.as_bytes());
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let found = passwd.split(|&byte| byte == b'\n').find_map(|line| {

@@ -102,6 +102,10 @@ pub struct Options {
     /// Whose packets they are is looked up and told.
     pub owners: Option<bool>,
     pub rotate_command: Option<OsString>,
+    /// Addresses of other networks stay numbers, as all do here.
+    pub foreign: bool,
+    /// Radio frames are asked for.
+    pub monitor: bool,
 }
 
 /// Why reading the arguments ended.
@@ -112,6 +116,32 @@ pub enum Refused {
     /// One sentence.
     Error(String),
 }
+
+/// What `-j` may be; packets are stamped by the machine, whatever is asked for.
+const STAMPS: [&str; 5] = ["host", "host_lowprec", "host_hiprec", "adapter", "adapter_unsynced"];
+/// What `-T` may be; only what is dissected without it is.
+const PAYLOADS: [&str; 20] = [
+    "vat",
+    "wb",
+    "rpc",
+    "rtp",
+    "rtcp",
+    "snmp",
+    "cnfp",
+    "tftp",
+    "aodv",
+    "carp",
+    "radius",
+    "zmtp1",
+    "vxlan",
+    "pgm",
+    "pgm_zmtp1",
+    "lmp",
+    "resp",
+    "ptp",
+    "someip",
+    "domain",
+];
 
 /// Options that take a value (as in tcpdump's own table).
 const VALUED: &[u8] = b"BcCEFGijmMQrsTVwWyzZ";
@@ -214,6 +244,9 @@ impl Options {
         if options.read.is_some() && options.read_list.is_some() {
             return Err(Refused::Error("-V and -r are mutually exclusive.".into()));
         }
+        if options.foreign && (options.read.is_some() || options.read_list.is_some()) {
+            return Err(Refused::Error("-f can not be used with -V or -r".into()));
+        }
         options.check_watch()?;
         Ok(options)
     }
@@ -270,6 +303,8 @@ impl Options {
             b'd' => self.dump_program += 1,
             b'D' => self.instead = Some(Instead::Interfaces),
             b'e' => self.link_header = true,
+            b'f' => self.foreign = true,
+            b'I' => self.monitor = true,
             b'h' => self.instead = self.instead.or(Some(Instead::Help)),
             b'J' => self.instead = Some(Instead::TimeStampTypes),
             b'K' => self.unchecked = true,
@@ -361,6 +396,12 @@ impl Options {
                 Some(link) => self.link = Some(link),
                 None => return error(format!("invalid data link type {text}")),
             },
+            b'j' if !STAMPS.contains(&text.to_ascii_lowercase().as_str()) => {
+                return error(format!("invalid time stamp type {text}"));
+            }
+            b'T' if !PAYLOADS.contains(&text.to_ascii_lowercase().as_str()) => {
+                return error(format!("unknown packet type `{text}'"));
+            }
             PRECISION if text.starts_with("nano") => self.nanos = true,
             PRECISION if text.starts_with("micro") => self.nanos = false,
             PRECISION => return error("unsupported time stamp precision".into()),

@@ -5,18 +5,20 @@
 //! unknown one asks for a new survey; until that is there the answer is [`Answer::Later`]. What was not found is told as
 //! unknown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
 use fdscope_bpf::SocketStates;
+use fdscope_bpf::states::Change;
 use fdscope_model::hash::FastMap;
 use fdscope_packet::ends::{Ends, Transport};
 use fdscope_proc::ProcRoot;
 use fdscope_sys::clock;
 
 use super::surveyor::{Asked, Found, Key, NOBODY, Owner, Surveyor};
+use super::threads::{Thread, Threads};
 
 /// For unknown packets, the next survey begins when so many times its duration have passed, and no sooner than this.
 const REST: u64 = 4;
@@ -42,11 +44,32 @@ pub enum Way {
     Within,
 }
 
+/// Whose a packet is.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who has the socket.
+    pub owner: Arc<Owner>,
+    /// By that socket it was sent, and not received.
+    pub is_sent: bool,
+    /// Which thread sent it, where that is known.
+    pub thread: Option<Arc<Thread>>,
+    /// When its connection was begun or came, on the monotonic clock, if that was seen.
+    pub born_ns: Option<u64>,
+}
+
+/// The socket of a packet.
+#[derive(Clone)]
+struct Seen {
+    owner: Arc<Owner>,
+    is_sent: bool,
+    born_ns: Option<u64>,
+}
+
 /// What is known of a packet's owner.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// It has one.
-    Known(Arc<Owner>),
+    Known(Known),
     /// It was looked for and not found.
     Unknown,
     /// It was not looked for since the packet came.
@@ -55,7 +78,7 @@ pub enum Answer {
 
 /// The last answer about a packet's ends, and by which survey.
 struct Cached {
-    found: Option<Arc<Owner>>,
+    found: Option<Seen>,
     /// It needs not be looked for again before the next survey; else not before more is known.
     sure: bool,
     survey: u64,
@@ -70,6 +93,12 @@ pub struct Owners {
     states: Option<SocketStates>,
     /// What processes did since the last survey or just before: later ones know no more of it.
     recent: HashMap<Key, Arc<Owner>>,
+    /// When connections were begun or came.
+    births: FastMap<Key, u64>,
+    /// Who sent by which socket.
+    threads: Threads,
+    /// Changes of states that are to be told; none if nobody wants to know.
+    changes: Option<VecDeque<Change>>,
     /// Changes with every survey and everything heard.
     edition: u64,
     /// By the packet's ends as they stand there.
@@ -89,15 +118,53 @@ impl Owners {
             found: Arc::default(),
             states,
             recent: HashMap::new(),
+            births: FastMap::default(),
+            threads: Threads::default(),
+            changes: None,
             edition: 0,
             cache: FastMap::default(),
         })
     }
 
+    /// Keeps changes of states to be told.
+    pub fn keep_changes(&mut self) {
+        self.changes = self.states.is_some().then(VecDeque::new);
+    }
+
+    /// The oldest change of a state that came before a moment.
+    pub fn change_before(&mut self, ns: u64) -> Option<Change> {
+        let changes = self.changes.as_mut()?;
+        if changes.front()?.at.0 < ns { changes.pop_front() } else { None }
+    }
+
+    /// Who has the socket of this own end and this peer, or had it.
+    pub fn of_change(&self, change: &Change) -> Option<&Arc<Owner>> {
+        self.at(&Owner::key(change))
+    }
+
     /// Hears what processes did with sockets since the last call.
     fn hear(&mut self) {
-        let Owners { states: Some(states), recent, edition, .. } = self else { return };
+        let Owners { states: Some(states), recent, edition, threads, changes, births, .. } = self
+        else {
+            return;
+        };
         states.poll(&mut |change| {
+            if let Some(changes) = changes.as_mut().filter(|_| change.state.is_some())
+                && changes.len() < MOST
+            {
+                changes.push_back(change.clone());
+            }
+            if let Some(born) = change.born() {
+                if births.len() >= MOST {
+                    births.clear();
+                }
+                births.insert(Owner::key(&change), born.0);
+            }
+            // Done by no process.
+            if change.pid.0 == 0 {
+                return;
+            }
+            threads.learn(&change);
             let (key, owner) = Owner::of(&change);
             // A process that ends closes without saying by which descriptor: it said that before.
             let is_less = |known: &Arc<Owner>| {
@@ -160,15 +227,24 @@ impl Owners {
         }
     }
 
-    /// Whose a packet between these ends is, that came at `came_ns`.
-    pub fn of(&mut self, ends: Ends, way: Way, came_ns: u64) -> Answer {
+    fn answer(&self, found: Option<&Seen>, sent_ns: u64) -> Answer {
+        let Some(Seen { owner, is_sent, born_ns }) = found else { return Answer::Unknown };
+        let (owner, is_sent, born_ns) = (Arc::clone(owner), *is_sent, *born_ns);
+        // What the kernel sends before a connection is there, no thread does.
+        let by_thread = is_sent && born_ns.is_none_or(|born_ns| sent_ns >= born_ns);
+        let thread = if by_thread { self.threads.of(owner.inode(), sent_ns) } else { None };
+        Answer::Known(Known { owner, is_sent, thread, born_ns })
+    }
+
+    /// Whose a packet between these ends is, that was sent at `sent_ns` and taken out of the ring at `came_ns`.
+    pub fn of(&mut self, ends: Ends, way: Way, sent_ns: u64, came_ns: u64) -> Answer {
         let cached = self.cache.get(&ends);
         let mut tries = cached.map_or(0, |cached| cached.tries);
         let is_fresh = |cached: &&Cached| {
             cached.edition == self.edition || cached.sure && cached.survey == self.found.number
         };
         if let Some(cached) = cached.filter(is_fresh) {
-            return cached.found.clone().map_or(Answer::Unknown, Answer::Known);
+            return self.answer(cached.found.as_ref(), sent_ns);
         }
         let (found, sure) = self.find(ends, way);
         if sure {
@@ -186,8 +262,9 @@ impl Owners {
             self.cache.clear();
         }
         let (survey, edition) = (self.found.number, self.edition);
-        self.cache.insert(ends, Cached { found: found.clone(), sure, survey, edition, tries });
-        found.map_or(Answer::Unknown, Answer::Known)
+        let answer = self.answer(found.as_ref(), sent_ns);
+        self.cache.insert(ends, Cached { found, sure, survey, edition, tries });
+        answer
     }
 
     /// The socket with this own end and this peer, if its peer has ended the connection and somebody holds it.
@@ -206,9 +283,12 @@ impl Owners {
     /// The socket that sent or gets a packet: a connected one of either side first, the sender's before; then one that
     /// is bound or listens, on a side that is this machine's. And whether no better one can come to be known: a
     /// connection that was begun just now is known by its listener only, or by its other side.
-    fn find(&self, ends: Ends, way: Way) -> (Option<Arc<Owner>>, bool) {
+    fn find(&self, ends: Ends, way: Way) -> (Option<Seen>, bool) {
         let Ends { transport, source, destination } = ends;
-        let connected = |own, peer| self.at(&(transport, own, peer));
+        let connected = |own, peer| {
+            let key = (transport, own, peer);
+            self.at(&key).map(|owner| (owner, self.births.get(&key).copied()))
+        };
         // A socket of an address is of that machine or container; one of any address is only if the side is ours.
         let bound = |own: SocketAddr, ours: bool| {
             let any: IpAddr = match own.ip() {
@@ -223,12 +303,14 @@ impl Owners {
         };
         let is_udp = transport == Transport::Udp;
         let ways = [
-            (connected(source, destination), true),
-            (connected(destination, source), way == Way::In),
-            (bound(source, way != Way::In), is_udp && way != Way::In),
-            (bound(destination, way != Way::Out), is_udp && way == Way::In),
+            (connected(source, destination), true, true),
+            (connected(destination, source), false, way == Way::In),
+            (bound(source, way != Way::In), true, is_udp && way != Way::In),
+            (bound(destination, way != Way::Out), false, is_udp && way == Way::In),
         ];
-        let found = ways.into_iter().find_map(|(found, sure)| Some((found?, sure)));
-        found.map_or((None, false), |(owner, sure)| (Some(Arc::clone(owner)), sure))
+        let found = ways.into_iter().find_map(|(found, sent, sure)| Some((found?, sent, sure)));
+        found.map_or((None, false), |((owner, born_ns), is_sent, sure)| {
+            (Some(Seen { owner: Arc::clone(owner), is_sent, born_ns }), sure)
+        })
     }
 }

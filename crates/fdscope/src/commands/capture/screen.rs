@@ -7,6 +7,7 @@ use fdscope_packet::Packet;
 use fdscope_packet::print::Printer;
 
 use super::options::Options;
+use super::watch::CALLED_BY;
 
 /// Bytes that are kept before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -18,13 +19,16 @@ pub struct Screen {
     note: Vec<u8>,
     /// Every line is written at once.
     prompt: bool,
+    /// Callers are shown, too.
+    verbose: bool,
 }
 
 impl Screen {
     /// Lines go out one by one with `-l` and on a terminal.
     pub fn new(printer: Printer, options: &Options) -> Self {
         let prompt = options.line_buffered || io::stdout().is_terminal();
-        Screen { printer, lines: Vec::with_capacity(2 * CHUNK), note: Vec::new(), prompt }
+        let (lines, verbose) = (Vec::with_capacity(2 * CHUNK), options.verbose > 0);
+        Screen { printer, lines, note: Vec::new(), prompt, verbose }
     }
 
     /// What turns packets into lines.
@@ -36,12 +40,19 @@ impl Screen {
     pub fn packet(&mut self, packet: &Packet<'_>, number: u64, owner: &[u8]) -> Result<()> {
         self.note.clear();
         if !owner.is_empty() {
-            self.note.extend_from_slice(b" ; ");
-            for &byte in owner {
-                match byte {
-                    b'\n' => self.note.extend_from_slice(b" ; "),
-                    b' '..=b'~' => self.note.push(byte),
-                    _ => self.note.extend(byte.escape_ascii()),
+            for (index, line) in owner.split(|&byte| byte == b'\n').enumerate() {
+                // Callers are for who asks for much.
+                let caller = line.strip_prefix(CALLED_BY.as_bytes()).filter(|_| index > 0);
+                if caller.is_some() && !self.verbose {
+                    continue;
+                }
+                let joint = if caller.is_some() { b" < " } else { b" ; " };
+                self.note.extend_from_slice(joint);
+                for &byte in caller.unwrap_or(line) {
+                    match byte {
+                        b' '..=b'~' => self.note.push(byte),
+                        _ => self.note.extend(byte.escape_ascii()),
+                    }
                 }
             }
         }

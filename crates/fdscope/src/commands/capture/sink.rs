@@ -103,6 +103,11 @@ impl Sink {
         Ok(Written::More)
     }
 
+    /// Whether comments of packets are kept.
+    pub fn takes_comments(&self) -> bool {
+        self.plan.format == Format::Pcapng
+    }
+
     fn turn(&mut self, now_s: i64) -> Result<Written> {
         let passed = now_s.saturating_sub(self.period_began);
         if let Some(period) = self.plan.period_s

@@ -1,6 +1,7 @@
 //! Who holds which socket: surveyed by a thread of its own, so that no packet waits for it.
 //!
-//! The sockets of all network namespaces and all descriptor tables are looked at, whenever that is asked for.
+//! The sockets of all network namespaces and all descriptor tables are looked at, whenever that is asked for: by the
+//! kernel's own iterator where that pays, which goes on when `-Z` gives the privileges up.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,10 +16,11 @@ use fdscope_model::inventory::End;
 use fdscope_model::{Address, FdNumber, Socket, SocketState};
 use fdscope_packet::ends::Transport;
 use fdscope_proc::ProcRoot;
-use fdscope_proc::net::{self, Detail, Survey};
+use fdscope_proc::net::{self, Detail};
 use fdscope_sys::clock;
 
 use super::expression::Process;
+use crate::inventories;
 
 /// A socket that is gone is remembered for so long: its last packets come late. Not longer, for its addresses may be
 /// another's by then.
@@ -38,6 +40,8 @@ pub struct Owner {
     state: Option<SocketState>,
     cgroup: Option<String>,
     first_seen_ns: u64,
+    /// It was there when it was seen for the first time, nobody knows for how long.
+    is_older: bool,
     seen_ns: u64,
     /// How long nothing had been heard from the peer when it was last seen.
     silent_ns: Option<u64>,
@@ -54,6 +58,11 @@ impl Owner {
     /// Who holds it.
     pub fn holders(&self) -> &[End] {
         &self.holders
+    }
+
+    /// How old it was at a moment, and whether it was older than that.
+    pub fn age(&self, at_ns: u64) -> (u64, bool) {
+        (at_ns.saturating_sub(self.first_seen_ns), self.is_older)
     }
 
     /// How long nothing has been heard from the peer, where the kernel told it.
@@ -98,10 +107,14 @@ pub type Key = (Transport, SocketAddr, SocketAddr);
 const NO_FD: FdNumber = FdNumber(u32::MAX);
 
 impl Owner {
+    /// Of which socket a change is told.
+    pub fn key(change: &Change) -> Key {
+        let transport = if change.is_udp { Transport::Udp } else { Transport::Tcp };
+        (transport, canonical(change.local), change.peer.map_or(NOBODY, canonical))
+    }
+
     /// Who did something with a socket just now, as the kernel told it.
     pub fn of(change: &Change) -> (Key, Self) {
-        let transport = if change.is_udp { Transport::Udp } else { Transport::Tcp };
-        let peer = change.peer.map_or(NOBODY, canonical);
         let (pid, comm) = (change.pid, change.comm.clone());
         let holders = vec![End { pid, comm, fd: change.fd.unwrap_or(NO_FD), access: None }];
         let owner = Owner {
@@ -111,10 +124,11 @@ impl Owner {
             state: change.state,
             cgroup: None,
             first_seen_ns: change.at.0,
+            is_older: true,
             seen_ns: change.at.0,
             silent_ns: None,
         };
-        ((transport, canonical(change.local), peer), owner)
+        (Self::key(change), owner)
     }
 
     /// When it was seen to be so.
@@ -159,7 +173,8 @@ impl Surveyor {
         let (requests, requested) = channel();
         let (answer, answers) = channel();
         std::thread::Builder::new().name("surveyor".to_owned()).spawn(move || {
-            let mut surveys = Surveys { root, asked, found: Found::default() };
+            let surveyor = inventories::Surveyor::new(root);
+            let mut surveys = Surveys { surveyor, asked, found: Found::default() };
             while requested.recv().is_ok() {
                 if answer.send(surveys.next()).is_err() {
                     break;
@@ -201,7 +216,7 @@ impl Surveyor {
 
 /// What the thread has.
 struct Surveys {
-    root: ProcRoot,
+    surveyor: inventories::Surveyor,
     asked: Asked,
     found: Found,
 }
@@ -210,7 +225,7 @@ impl Surveys {
     fn next(&mut self) -> Arc<Found> {
         let began = clock::monotonic_now().0;
         let detail = if self.asked.silence { Detail::Everything } else { Detail::Ends };
-        if let Ok(survey) = Survey::take(&self.root, detail, net::Owners::Descriptors) {
+        if let Ok(survey) = self.surveyor.take(detail, net::Owners::Descriptors) {
             let sockets = &mut self.found.sockets;
             sockets.retain(|_, owner| began.saturating_sub(owner.seen_ns) < LINGER_NS);
             if sockets.len() >= MOST {
@@ -250,6 +265,7 @@ impl Surveys {
             state: socket.state,
             cgroup: if self.asked.cgroups { cgroup(holders) } else { None },
             first_seen_ns: before.map_or(now_ns, |before| before.first_seen_ns),
+            is_older: before.map_or(self.found.number == 0, |before| before.is_older),
             seen_ns: now_ns,
             silent_ns: detail.and_then(|detail| detail.last_acknowledged_ns),
         };

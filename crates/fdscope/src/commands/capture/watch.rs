@@ -34,12 +34,21 @@ const SHARE: u64 = 10;
 /// A socket that is gone stays in the book for so long: its last packets come late.
 const LINGER_NS: u64 = 10_000_000_000;
 
+/// What a line of a note begins with that names a caller.
+pub const CALLED_BY: &str = "  called by ";
+/// More callers are not told.
+const MOST_CALLERS: usize = 32;
+
 /// Where and when a socket was opened.
 #[derive(Clone, Debug)]
 pub struct Birth {
     born: Monotonic,
     /// The place in words: `connect_upstream (conn.c:42)`.
     pub site: Arc<str>,
+    /// Who called that place, each behind a newline and [`CALLED_BY`].
+    pub callers: Arc<str>,
+    /// It was seen to be opened.
+    is_seen: bool,
     /// The thread that opened it, if it is not the process's first.
     thread: Option<Arc<str>>,
     level: Option<Level>,
@@ -49,6 +58,11 @@ pub struct Birth {
 }
 
 impl Birth {
+    /// When it was opened, if that was seen.
+    pub fn born(&self) -> Option<Monotonic> {
+        self.is_seen.then_some(self.born)
+    }
+
     /// How sure it is that sockets opened at its place leak; none below `Suspect`.
     pub fn finding(&self, now: Monotonic) -> Option<Level> {
         self.level.filter(|_| now.since_ns(self.born) >= self.overdue_ns)
@@ -145,7 +159,7 @@ impl Beside {
     }
 
     /// The book as it was at the last refresh.
-    pub fn book(&self) -> &Book {
+    pub fn book(&self) -> &Arc<Book> {
         &self.book
     }
 
@@ -245,6 +259,7 @@ type Place = Option<(Option<String>, Name, u64)>;
 struct Site {
     place: Place,
     words: Arc<str>,
+    callers: Arc<str>,
 }
 
 /// Makes the book.
@@ -321,9 +336,16 @@ impl Clerk {
                     found.map_or((None, 0), |(level, age)| (Some(*level), *age));
                 let thread = self.thread(watch, pid, handle.tid.0);
                 let key = (pid, handle.fd, handle.inode.map_or(0, |inode| inode.inode));
-                let site = site.words;
-                let birth =
-                    Birth { born: handle.born, site, thread, level, overdue_ns, gone: None };
+                let birth = Birth {
+                    born: handle.born,
+                    site: site.words,
+                    callers: site.callers,
+                    is_seen: handle.birth_seen,
+                    thread,
+                    level,
+                    overdue_ns,
+                    gone: None,
+                };
                 self.births.insert(key, birth);
             }
         }
@@ -338,7 +360,7 @@ impl Clerk {
     fn site(&mut self, watch: &mut Watch, stack: Option<StackId>, seen: bool) -> Site {
         let Some(stack) = stack else {
             let words = if seen { "a place not seen" } else { "before the watch" };
-            return Site { place: None, words: words.into() };
+            return Site { place: None, words: words.into(), callers: "".into() };
         };
         let named = || {
             let symbolized = watch.stacks.symbolize(stack);
@@ -388,12 +410,21 @@ fn sentence(verdict: &Verdict, words: &str) -> String {
     format!("{word}: {comm}[{pid}] opened {open} {sockets} at {words} and did not close them{when}")
 }
 
-/// The frame that a person would look at, in the ledger's terms and in words.
+/// The frame that a person would look at, in the ledger's terms and in words, and those that called it.
 fn site(at: Option<usize>, frames: &[Frame]) -> Site {
-    let frame = at.and_then(|at| frames.get(at)).or(frames.first());
-    let Some(frame) = frame else { return Site { place: None, words: "a place not seen".into() } };
+    let at = at.filter(|at| *at < frames.len()).unwrap_or(0);
+    let Some(frame) = frames.get(at) else {
+        return Site { place: None, words: "a place not seen".into(), callers: "".into() };
+    };
+    let place = Some((frame.symbol.function.clone(), frame.module.clone(), frame.offset));
+    let callers = frames.iter().skip(at + 1).take(MOST_CALLERS);
+    let callers: String = callers.map(|frame| format!("\n{CALLED_BY}{}", words(frame))).collect();
+    Site { place, words: words(frame).into(), callers: callers.into() }
+}
+
+/// `connect_upstream (conn.c:42)`.
+fn words(frame: &Frame) -> String {
     let symbol = &frame.symbol;
-    let place = Some((symbol.function.clone(), frame.module.clone(), frame.offset));
     let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let module = || format!("{}+{:#x}", last(&frame.module.to_string()), frame.offset);
     let line = match (&symbol.file, symbol.line) {
@@ -408,5 +439,5 @@ fn site(at: Option<usize>, frames: &[Frame]) -> Site {
         (None, None) => module(),
     };
     // Names of symbols are whatever a program's file says.
-    Site { place, words: Name::from(words.as_str()).to_string().into() }
+    Name::from(words.as_str()).to_string()
 }
