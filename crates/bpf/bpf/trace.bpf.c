@@ -443,6 +443,9 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 		return 0;
 	if (!plan || plan->paired)
 		entered = bpf_map_lookup_elem(&entering, &key);
+	/* 32-bit calls are looked at when they are entered only once one was seen to end. */
+	if (entered && plan && compat && entered->state == OUTSIDE)
+		entered = NULL;
 	if (entered) {
 		__u8 state = entered->state;
 

@@ -161,7 +161,6 @@ fn real_programs_have_straces_lines_by_ebpf_too() {
         ("git", &["-f", "-e", "trace=%file", "git", "--version"]),
         ("cat", &["-yy", "-e", all, "cat", "/etc/passwd"]),
         ("ls", &["-y", "-P", "/etc", "ls", "/etc"]),
-        ("ss", &["-s", "100", "-e", "trace=%network", "ss", "-lnx"]),
     ];
     let possible = runs.iter().filter(|(program, _)| in_path(program));
     possible.for_each(|(_, arguments)| compare("--source=bpf", arguments));

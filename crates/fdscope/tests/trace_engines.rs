@@ -138,7 +138,7 @@ fn no_call_of_the_first_32_bit_program_is_missing() {
     }
     let script = format!("{0}; {0}; :", program.display());
     let (log, _) = logged("--source=bpf", &["-f", "-e", "trace=chdir,execve", "sh", "-c", &script]);
-    let count = |text: &str| log.matches(text).count();
+    let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
     assert_eq!((count("called\""), count("\"/begin\""), count("\"/end\"")), (2, 2, 2), "{log}");
     assert!(!log.contains("+++ lost"), "{log}");
 }
@@ -154,7 +154,7 @@ fn named_lines(engine: &str, option: &str) -> Vec<String> {
     begun.take_while(|line| !line.starts_with("chdir(\"/end\")")).collect()
 }
 
-/// Numbers of four digits and more, addresses, and random names are the same in every run.
+/// The line with numbers of several digits, addresses and random names made equal.
 fn without_numbers(line: &str) -> String {
     let mut out = String::new();
     let mut digits = 0;
@@ -172,7 +172,7 @@ fn without_numbers(line: &str) -> String {
             out.push(letter);
             continue;
         }
-        if digits >= 4 {
+        if digits >= 2 {
             out.truncate(out.len() - digits);
             out.push('N');
         }
@@ -195,11 +195,9 @@ fn descriptors_have_the_same_names_by_each_engine() {
         assert!(told.iter().all(|lines| lines.len() == told[0].len()));
         let has = |text: &str| told[0].iter().any(|line| line.contains(text));
         assert!(has("write(3</tmp/named->(deleted), \"y\", 1) = 1"), "{told:?}");
-        assert!(has("close(60<pipe:[N]>) = 0"), "{told:?}");
-        assert!(option == "-y" || has("send") && has("<TCP:[127.0.0.1:N->127.0.0.1:N]>"));
-        assert!(has(
-            "[{nlmsg_len=20, nlmsg_type=RTM_GETADDR, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP"
-        ));
+        assert!(has("close(N<pipe:[N]>) = 0"), "{told:?}");
+        assert!(option == "-y" || has("send") && has("<TCP:[N.0.0.1:N->N.0.0.1:N]>"));
+        assert!(has("[{nlmsg_len=N, nlmsg_type=RTM_GETADDR, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP"));
     }
 }
 
@@ -235,7 +233,7 @@ fn calls_by_the_32_bit_gate_of_a_64_bit_program_are_seen() {
         return;
     }
     for engine in engines() {
-        let arguments = ["-e", "trace=getpid", program.to_str().expect("text")];
+        let arguments = ["-e", "trace=getpid,execve", program.to_str().expect("text")];
         let (log, output) = logged(engine, &arguments);
         if output.status.success() {
             assert_eq!(log.matches("getpid()").count(), 5, "{engine} {log}");
