@@ -8,9 +8,9 @@ use super::support::{Play, Stage, judge, retold, worst};
 use super::{ENDS, HEALTHY, LAST, LEAKING, MORE_HEALTHY, Scenario, first_seed};
 
 /// Seeds for each scenario.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 2;
 /// Of folded recordings.
-const FOLDED_SEEDS: u64 = 30;
+const FOLDED_SEEDS: u64 = 5;
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
     HEALTHY.iter().chain(MORE_HEALTHY).chain(LEAKING)
