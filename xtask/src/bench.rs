@@ -97,7 +97,7 @@ fn print(row: &Row) {
 }
 
 /// Builds the program as users do, and returns its path.
-fn built() -> Result<PathBuf> {
+pub fn built() -> Result<PathBuf> {
     let status = Command::new("cargo")
         .current_dir(tree::root())
         .args(["build", "--release", "--quiet", "-p", "fdscope"])

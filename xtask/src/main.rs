@@ -5,6 +5,7 @@
 
 mod bench;
 mod bpf;
+mod kernels;
 mod tidy;
 mod tree;
 
@@ -30,6 +31,11 @@ const CHORES: &[Chore] = &[
         run: bpf::run,
     },
     Chore { name: "ci", help: "all that must hold before a change goes in: .ci/run", run: ci },
+    Chore {
+        name: "kernels",
+        help: "the program on other kernels, emulated: a table of what works; IMAGE…, vmlinuz or .deb",
+        run: kernels::run,
+    },
     Chore {
         name: "tidy",
         help: "the promises of ARCHITECTURE.md that no compiler checks",
@@ -62,7 +68,7 @@ fn run(arguments: &[String]) -> Result<()> {
 fn help() -> Result<()> {
     println!("usage: cargo xtask CHORE [ARG…]\n");
     for chore in CHORES {
-        println!("  {:<7}{}", chore.name, chore.help);
+        println!("  {:<9}{}", chore.name, chore.help);
     }
     Ok(())
 }
