@@ -211,7 +211,7 @@ fn every_shape_of_siginfo_is_straces() {
 #[test]
 fn dates_are_those_of_local_clocks() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    let begun = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let begun = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     file.as_file().set_modified(begun).expect("a date");
     let path = file.path().to_str().expect("UTF-8");
     let dated = |mut command: Command| {

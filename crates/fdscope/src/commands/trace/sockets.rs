@@ -74,7 +74,7 @@ impl Sockets {
         if protocol.is_some_and(|name| name.bytes() == b"NETLINK") {
             let mut book = SocketBook::new(root);
             let _what_cannot_be_read_has_no_family = book.learn(pid);
-            let netlink = book.all().into_iter().filter(|socket| socket.family == Family::Netlink);
+            let netlink = book.all().filter(|socket| socket.family == Family::Netlink);
             families.extend(netlink.map(|socket| (socket.inode, subprotocol(&socket))));
         }
         *families.entry(inode).or_default()
