@@ -459,6 +459,8 @@ static __always_inline int on_exit(struct task_struct *task, __u32 number, __s64
 		made = start_exit(task, entered, pid, tid);
 	} else {
 		made = start_late(task, pid, tid, number, compat);
+		/* Of a 32-bit call that nobody looked at when it was entered, what it was given is copied now. */
+		late = compat;
 	}
 	plan = plan_of(number, compat);
 	if (!made || !plan)
@@ -584,7 +586,8 @@ int program_run(__u64 *args)
 		entered->tid = tid;
 		/* The tracepoint of the call does not fire: the task's interface is another one now. */
 		if (compat_only && entered->state == WITHIN && entered->compat != compat) {
-			entered->state = OUTSIDE;
+			/* That of all calls does, with the number that the new interface has for exec: nothing more is told. */
+			entered->state = NEWBORN;
 			made = start_exit(task, entered, pid, tid);
 			if (made && !send(made, true))
 				count_untold();

@@ -216,7 +216,7 @@ fn dates_are_those_of_local_clocks() {
     let path = file.path().to_str().expect("UTF-8");
     let dated = |mut command: Command| {
         command.env("TZ", "XXX-5:30");
-        let (log, _) = logged(command, &["-v", "-e", "trace=%stat", "stat", path]);
+        let (log, _) = logged(command, &["-v", "-e", "trace=statx", "stat", path]);
         let line = log.lines().find(|line| line.contains(path) && line.contains("1700000000"));
         let from = line.and_then(|line| line.split_once("1700000000")).map(|(_, rest)| rest);
         from.and_then(|rest| rest.split_once("*/")).map(|(date, _)| date.to_owned())

@@ -158,13 +158,12 @@ fn named_lines(engine: &str, option: &str) -> Vec<String> {
 fn without_numbers(line: &str) -> String {
     let mut out = String::new();
     let mut digits = 0;
-    let line = match line.split_once("/tmp/named-") {
-        Some((before, after)) => {
-            let name = after.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(0);
-            format!("{before}/tmp/named-{}", &after[name..])
-        }
-        None => line.to_owned(),
-    };
+    let mut pieces = line.split("/tmp/named-");
+    let begin = pieces.next().unwrap_or_default().to_owned();
+    let line = pieces.fold(begin, |before, after| {
+        let name = after.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(after.len());
+        format!("{before}/tmp/named-{}", &after[name..])
+    });
     let is_digit = |letter: char| letter.is_ascii_hexdigit() && !letter.is_ascii_uppercase();
     for letter in line.chars().chain(Some(' ')) {
         if letter.is_ascii_digit() || digits > 0 && is_digit(letter) {

@@ -51,6 +51,10 @@ fn check(interpreter: &str) {
     let mut said = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
     let (pid, tid) = (Pid(child.id()), Tid(child.id()));
+    // It has said so in line 9, and is in line 10 once it waits to be told more.
+    while !std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap().contains(") S ") {
+        std::thread::yield_now();
+    }
     let mut words = said.split_whitespace();
     let pointer = words.next().unwrap().parse().unwrap();
 
