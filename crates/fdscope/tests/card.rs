@@ -61,7 +61,9 @@ fn descriptors_are_grouped_and_what_is_alike_is_said() {
     let text = stdout(&run(&[&pid]));
     assert!(text.contains("Oldest and newest") && text.contains("Next  fdscope leak"), "{text}");
     assert!(text.contains(&format!("many ({pid})")), "{text}");
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    // A path is never broken, and where the program lies is not this test's choice.
+    let fits = |line: &str| line.chars().count() <= 80 || line.trim().starts_with('/');
+    assert!(text.lines().all(fits), "{text}");
 }
 
 #[test]
