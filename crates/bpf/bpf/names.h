@@ -156,6 +156,7 @@ __attribute__((noinline)) int take_ends(__u64 from, __u32 at)
 	struct held_socket *ends;
 	__u32 bytes;
 
+	CHECK_HERE(at);
 	if (!made || at > ROOM)
 		return -1;
 	ends = (struct held_socket *)(made->data + at);
@@ -209,6 +210,7 @@ __attribute__((noinline)) int take_descriptor(__s32 fd, __u32 netlink)
 	inode = READ(dentry, d_inode);
 	super = READ(inode, i_sb);
 	begin = open_piece(made);
+	CHECK_HERE(begin);
 	if (begin > ROOM)
 		return 0;
 	named = (struct named *)(made->data + begin);
@@ -251,6 +253,9 @@ __attribute__((noinline)) int take_descriptor(__s32 fd, __u32 netlink)
 		return 0;
 	bytes = take_parts((__u64)dentry, (__u64)mnt, at, flags & (NAMED_BY_ITSELF | NAMED_SOCKET));
 	if (bytes < 0 || bytes > MOST_PARTS * PART_BYTES)
+		return 0;
+	CHECK_HERE(begin);
+	if (begin > ROOM)
 		return 0;
 	named = (struct named *)(made->data + begin);
 	named->flags = flags;

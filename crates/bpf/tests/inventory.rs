@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use fdscope_bpf::{BpfInventories, Support};
 use fdscope_fixtures::{Fixture, c};
 use fdscope_model::{
-    Address, Association, Entry, Facts, HandleKind, Inventories, Inventory, Pid, Socket,
+    Address, Association, Entry, Facts, FileStatus, HandleKind, Inventories, Inventory, Pid,
+    Socket, SocketState,
 };
 use fdscope_proc::net::SocketBook;
 use fdscope_proc::{InventorySource, ProcRoot, Wanted};
@@ -39,6 +40,15 @@ fn compare(walked: &Inventory, iterated: &Inventory) {
     });
 }
 
+/// A status without what others change meanwhile: in a directory as busy as /tmp there are ever new ones.
+fn lasting(status: FileStatus) -> FileStatus {
+    let (of_type, directory) = (0o170_000, 0o040_000);
+    match status.mode & of_type == directory {
+        true => FileStatus { links: 0, size: 0, allocated: 0, ..status },
+        false => status,
+    }
+}
+
 fn compare_rows(expected: &Entry, found: &Entry) {
     let pair = format!("{expected:#?}\n{found:#?}");
     let (want, have) = (&expected.handle, &found.handle);
@@ -50,7 +60,7 @@ fn compare_rows(expected: &Entry, found: &Entry) {
     assert!(want.offset.is_none() || want.offset == have.offset, "{pair}");
     assert!(expected.access.is_none() || expected.access == found.access, "{pair}");
     assert!(expected.mount.is_none() || expected.mount == found.mount, "{pair}");
-    assert_eq!(expected.status, found.status, "{pair}");
+    assert_eq!(expected.status.map(lasting), found.status.map(lasting), "{pair}");
     assert_eq!(expected.locks, found.locks, "{pair}");
     match (&expected.facts, &found.facts) {
         (Facts::Socket(expected), Facts::Socket(found)) => {
@@ -149,7 +159,11 @@ fn check_sockets(pid: u32) {
     let Some(mut iterator) = iterator(Wanted { sockets: true, ..Wanted::default() }) else {
         return;
     };
-    let inventory = iterator.read(Pid(pid)).expect("inventory");
+    let mut inventory = iterator.read(Pid(pid)).expect("inventory");
+    // The acknowledgement of an end may be as late as a delayed one: 40 ms.
+    while inventory.entries.iter().any(is_on_its_way) {
+        inventory = iterator.read(Pid(pid)).expect("inventory");
+    }
     let mut book = SocketBook::new(root());
     assert_eq!(book.learn(Pid(pid)), []);
     let mut count = 0;
@@ -168,6 +182,10 @@ fn check_sockets(pid: u32) {
         compare_sockets(&expected, found);
     }
     assert!(count > 0, "there are sockets");
+}
+
+fn is_on_its_way(entry: &Entry) -> bool {
+    matches!(&entry.facts, Facts::Socket(socket) if socket.state == Some(SocketState::FinWait1))
 }
 
 fn compare_sockets(expected: &Socket, found: &Socket) {

@@ -13,7 +13,8 @@ use std::rc::Rc;
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
-use fdscope_model::{CodeAddr, Symbol};
+use fdscope_model::{CodeAddr, Monotonic, Symbol};
+use fdscope_sys::clock::monotonic_now;
 
 use crate::elf::{LARGEST_SECTION, unpacks_soberly};
 use crate::go_table::GoTable;
@@ -22,15 +23,25 @@ use crate::perf_map::PerfMap;
 use crate::swift;
 use fdscope_model::hash::FastMap;
 
+/// What blazesym has parsed it keeps: beyond so many files, or so many bytes of files, it starts anew. A machine where
+/// programs are built and run has ever new ones.
+const MOST_FILES: usize = 512;
+const MOST_BYTES: u64 = 2 << 30;
+/// But not more often than this: a single program may be larger.
+const STARTS_APART_NS: u64 = 10_000_000_000;
+
 /// Finds names, and remembers them.
 #[derive(Debug)]
 pub struct Symbols {
     symbolizer: Symbolizer,
     debug_dirs: Vec<PathBuf>,
+    /// The bytes of the files that the symbolizer was asked about, and since when.
+    parsed_bytes: u64,
+    parsing_since: Monotonic,
     known: FastMap<CodeAddr, Rc<[Symbol]>>,
     perf_maps: FastMap<u32, PerfMap>,
     go_tables: FastMap<u32, Option<GoTable>>,
-    /// Files by device and inode: may they be asked?
+    /// Files that the symbolizer may hold, by device and inode: may they be asked?
     sober: FastMap<(u64, u64), bool>,
 }
 
@@ -38,9 +49,19 @@ impl Symbols {
     /// Nothing known yet. The directories are for debug files that debug files refer to (dwz).
     pub fn new(debug_dirs: Vec<PathBuf>) -> Self {
         let symbolizer = build(&debug_dirs);
+        let (parsed_bytes, parsing_since) = (0, monotonic_now());
         let (known, perf_maps) = (FastMap::default(), FastMap::default());
         let (go_tables, sober) = (FastMap::default(), FastMap::default());
-        Symbols { symbolizer, debug_dirs, known, perf_maps, go_tables, sober }
+        Symbols {
+            symbolizer,
+            debug_dirs,
+            parsed_bytes,
+            parsing_since,
+            known,
+            perf_maps,
+            go_tables,
+            sober,
+        }
     }
 
     /// The symbols at `addr` of `module`, innermost first; never empty.
@@ -123,8 +144,17 @@ impl Symbols {
     /// is left would end the program, so what asks for too much is not even begun.
     fn ask(&mut self, file: &File, debug_syms: bool, address: u64) -> Option<Vec<Symbol>> {
         let meta = file.metadata().ok()?;
-        let sober = self.sober.entry((meta.dev(), meta.ino()));
-        if !*sober.or_insert_with(|| unpacks_soberly(file)) {
+        let key = (meta.dev(), meta.ino());
+        let sober = match self.sober.get(&key) {
+            Some(sober) => *sober,
+            None => {
+                self.make_room(meta.len());
+                let sober = unpacks_soberly(file);
+                self.sober.insert(key, sober);
+                sober
+            }
+        };
+        if !sober {
             return None;
         }
         let mut elf = Elf::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -135,9 +165,25 @@ impl Symbols {
             _ => None,
         };
         catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
-            self.symbolizer = build(&self.debug_dirs);
+            self.start_anew();
             None
         })
+    }
+
+    /// Another file of so many bytes is about to be parsed.
+    fn make_room(&mut self, bytes: u64) {
+        let is_full = self.sober.len() >= MOST_FILES || self.parsed_bytes > MOST_BYTES;
+        if is_full && monotonic_now().since_ns(self.parsing_since) >= STARTS_APART_NS {
+            self.start_anew();
+        }
+        self.parsed_bytes = self.parsed_bytes.saturating_add(bytes);
+    }
+
+    /// Forgets all that was parsed; what was found stays known.
+    fn start_anew(&mut self) {
+        self.symbolizer = build(&self.debug_dirs);
+        self.sober.clear();
+        (self.parsed_bytes, self.parsing_since) = (0, monotonic_now());
     }
 }
 

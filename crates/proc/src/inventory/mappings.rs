@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use fdscope_model::{Association, Entry, FileStatus, HandleKind, InodeId, Inventory, Name};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags, StatxFlags, openat2};
+use rustix::io::Errno;
 
 use super::process::{Reader, Trust, fault};
 use crate::parse::parse_map;
@@ -16,6 +17,9 @@ use crate::status::{ask_empty, status_of};
 
 /// Statuses that are remembered from one process to the next, for many map the same libraries.
 const MOST_KNOWN: usize = 4096;
+
+/// How often a path is walked at most. One that is not in memory says the same (EAGAIN) as one that changes.
+const MOST_TRIES: u32 = 3;
 
 impl Reader {
     /// Adds a row for each file that the process has mapped. Maps that may not be read are a fault of the inventory.
@@ -65,7 +69,14 @@ impl Reader {
         let below = path.strip_prefix(b"/")?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::CACHED | ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let file = openat2(root, below, flags, Mode::empty(), resolve).ok()?;
+        let mut tries = 0;
+        let file = loop {
+            match openat2(root, below, flags, Mode::empty(), resolve) {
+                // Something was renamed or mounted somewhere meanwhile: the walk in memory has to begin anew.
+                Err(Errno::AGAIN) if tries < MOST_TRIES => tries += 1,
+                opened => break opened.ok()?,
+            }
+        };
         let status = status_of(ask_empty(&file, StatxFlags::BASIC_STATS).ok()?);
         if status.inode != inode {
             return None;
