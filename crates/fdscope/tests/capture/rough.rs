@@ -16,17 +16,25 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
+/// Runs ip(8); false if it refuses.
+fn ip(words: &str) -> bool {
+    let done = Command::new("ip").args(words.split(' ')).output();
+    done.is_ok_and(|done| done.status.success())
+}
+
+/// Makes an interface of a name of this process's own; `None` where that cannot be had.
+fn new_veth(prefix: &str) -> Option<String> {
+    let name = format!("{prefix}{}", std::process::id() as u16);
+    if is_root() && in_path("ip") && ip(&format!("link add {name} type veth")) {
+        return Some(name);
+    }
+    println!("skipped: needs root, ip and veth");
+    None
+}
+
 #[test]
 fn an_interface_that_vanishes_ends_it_with_a_file_that_can_be_read() {
-    let name = format!("fv{}", std::process::id() as u16);
-    let ip = |words: &str| {
-        let done = Command::new("ip").args(words.split(' ')).output();
-        done.is_ok_and(|done| done.status.success())
-    };
-    if !is_root() || !in_path("ip") || !ip(&format!("link add {name} type veth")) {
-        println!("skipped: needs root, ip and veth");
-        return;
-    }
+    let Some(name) = new_veth("fv") else { return };
     let up = ip(&format!("link set {name} up"));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("out.pcapng");
@@ -208,15 +216,7 @@ fn every_thread_gives_its_privileges_up() {
 
 #[test]
 fn an_interface_is_promiscuous_only_when_that_is_asked_for() {
-    let name = format!("fp{}", std::process::id() as u16);
-    let ip = |words: &str| {
-        let done = Command::new("ip").args(words.split(' ')).output();
-        done.is_ok_and(|done| done.status.success())
-    };
-    if !is_root() || !in_path("ip") || !ip(&format!("link add {name} type veth")) {
-        println!("skipped: needs root, ip and veth");
-        return;
-    }
+    let Some(name) = new_veth("fp") else { return };
     let up = ip(&format!("link set {name} up"));
     // IFF_PROMISC.
     let is_promiscuous = || {

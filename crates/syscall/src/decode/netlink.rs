@@ -84,19 +84,35 @@ impl Pen<'_> {
 
     /// Messages, one behind the other; several stand in brackets.
     fn netlink_messages(&mut self, family: u32, bytes: &[u8]) {
+        let length = |rest: &[u8]| Header::read(rest).map(|header| header.length);
+        self.netlink_chain(bytes, HEADER, length, |pen, rest| {
+            if let Some(header) = Header::read(rest) {
+                pen.netlink_message(family, header, rest);
+            }
+        });
+    }
+
+    /// Pieces that begin with their own length, one behind the other; several stand in brackets. `length_of` tells it, or
+    /// `None` of what is too short for the `head` of a piece.
+    fn netlink_chain(
+        &mut self,
+        bytes: &[u8],
+        head: usize,
+        length_of: impl Fn(&[u8]) -> Option<usize>,
+        write: impl Fn(&mut Self, &[u8]),
+    ) {
         let (mut rest, mut is_array) = (bytes, false);
         for element in 1.. {
-            let Some(header) = Header::read(rest) else {
+            let Some(length) = length_of(rest) else {
                 self.netlink_bytes(rest);
                 break;
             };
-            let aligned = header.length.next_multiple_of(4);
-            let next =
-                rest.get(aligned..).filter(|next| header.length >= HEADER && !next.is_empty());
+            let aligned = length.next_multiple_of(4);
+            let next = rest.get(aligned..).filter(|next| length >= head && !next.is_empty());
             if next.is_some() && !std::mem::replace(&mut is_array, true) {
                 self.text("[");
             }
-            self.netlink_message(family, header, rest);
+            write(self, rest);
             let Some(next) = next else { break };
             self.text(", ");
             if element == self.netlink_most() {
@@ -382,30 +398,11 @@ impl Pen<'_> {
 
     /// Attributes, one behind the other; several stand in brackets.
     fn attributes(&mut self, bytes: &[u8], table: &'static Attributes, within: Within) {
-        let (mut rest, mut is_array) = (bytes, false);
-        for element in 1.. {
-            if rest.len() < ATTRIBUTE {
-                self.netlink_bytes(rest);
-                break;
-            }
+        let length = |rest: &[u8]| (rest.len() >= ATTRIBUTE).then(|| u16_in(rest, 0) as usize);
+        self.netlink_chain(bytes, ATTRIBUTE, length, |pen, rest| {
             let length = u16_in(rest, 0) as usize;
-            let aligned = length.next_multiple_of(4);
-            let next = rest.get(aligned..).filter(|next| length >= ATTRIBUTE && !next.is_empty());
-            if next.is_some() && !std::mem::replace(&mut is_array, true) {
-                self.text("[");
-            }
-            self.attribute(part(rest, 0, length.max(ATTRIBUTE)), length, table, within);
-            let Some(next) = next else { break };
-            self.text(", ");
-            if element == self.netlink_most() {
-                self.text("...");
-                break;
-            }
-            rest = next;
-        }
-        if is_array {
-            self.text("]");
-        }
+            pen.attribute(part(rest, 0, length.max(ATTRIBUTE)), length, table, within);
+        });
     }
 
     fn attribute(
