@@ -75,21 +75,6 @@ struct task_struct___fs {
 
 static long (*bpf_probe_read_kernel_str)(void *dst, __u32 size, const void *unsafe_ptr) = (void *)115;
 
-/* The number in fdscope's PID namespace that a pidfd stands for. */
-static __always_inline __u32 number_of_pid(struct pid *pid)
-{
-	struct upid upid = {};
-	struct pid_namespace *namespace;
-
-	if (!pid || READ(pid, level) < pid_level)
-		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
-	namespace = upid.ns;
-	if (pid_level && (!namespace || READ(namespace, ns.inum) != pid_namespace))
-		return 0;
-	return upid.nr;
-}
-
 /*
  * The names of `from` and all above it, each with its NUL, at `at` of the record in the making: their bytes, or -1 if
  * that is not all. With `single` only its own.

@@ -7,23 +7,25 @@
 const volatile __u32 pid_level = 0;       /* depth of fdscope's PID namespace; 0: the initial one */
 const volatile __u32 pid_namespace = 0;   /* its inode number */
 
-/* A task's number in fdscope's PID namespace; 0 if it has none there. */
-static __always_inline __u32 number_of(struct task_struct *task)
+/* The number in fdscope's PID namespace of a task, a process or what a pidfd stands for; 0 if it has none there. */
+static __always_inline __u32 number_of_pid(struct pid *pid)
 {
-	struct pid *pid;
 	struct upid upid = {};
 	struct pid_namespace *namespace;
 
-	if (!pid_level)
-		return READ(task, pid);
-	pid = READ(task, thread_pid);
 	if (!pid || READ(pid, level) < pid_level)
 		return 0;
 	bpf_probe_read_kernel(&upid, sizeof(upid), __builtin_preserve_access_index(&pid->numbers[0]) + (pid_level & 31));
 	namespace = upid.ns;
-	if (!namespace || READ(namespace, ns.inum) != pid_namespace)
+	if (pid_level && (!namespace || READ(namespace, ns.inum) != pid_namespace))
 		return 0;
 	return upid.nr;
+}
+
+/* A task's. */
+static __always_inline __u32 number_of(struct task_struct *task)
+{
+	return pid_level ? number_of_pid(READ(task, thread_pid)) : READ(task, pid);
 }
 
 static __always_inline void current_numbers(__u32 *pid, __u32 *tid)

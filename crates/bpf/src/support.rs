@@ -48,7 +48,8 @@ pub enum Support {
     Missing(String),
 }
 
-/// On 5.10 checking the programs did not come to an end in an emulated machine: better said at once than waited for.
+/// On 5.10, in an emulated machine, loading the programs gave no answer in eight minutes, nobody knows why: better said at
+/// once than waited for.
 const OLDEST: (u32, u32) = (5, 11);
 
 const CAP_SYS_ADMIN: u32 = 21;

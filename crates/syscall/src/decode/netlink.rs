@@ -253,15 +253,7 @@ impl Pen<'_> {
                 pen.field_f("ndm_flags", &NEIGHBOUR_FLAGS, u8_in(p, 10));
                 pen.field_c("ndm_type", &ROUTE_TYPE, u8_in(p, 11));
             }),
-            _ => {
-                self.text("{");
-                self.field_c("family", &FAMILY, u8_in(p, 0));
-                if let Some(rest) = p.get(1..).filter(|rest| !rest.is_empty()) {
-                    self.field("data");
-                    self.netlink_bytes(rest);
-                }
-                self.text("}");
-            }
+            _ => self.family_and_bytes(p),
         }
     }
 
@@ -295,16 +287,19 @@ impl Pen<'_> {
                     pen.cookie("ndiag_cookie", p, 12);
                 })
             }
-            _ => {
-                self.text("{");
-                self.field_c("family", &FAMILY, u8_in(p, 0));
-                if let Some(rest) = p.get(1..).filter(|rest| !rest.is_empty()) {
-                    self.field("data");
-                    self.netlink_bytes(rest);
-                }
-                self.text("}");
-            }
+            _ => self.family_and_bytes(p),
         }
+    }
+
+    /// A payload of which only the family is known.
+    fn family_and_bytes(&mut self, p: &[u8]) {
+        self.text("{");
+        self.field_c("family", &FAMILY, u8_in(p, 0));
+        if let Some(rest) = p.get(1..).filter(|rest| !rest.is_empty()) {
+            self.field("data");
+            self.netlink_bytes(rest);
+        }
+        self.text("}");
     }
 
     fn inet_request(&mut self, p: &[u8]) {
